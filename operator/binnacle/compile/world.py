@@ -1,0 +1,77 @@
+"""What a compiler may know besides the resource itself, and the record of what it asked.
+
+A compiler gets everything through its `World`: the administrator's configuration, today's date, other resources.
+What it read, misses included, is the reverse index of the loop: when one of those changes, its readers are compiled
+again, and no kind has to know who refers to it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from binnacle.api.config import Config
+from binnacle.api.findings import Finding
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.refs import Key
+from binnacle.intent.rules import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A read of "every resource of this kind in this namespace"."""
+
+    kind: str
+    namespace: str
+
+
+Read = Key | Listing
+
+
+@dataclass(slots=True)
+class World:
+    """A resource's surroundings.
+
+    Attributes:
+        config: the administrator's configuration, `auto` values resolved.
+        date: today (UTC); compilers never read a clock.
+        lookup: returns the parsed resource of a key, or None.
+        listing: returns the keys of a kind in a namespace.
+        reads: what was asked so far.
+    """
+
+    config: Config
+    date: date
+    lookup: Callable[[Key], Any | None] = lambda _key: None
+    listing: Callable[[str, str], Iterable[Key]] = lambda _kind, _namespace: ()
+    reads: set[Read] = field(default_factory=set)
+
+    def get(self, key: Key) -> Any | None:
+        """Return the resource of `key` as its model, or None; either way the read is recorded."""
+        self.reads.add(key)
+        return self.lookup(key)
+
+    def list(self, kind: str, namespace: str) -> tuple[Key, ...]:
+        """Return the keys of all resources of `kind` in `namespace`, sorted; the read is recorded."""
+        self.reads.add(Listing(kind, namespace))
+        return tuple(sorted(self.listing(kind, namespace)))
+
+
+Intent = RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The outcome of one compilation.
+
+    Attributes:
+        intents: what targets shall spell; empty when nothing of the resource could be compiled.
+        findings: sorted; an `error` finding names an item that was left out.
+        facts: the kind's own status fields that follow from the spec alone (`alerts`, `cost`), as JSON values.
+        readback: which figures the observer shall bring back, if any.
+    """
+
+    intents: tuple[Intent, ...]
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    readback: SLOReadback | None = None

@@ -1,0 +1,160 @@
+"""The ports of the loop: what it needs from the world, and nothing about how the world does it.
+
+`cluster` and `folder` implement `Source` and `Store`; the rest is optional comfort that each of them brings along.
+Every method that talks to the outside raises `TransientError` for what may pass, `SpecError` for what the other side
+refuses for good, and `ConflictError` for an object that is not ours or moved under us.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.refs import Key, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An object exists, in this version. `body` is the object as the API server gives it, apiVersion and kind included."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An object does not exist any more (or is not selected any more)."""
+
+    ref: ObjectRef
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything of this kind that existed when the watch began has been delivered."""
+
+    api_version: str
+    kind: str
+
+
+Event = Present | Gone | Synced
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a listing without bodies says of an object: enough to see that it changed or vanished."""
+
+    ref: ObjectRef
+    uid: str
+    resource_version: str
+
+
+class Source(Protocol):
+    """Where resources and children come from."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield what happens, resources and children alike, each object in order; ends when the source is stopped."""
+
+    async def stamps(self) -> Sequence[Stamp]:
+        """List every resource and every child without bodies, for the resync that finds ghosts and missed events."""
+
+
+class Store(Protocol):
+    """Where outputs and status go."""
+
+    async def get(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """Return the live object, or None."""
+
+    async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make the object equal to `body` in all that `body` says, remove what is extra outside metadata and status.
+
+        Returns the live object afterwards.
+        """
+
+    async def delete(self, ref: ObjectRef, uid: str) -> None:
+        """Delete the object if it still is the one with `uid`; one that is gone already is fine."""
+
+    async def write_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Replace what we own of the resource's status; returns the live resource, or None when it is gone."""
+
+
+class LeaseGuard(Protocol):
+    """The right to write. Held by one replica at a time; always held where there is only one."""
+
+    def held(self) -> bool:
+        """Say whether writing is allowed at this instant (monotonic deadline not passed)."""
+
+    async def acquired(self) -> None:
+        """Return once the lease is held."""
+
+
+class Recorder(Protocol):
+    """Tells people: Kubernetes Events for warnings."""
+
+    def warn(self, key: Key, uid: str, reason: str, message: str) -> None:
+        """Record a warning about a resource; never blocks, never fails, and limits itself."""
+
+
+class Clock(Protocol):
+    """Time, so that nothing in the loop reads a clock by itself."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+
+    def now(self) -> datetime:
+        """Wall clock, UTC."""
+
+    def today(self) -> date:
+        """Date (UTC) that compilers are given."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause."""
+
+
+class Liveness(StrEnum):
+    """What a backend says about a resource's rules."""
+
+    LOADED = "loaded"
+    MISSING = "missing"
+    UNHEALTHY = "unhealthy"
+    UNREACHABLE = "unreachable"
+    UNCONFIGURED = "unconfigured"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the loop wants to know of one resource.
+
+    Attributes:
+        key: the resource.
+        marks: what the backend lists when it has loaded the current version.
+        readback: which figures are wanted.
+        shown: the figures that status shows now; the observer keeps to them until the difference matters.
+    """
+
+    key: Key
+    marks: tuple[str, ...]
+    readback: SLOReadback | None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was found: `message` in words for the `Live` condition, `facts` as status fields, rounded.
+
+    `settled` is false while figures are still to be expected soon (rules loaded but not yet evaluated), so that a new
+    resource's status is written once, when both are there.
+    """
+
+    liveness: Liveness
+    message: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    settled: bool = True
+
+
+class Observer(Protocol):
+    """Reads back from the backends."""
+
+    async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
+        """Look at all of them in few requests; never raises: a backend that is away is an answer."""

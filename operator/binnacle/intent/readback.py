@@ -1,0 +1,18 @@
+"""What is to be read back from a backend once it has taken a resource's rules."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SLOReadback:
+    """The figures of an SLO that status shows.
+
+    Attributes:
+        objective: the target as a ratio, `Decimal("0.999")`.
+        grouped: whether the SLO has one budget per label set; then the figures are those of the worst group, and
+            status counts the groups.
+    """
+
+    objective: Decimal
+    grouped: bool

@@ -1,0 +1,122 @@
+"""The shapes that targets give to the loop: whole objects, and shares of objects that many resources fill.
+
+A target spells intents for one backend. It is pure and byte-stable: same intents and configuration, same bytes,
+under any hash seed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from binnacle.api.config import Config
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.compile.world import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The resource that an object belongs to, with what an owner reference needs; `uid` is empty outside a cluster."""
+
+    key: Key
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateKey:
+    """An object, or a set of shards, that many resources fill: `target` names it, `namespace` is where it lives."""
+
+    target: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.target}@{self.namespace}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One whole object to apply.
+
+    Attributes:
+        ref: what it is.
+        body: the object as the API server would be sent it: labels, owner reference and hash annotation included.
+        owner: the resource it belongs to; None for the object of an aggregate.
+        purpose: what it is for, shown in `status.children[]`, for example `rules`.
+        marks: what the backend lists once it has loaded exactly this version (rule group names).
+    """
+
+    ref: ObjectRef
+    body: Mapping[str, Any]
+    owner: Key | None
+    purpose: str
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A resource's part of an aggregate.
+
+    Attributes:
+        aggregate: which aggregate.
+        owner: whose part.
+        fragment: the part as the backend's text (one rule file).
+        purpose, marks: as for `Output`.
+    """
+
+    aggregate: AggregateKey
+    owner: Key
+    fragment: str
+    purpose: str
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file for users without Kubernetes; `path` is relative, with forward slashes (contracts.md §2)."""
+
+    path: str
+    text: str
+    owner: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of object that a target writes, for watches and for RBAC."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    @property
+    def group(self) -> str:
+        """API group, empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+
+class Target(Protocol):
+    """How one backend spells intents."""
+
+    name: str
+
+    def resources(self, config: Config) -> tuple[Resource, ...]:
+        """Return the kinds of objects that this target may write under `config`."""
+
+    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the label keys and the annotation keys that this target sets besides the common ones."""
+
+    def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
+        """Spell what `owner` means by `intents`; intents of other backends are passed over."""
+
+    def assemble(
+        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+        """Build the aggregate's objects from all fragments.
+
+        `placed` says in which shard each share lives now; a share stays there while it fits. Returns the objects,
+        one per shard, and the new placement. Raises `SpecError` (`OutputTooLarge`) for a share that fits nowhere.
+        """
+
+    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
+        """Take one live object of an aggregate apart again: `split(assemble(shares)) == shares`; unknown keys are left out."""
+
+    def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:
+        """Spell the same for a folder: the backend's own files."""
