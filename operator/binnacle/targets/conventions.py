@@ -1,0 +1,110 @@
+"""Names, labels and annotations of every object that Binnacle writes. Nothing else spells one (contracts.md §2)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from binnacle.intent.refs import Key
+
+API_GROUP = "binnacle.dev"
+API_VERSION = "binnacle.dev/v1alpha1"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "binnacle"
+LABEL_INSTANCE = "binnacle.dev/instance"
+LABEL_KIND = "binnacle.dev/kind"
+LABEL_NAMESPACE = "binnacle.dev/namespace"
+LABEL_NAME = "binnacle.dev/name"
+LABEL_AGGREGATE = "binnacle.dev/aggregate"
+OWNER_LABELS = (LABEL_INSTANCE, LABEL_KIND, LABEL_NAMESPACE, LABEL_NAME, LABEL_AGGREGATE)
+COMMON_LABELS = frozenset({LABEL_MANAGED_BY, *OWNER_LABELS})
+
+ANNOTATION_HASH = "binnacle.dev/hash"
+
+FIELD_MANAGER = "binnacle"
+STATUS_FIELD_MANAGER = "binnacle-status"
+
+SHORT_NAMES: Mapping[str, str] = {
+    "MetricSet": "mset",
+    "AlertPolicy": "ap",
+    "Dashboard": "dash",
+    "SLO": "slo",
+    "LogPipeline": "lp",
+}
+
+_NAME_LIMIT = 253
+_HASH_LENGTH = 8
+
+
+def lease_name(instance: str) -> str:
+    """Return the name of the Lease that the replicas of one installation share."""
+    return f"binnacle-{instance}"
+
+
+def object_name(key: Key, target_namespace: str) -> str:
+    """Return the name of an object that belongs to `key` and lives in `target_namespace`.
+
+    Across namespaces the name carries the owner's namespace and a hash of the whole identity, and is cut before the
+    hash, so that two owners never meet in one name.
+    """
+    short = SHORT_NAMES[key.kind]
+    if key.namespace == target_namespace:
+        return f"binnacle-{short}-{key.name}"
+    suffix = "-" + hashlib.sha256(f"{key.kind}/{key.namespace}/{key.name}".encode()).hexdigest()[:_HASH_LENGTH]
+    stem = f"binnacle-{short}-{key.namespace}-{key.name}"
+    return stem[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def aggregate_name(instance: str, target: str, shard: int) -> str:
+    """Return the name of an aggregate's object; the first shard has no number."""
+    stem = f"binnacle-{instance}-{target}"
+    return stem if shard == 0 else f"{stem}-{shard}"
+
+
+def owner_labels(key: Key, instance: str) -> dict[str, str]:
+    """Return the labels of an object that belongs to one resource."""
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_INSTANCE: instance,
+        LABEL_KIND: key.kind,
+        LABEL_NAMESPACE: key.namespace,
+        LABEL_NAME: key.name,
+    }
+
+
+def aggregate_labels(target: str, instance: str) -> dict[str, str]:
+    """Return the labels of an object that many resources fill."""
+    return {LABEL_MANAGED_BY: MANAGED_BY, LABEL_INSTANCE: instance, LABEL_AGGREGATE: target}
+
+
+def owner_reference(key: Key, uid: str) -> dict[str, Any]:
+    """Return the controller reference that lets Kubernetes collect a child in the owner's own namespace."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": key.kind,
+        "name": key.name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one JSON spelling of a value: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """Return the digest of a JSON value: 32 hexadecimal characters of SHA-256, enough against accidents and short in status."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:32]
+
+
+def with_hash(body: dict[str, Any]) -> dict[str, Any]:
+    """Return `body` with the hash annotation over everything it says."""
+    metadata = dict(body["metadata"])
+    annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k != ANNOTATION_HASH}
+    metadata["annotations"] = annotations
+    stamped = {**body, "metadata": metadata}
+    metadata["annotations"] = {**annotations, ANNOTATION_HASH: digest(stamped)}
+    return stamped
