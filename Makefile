@@ -1,0 +1,85 @@
+# Everything a developer or a CI runs. `make help` lists the targets; each sets up what it needs.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# Passed on to pytest: make test ARGS="-k burn -x"
+ARGS   ?=
+
+BIN   := $(VENV)/bin
+# Touched when the environment matches the requirements, so that it is made again only when they change.
+STAMP := $(VENV)/.complete
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+##@ Everyday
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-zA-Z_-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## create .venv from the pinned, hash-checked requirements
+
+# Any way of saying where packages come from works: what uv does not find, pip installs by the same hashes.
+$(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@echo "setup: creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Binnacle needs Python 3.11 or later; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: test
+test: setup servers ## run every test that can run here (finds or builds the test servers first)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: unit
+unit: setup ## run the tests that need no server (seconds)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/cluster --ignore=tests/stack --ignore=tests/kind $(ARGS)
+
+.PHONY: servers
+servers: setup ## find or build the test servers into a cache outside the tree
+	PYTHONPATH=tests $(BIN)/python -m servers build --install
+
+##@ Quality
+
+.PHONY: lint
+lint: setup ## check formatting and lint rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: format
+format: setup ## format the code and apply safe lint fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: types
+types: setup ## check types
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: setup ## check that each layer imports only what lies below it
+	$(BIN)/lint-imports
+
+##@ Generated files
+
+.PHONY: generate
+generate: setup ## regenerate crds/, manifests/ and docs/reasons.md
+	$(BIN)/python .ci/generate.py
+
+.PHONY: generated-check
+generated-check: setup ## fail when a generated file is stale
+	$(BIN)/python .ci/generate.py --check
+
+.PHONY: requirements
+requirements: setup ## pin the newest versions that pyproject.toml allows
+	$(BIN)/$(COMPILE) --upgrade requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(BIN)/$(COMPILE) --upgrade pyproject.toml -o requirements/run.txt
+	$(BIN)/$(COMPILE) --upgrade pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
