@@ -52,6 +52,11 @@ class Reason(StrEnum):
     # findings: files
     YAML_SYNTAX = "YAMLSyntax"
     YAML_TOO_DEEP = "YAMLTooDeep"
+    YAML_TOO_LARGE = "YAMLTooLarge"
+    YAML_UNSUPPORTED = "YAMLUnsupported"
+    DUPLICATE_FIELD = "DuplicateField"
+    AMBIGUOUS_VALUE = "AmbiguousValue"
+    FILE_UNREADABLE = "FileUnreadable"
     UNKNOWN_KIND = "UnknownKind"
     DUPLICATE_RESOURCE = "DuplicateResource"
     NOT_A_RESOURCE = "NotAResource"
