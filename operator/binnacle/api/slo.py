@@ -1,0 +1,289 @@
+"""The SLO kind: an objective, what is counted, and how the budget's burning raises alerts."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from binnacle.api.cel import Cel, duration_ms
+from binnacle.api.labels import FreeLabelName
+from binnacle.api.meta import API_VERSION, CommonSpec, ObjectMeta
+from binnacle.api.model import Items, Model, OneOf, StatusModel, refusal
+from binnacle.api.status import CommonStatus
+from binnacle.api.values import (
+    AlertSeverity,
+    DnsLabel,
+    Duration,
+    HttpUrl,
+    Percentage,
+    PlainText,
+    Shape,
+    Token,
+    duration_between,
+    percentage_between,
+)
+
+Selector = Annotated[str, Field(min_length=1, max_length=4096)]
+"""PromQL that names series; parsed by the compiler, which knows the grammar."""
+
+
+class Ratio(OneOf):
+    """Share of bad events, from two counters."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("errors", "good")
+
+    errors: Annotated[
+        Selector | None, Field(description="Counter of bad events, a bare vector selector. Either this or good.")
+    ] = None
+    good: Annotated[
+        Selector | None, Field(description="Counter of good events, a bare vector selector. Either this or errors.")
+    ] = None
+    total: Annotated[Selector, Field(description="Counter of all events, a bare vector selector.")]
+
+
+class HistogramType(StrEnum):
+    """How a histogram is stored, in Prometheus' own words."""
+
+    CLASSIC = "classic"
+    NATIVE = "native"
+
+
+class Latency(Model):
+    """Share of events that took too long, from a histogram of seconds."""
+
+    histogram: Annotated[
+        Selector,
+        Field(description="The histogram as a bare vector selector, its name without _bucket, _count and _sum."),
+    ]
+    below: Annotated[
+        Duration,
+        duration_between("1ms", "1d"),
+        Field(
+            description="An event that took at most this long is good. For a classic histogram this must be one of its buckets."
+        ),
+    ]
+    histogram_type: Annotated[
+        HistogramType | None, Field(description="How the histogram is stored: classic or native. Absent means classic.")
+    ] = None
+
+
+class Indicator(OneOf):
+    """What is counted; exactly one member."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("ratio", "latency")
+
+    ratio: Annotated[Ratio | None, Field(description="Share of bad events, from two counters.")] = None
+    latency: Annotated[Latency | None, Field(description="Share of slow events, from a histogram.")] = None
+
+
+class Window(Model):
+    """The time that the objective is about."""
+
+    rolling: Annotated[
+        Duration,
+        duration_between("1d", "366d", whole="1h"),
+        Field(description="Length of a window that ends now: whole hours, from 1d to 366d."),
+    ]
+
+
+class BurnRate(Model):
+    """One burn alert: it fires while the budget is spent this fast over both windows."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            f"{duration_ms('self.short')} < {duration_ms('self.long')}",
+            "Choose a short window that is shorter than the long one.",
+            ".short",
+        ),
+    )
+
+    name: Annotated[DnsLabel, Field(description="Name of this alert within the SLO.")]
+    severity: Annotated[
+        AlertSeverity, Field(description="critical, warning or info; a higher one inhibits lower ones.")
+    ]
+    budget: Annotated[
+        Percentage,
+        percentage_between("0%", "100%", high_included=True),
+        Field(description="Share of the whole budget that is spent within the long window when the alert fires: 2%."),
+    ]
+    long: Annotated[
+        Duration,
+        duration_between("5m", "90d", whole="1m"),
+        Field(description="The window that decides: whole minutes, from 5m to 90d."),
+    ]
+    short: Annotated[
+        Duration,
+        duration_between("1m", "90d", whole="1m"),
+        Field(
+            description="The window that ends the alert soon after the burning ends: whole minutes, shorter than long."
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _short_is_shorter(self) -> Self:
+        if self.short >= self.long:
+            raise refusal(
+                f"The short window {self.short} is not shorter than the long one, {self.long}.",
+                fix="Choose a shorter one; a twelfth of the long window is usual.",
+                at=("short",),
+            )
+        return self
+
+
+class Runbook(Model):
+    """What to do when an alert fires."""
+
+    url: Annotated[
+        HttpUrl, Field(description="Address of the runbook, http or https; the annotation runbook_url of the alerts.")
+    ]
+
+
+class Alerting(Model):
+    """How the burning of the budget raises alerts."""
+
+    burn_rates: Annotated[
+        Annotated[tuple[BurnRate, ...], Items("map", 8, least=1)] | None,
+        Field(description="The burn alerts. Derived from objective and window when absent."),
+    ] = None
+    runbook: Annotated[Runbook | None, Field(description="What to do when an alert fires.")] = None
+
+
+class SLOSpec(CommonSpec):
+    """What an SLO promises, how it is measured, and when somebody is told."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "!has(self.labels) || !has(self.groupBy) || !self.groupBy.exists(name, name in self.labels)",
+            "Leave out of labels what groupBy names: one constant value would merge the groups.",
+            ".labels",
+        ),
+        Cel(
+            "!has(self.environment) || (!(has(self.labels) && 'environment' in self.labels) "
+            "&& !(has(self.groupBy) && 'environment' in self.groupBy))",
+            "Leave environment out of labels and groupBy: the field environment sets this label.",
+            ".environment",
+        ),
+    )
+
+    service: Annotated[
+        Token, Field(description="Service that the SLO is about; the label slo_service of all it produces.")
+    ]
+    description: Annotated[PlainText | None, Field(description="What the objective means to the service's users.")] = (
+        None
+    )
+    owner: Annotated[
+        Annotated[str, Shape(r"^[^\x00-\x1F\x7F{}]+$", "text in one line, without braces", 128)] | None,
+        Field(description="Who answers for the SLO: a team or a person."),
+    ] = None
+    objective: Annotated[
+        Percentage,
+        percentage_between("0%", "100%"),
+        Field(description="Share of events that must be good over the window: above 0% and below 100%, such as 99.9%."),
+    ]
+    window: Annotated[Window, Field(description="The time that the objective is about.")]
+    indicator: Annotated[Indicator, Field(description="What is counted; exactly one member.")]
+    group_by: Annotated[
+        tuple[FreeLabelName, ...],
+        Items("set", 8),
+        Field(
+            description="Labels of the indicator's series; each combination of their values has a budget of its own.",
+        ),
+    ] = ()
+    alerting: Annotated[
+        Alerting,
+        Field(
+            description="How the burning of the budget raises alerts. Derived when absent.", default_factory=Alerting
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _labels_are_told_apart(self) -> Self:
+        for name in self.group_by:
+            if name in self.labels:
+                raise refusal(
+                    f"The label {name} is in groupBy too.",
+                    fix="Leave it out of labels: one constant value would merge the groups.",
+                    at=("labels", name),
+                )
+        if self.environment is not None and "environment" in (*self.labels, *self.group_by):
+            raise refusal(
+                "The label environment is set twice.",
+                fix="Leave environment out of labels and groupBy: the field environment sets this label.",
+                at=("environment",),
+            )
+        return self
+
+
+class AlertStatus(StatusModel):
+    """One burn alert as it was compiled."""
+
+    name: Annotated[str, Field(max_length=63, description="Name of the alert within the SLO.")]
+    severity: Annotated[AlertSeverity, Field(description="Severity of the alert.")]
+    factor: Annotated[
+        str, Field(max_length=32, description="How many times faster than allowed the budget burns when it fires.")
+    ]
+    budget: Annotated[
+        str, Field(max_length=32, description="Share of the budget spent within the long window when it fires.")
+    ]
+    long: Annotated[str, Field(max_length=32, description="The long window.")]
+    short: Annotated[str, Field(max_length=32, description="The short window.")]
+    worst_case_detection: Annotated[
+        str | None,
+        Field(max_length=32, description="Time from the beginning of a total outage to the alert, at most."),
+    ] = None
+
+
+class GroupsStatus(StatusModel):
+    """The groups that groupBy makes, as Prometheus last showed them."""
+
+    count: Annotated[int, Field(ge=0, description="How many groups have data.")]
+    worst: Annotated[str | None, Field(max_length=1024, description="The group with the least budget left.")] = None
+
+
+class CostStatus(StatusModel):
+    """What the SLO costs Prometheus."""
+
+    rules: Annotated[int, Field(ge=0, description="Rules produced.")]
+    samples_per_minute: Annotated[
+        int | None, Field(ge=0, description="Samples read per minute by these rules, estimated.")
+    ] = None
+
+
+class SLOStatus(CommonStatus):
+    """What is known of an SLO."""
+
+    sli: Annotated[
+        str | None, Field(max_length=32, description="Share of good events over the window, of the worst group.")
+    ] = None
+    budget_remaining: Annotated[
+        str | None,
+        Field(
+            max_length=32, description="Share of the budget that is left, of the worst group; negative when overspent."
+        ),
+    ] = None
+    burn_rate: Annotated[
+        str | None,
+        Field(
+            max_length=32, description="How many times faster than allowed the budget burns now, of the worst group."
+        ),
+    ] = None
+    alerts: Annotated[tuple[AlertStatus, ...], Items("map", 16), Field(description="The burn alerts as compiled.")] = ()
+    groups: Annotated[GroupsStatus | None, Field(description="The groups that groupBy makes.")] = None
+    cost: Annotated[CostStatus | None, Field(description="What the SLO costs Prometheus.")] = None
+
+
+class SLO(Model):
+    """A service level objective: what share of events must be good over a window, and who is told when it is at risk."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
+            "Choose a name of at most 63 characters without dots: it becomes part of other names.",
+        ),
+    )
+
+    api_version: Annotated[Literal["binnacle.dev/v1alpha1"], Field(description="Version of this schema.")] = API_VERSION
+    kind: Annotated[Literal["SLO"], Field(description="Kind of this resource.")] = "SLO"
+    metadata: Annotated[ObjectMeta, Field(description="Name, namespace, labels and annotations.")]
+    spec: Annotated[SLOSpec, Field(description="What is promised, how it is measured, and when somebody is told.")]
+    status: Annotated[SLOStatus | None, Field(description="What is known of it; written by the operator.")] = None

@@ -1,0 +1,86 @@
+"""The part of a status that every kind has."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from binnacle.api.conditions import Condition
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.model import Items, StatusModel
+
+FINDINGS_KEPT = 50
+"""Findings written into a status; `findingsTotal` counts all of them."""
+
+
+class Child(StatusModel):
+    """One object that was produced."""
+
+    kind: Annotated[str, Field(max_length=63, description="Kind of the object.")]
+    namespace: Annotated[str, Field(max_length=63, description="Namespace of the object.")]
+    name: Annotated[str, Field(max_length=253, description="Name of the object.")]
+    purpose: Annotated[str, Field(max_length=256, description="What the object is for.")]
+
+
+class StatusFinding(StatusModel):
+    """One finding about the spec."""
+
+    severity: Annotated[Severity, Field(description="An error means that the item at path was left out.")]
+    reason: Annotated[str, Field(max_length=128, description="CamelCase reason; docs/reasons.md explains each.")]
+    path: Annotated[str, Field(max_length=512, description="Field that it is about, items of lists by name.")] = ""
+    message: Annotated[str, Field(max_length=1024, description="What is wrong.")]
+    fix: Annotated[str | None, Field(max_length=1024, description="What to change.")] = None
+
+    @classmethod
+    def of(cls, finding: Finding) -> "StatusFinding":
+        """Write a finding as status shows it, cut to the schema's bounds; the column goes into the message."""
+        place = f" (column {finding.column})" if finding.column is not None else ""
+        return cls(
+            severity=finding.severity,
+            reason=finding.reason.value,
+            path=finding.path[:512],
+            message=f"{finding.message[: 1024 - len(place)]}{place}",
+            fix=finding.fix[:1024] or None,
+        )
+
+
+class EffectiveValue(StatusModel):
+    """A value that came from the administrator's configuration or from a default."""
+
+    name: Annotated[str, Field(max_length=128, description="Which value.")]
+    value: Annotated[str, Field(max_length=1024, description="The value in use.")]
+
+
+class CommonStatus(StatusModel):
+    """What every kind's status has."""
+
+    observed_generation: Annotated[
+        int, Field(description="Generation of the spec that this status is about; -1 until it was first looked at.")
+    ] = -1
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Items("map", 16, keys=("type",)),
+        Field(description="Ready sums up; Stalled means that a person must act."),
+    ] = ()
+    children: Annotated[tuple[Child, ...], Items("atomic", 64), Field(description="Objects that were produced.")] = ()
+    findings: Annotated[
+        tuple[StatusFinding, ...],
+        Items("atomic", FINDINGS_KEPT),
+        Field(description="What is wrong with the spec or worth knowing, errors first."),
+    ] = ()
+    findings_total: Annotated[
+        int | None, Field(ge=0, description="How many findings there are, with those not listed.")
+    ] = None
+    effective: Annotated[
+        tuple[EffectiveValue, ...],
+        Items("map", 32),
+        Field(description="Values in use that the spec does not state."),
+    ] = ()
+
+
+def findings_for_status(findings: tuple[Finding, ...] | list[Finding]) -> dict[str, Any]:
+    """Return the fields `findings` and `findings_total` of a status: in stable order, capped, counted."""
+    ordered = sorted(findings)
+    return {
+        "findings": tuple(StatusFinding.of(one) for one in ordered[:FINDINGS_KEPT]),
+        "findings_total": len(ordered) or None,
+    }
