@@ -1,0 +1,75 @@
+"""PromQL text to a tree, or to an error that says where and what to do."""
+
+from typing import Any
+
+import promql_parser as rust
+
+from binnacle.promql import fences, locate
+from binnacle.promql.convert import convert
+from binnacle.promql.errors import TOO_LARGE, PromQLError
+from binnacle.promql.lexer import Kind, Token
+from binnacle.promql.nodes import Node
+from binnacle.promql.sentinels import NO_SENTINELS, substitute
+
+_PANIC = "pyo3_runtime"
+"""Module of the exception that a Rust panic becomes; it derives from BaseException and cannot be imported."""
+
+
+def parse(text: str, *, variables: bool = False) -> Node:
+    """The tree of a PromQL expression.
+
+    Call it on a thread with a stack of at least `fences.STACK_BYTES`.
+
+    Args:
+        text: the expression, at most 4 KiB.
+        variables: accept `$window` and Grafana's variables (`binnacle.promql.sentinels`).
+
+    Raises:
+        PromQLError: the text is not PromQL or too large to be parsed safely; with a 1-based column where there is one.
+    """
+    tokens = fences.check(text)
+    _check_tokens(tokens, variables=variables)
+    sentinels = NO_SENTINELS
+    if variables:
+        tokens, sentinels = substitute(tokens)
+    source = text if sentinels is NO_SENTINELS else locate.join(tokens)
+    expr = _parse(source)
+    if isinstance(expr, str):
+        raise locate.explain(expr, tokens, sentinels, _failure)
+    try:
+        return convert(expr, sentinels)
+    except RecursionError:
+        raise PromQLError(
+            "The expression is nested too deeply.", reason=TOO_LARGE, fix="Split it with recording rules."
+        ) from None
+
+
+def _check_tokens(tokens: list[Token], *, variables: bool) -> None:
+    """Refuse what the parser answers with a panic or with a useless message."""
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.kind is Kind.VARIABLE and not variables:
+            raise PromQLError(
+                f"The variable {token.text} is not available here.", column=token.column, fix="Write the value itself."
+            )
+        if before is not None and before.text == "@" and token.text == "-":
+            raise PromQLError(
+                "A time before 1970 is not supported.", column=token.column, fix="Write seconds since 1970."
+            )
+
+
+def _parse(source: str) -> Any:
+    """promql-parser's tree, or its message as a string (never both: its trees are no strings)."""
+    try:
+        return rust.parse(source)
+    except (ValueError, OverflowError) as error:
+        return str(error)
+    except BaseException as error:
+        if type(error).__module__ != _PANIC:
+            raise
+        return f"the parser failed: {error}"
+
+
+def _failure(source: str) -> str:
+    """promql-parser's message about a text; empty when it has none."""
+    answer = _parse(source)
+    return answer if isinstance(answer, str) else ""

@@ -1,0 +1,261 @@
+"""A PromQL tree as text: canonical, on one line, with the parentheses that are needed and no others.
+
+The text is PromQL of Prometheus 2.40 and later wherever the tree allows it: newer syntax (quoted names, `fill`) is
+written only for what has no older spelling.
+"""
+
+import re
+
+from binnacle.promql import lexer
+from binnacle.promql.nodes import (
+    METRIC_NAME,
+    Aggregate,
+    At,
+    Binary,
+    Call,
+    Duration,
+    Group,
+    Matcher,
+    Node,
+    Number,
+    Range,
+    Selector,
+    String,
+    Subquery,
+    Unary,
+    Variable,
+)
+
+PRECEDENCE = {
+    "or": 1,
+    "and": 2,
+    "unless": 2,
+    **dict.fromkeys(("==", "!=", ">", "<", ">=", "<="), 3),
+    **dict.fromkeys(("+", "-"), 4),
+    **dict.fromkeys(("*", "/", "%", "atan2"), 5),
+    "^": 6,
+}
+"""Binding strength of the binary operators (promql/parser/generated_parser.y); `^` is right-associative."""
+_UNARY = PRECEDENCE["*"]
+_POWER = PRECEDENCE["^"]
+
+_UNITS = (
+    ("y", 31_536_000_000),
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+)
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
+_TEMPLATE = re.compile(rf"(?:{lexer.VARIABLE}|[A-Za-z0-9_:])+", re.ASCII)
+_KEYWORDS = frozenset(
+    [
+        "and",
+        "atan2",
+        "avg",
+        "bool",
+        "bottomk",
+        "by",
+        "count",
+        "count_values",
+        "end",
+        "fill",
+        "fill_left",
+        "fill_right",
+        "group",
+        "group_left",
+        "group_right",
+        "ignoring",
+        "inf",
+        "limit_ratio",
+        "limitk",
+        "max",
+        "min",
+        "nan",
+        "offset",
+        "on",
+        "or",
+        "quantile",
+        "start",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+        "unless",
+        "without",
+    ]
+)
+_NUMBER_WORDS = frozenset({"inf", "nan"})
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"} | {
+    chr(code): f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), 127)
+}
+_ESCAPED = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
+
+
+def to_text(node: Node) -> str:
+    """The tree as PromQL, such that `parse(to_text(node)) == node` (with `variables=True` for trees that have some).
+
+    Raises:
+        ValueError: what PromQL cannot spell: a range or step of zero or less, a time before 1970.
+    """
+    match node:
+        case Selector():
+            return _selector(node) + _when(node.at, node.offset)
+        case Range(selector, range_):
+            return f"{_selector(selector)}[{_positive(range_)}]{_when(selector.at, selector.offset)}"
+        case Call(func, args):
+            return f"{func}({', '.join(map(to_text, args))})"
+        case Aggregate():
+            return _aggregate(node)
+        case Binary():
+            return _binary(node)
+        case Number(text) | Variable(text):
+            return text
+        case String(value):
+            return quote(value)
+        case Unary(expr):
+            return "-" + (
+                _parenthesised(expr) if isinstance(expr, Binary) and PRECEDENCE[expr.op] < _POWER else to_text(expr)
+            )
+        case Subquery(expr):
+            inner = to_text(expr) if isinstance(expr, Selector | Call | Aggregate) else _parenthesised(expr)
+            step = "" if node.step is None else _positive(node.step)
+            return f"{inner}[{_positive(node.range)}:{step}]{_when(node.at, node.offset)}"
+
+
+def quote(value: str) -> str:
+    """A string literal in Go's spelling; everything but control characters, `"` and the backslash stands for itself."""
+    return '"' + _ESCAPED.sub(lambda found: _ESCAPES[found.group()], value) + '"'
+
+
+def duration_text(milliseconds: int) -> str:
+    """A duration as Prometheus prints it: `90m` is `1h30m`, minus in front, zero is `0s`."""
+    if milliseconds == 0:
+        return "0s"
+    rest, parts = abs(milliseconds), []
+    for unit, size in _UNITS:
+        # Prometheus prints years and weeks only where they come out even: 30d, not 4w2d.
+        if unit in {"y", "w"} and rest % size:
+            continue
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return ("-" if milliseconds < 0 else "") + "".join(parts)
+
+
+def _duration(value: Duration) -> str:
+    return value.text if isinstance(value, Variable) else duration_text(value)
+
+
+def _positive(value: Duration) -> str:
+    if isinstance(value, int) and value <= 0:
+        raise ValueError(f"a range or step must be longer than zero, not {value} ms")
+    return _duration(value)
+
+
+def _when(at: At | None, offset: Duration) -> str:
+    """The modifiers ` @ … offset …` of a selector or subquery."""
+    text = ""
+    if isinstance(at, str):
+        text = f" @ {at}()"
+    elif at is not None:
+        if at < 0:
+            raise ValueError("a time before 1970 cannot be written")
+        text = f" @ {at // 1000}.{at % 1000:03d}"
+    return f"{text} offset {_duration(offset)}" if offset != 0 else text
+
+
+def _selector(node: Selector) -> str:
+    matchers = [_matcher(matcher) for matcher in node.matchers]
+    name = node.name
+    if name is None:
+        return "{" + ",".join(matchers) + "}"
+    if (
+        _TEMPLATE.fullmatch(name)
+        and name.lower() not in _KEYWORDS
+        and ("$" in name or "[" in name or _METRIC.fullmatch(name))
+    ):
+        return f"{name}{{{','.join(matchers)}}}" if matchers else name
+    # A keyword or a name outside the classic alphabet cannot stand before the braces; this form is understood everywhere.
+    return "{" + ",".join([f"{METRIC_NAME}={quote(name)}", *matchers]) + "}"
+
+
+def _matcher(matcher: Matcher) -> str:
+    name = matcher.name if _LABEL.fullmatch(matcher.name) else quote(matcher.name)
+    return f"{name}{matcher.op}{quote(matcher.value)}"
+
+
+def _labels(labels: tuple[str, ...]) -> str:
+    return "(" + ", ".join(map(_label, labels)) + ")"
+
+
+def _label(name: str) -> str:
+    if _LABEL.fullmatch(name) and name.lower() not in _NUMBER_WORDS:
+        return name
+    return name if "$" in name and _TEMPLATE.fullmatch(name) else quote(name)
+
+
+def _aggregate(node: Aggregate) -> str:
+    inner = to_text(node.expr) if node.param is None else f"{to_text(node.param)}, {to_text(node.expr)}"
+    if node.grouping is None:
+        return f"{node.op}({inner})"
+    return f"{node.op} {'without' if node.grouping.without else 'by'} {_labels(node.grouping.labels)} ({inner})"
+
+
+def _binary(node: Binary) -> str:
+    strength = PRECEDENCE[node.op]
+    right_associative = strength == _POWER
+    left = _strength(node.lhs, negative=_UNARY)
+    right = _strength(node.rhs, negative=_POWER + 1)
+    words = [
+        to_text(node.lhs)
+        if left > strength or (left == strength and not right_associative)
+        else _parenthesised(node.lhs),
+        node.op,
+        *_modifiers(node),
+        to_text(node.rhs)
+        if right > strength or (right == strength and right_associative)
+        else _parenthesised(node.rhs),
+    ]
+    return " ".join(words)
+
+
+def _modifiers(node: Binary) -> list[str]:
+    words = ["bool"] if node.return_bool else []
+    if node.matching is not None:
+        words.append(f"{'on' if node.matching.on else 'ignoring'} {_labels(node.matching.labels)}")
+    if node.group is not None:
+        words.append(_group(node.group))
+    if node.fill is not None:
+        left, right = node.fill.left, node.fill.right
+        if left == right and left is not None:
+            words.append(f"fill({left.text})")
+        else:
+            words += [
+                f"fill_{side}({value.text})" for side, value in (("left", left), ("right", right)) if value is not None
+            ]
+    return words
+
+
+def _group(group: Group) -> str:
+    return f"group_{group.side} {_labels(group.labels)}"
+
+
+def _strength(node: Node, *, negative: int) -> int:
+    """How tightly the text of an operand holds together; `negative` is that of a leading minus, which only a left neighbour of `^` sees."""
+    match node:
+        case Binary(op):
+            return PRECEDENCE[op]
+        case Unary():
+            return negative
+        case Number(text):
+            return negative if text.startswith("-") else _POWER + 1
+        case _:
+            return _POWER + 1
+
+
+def _parenthesised(node: Node) -> str:
+    return f"({to_text(node)})"
