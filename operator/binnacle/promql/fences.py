@@ -38,11 +38,14 @@ def check(text: str) -> list[Token]:
     tokens = tokenize(text)
     nesting = 0
     for token in tokens:
-        if token.kind in {Kind.OPEN, Kind.CLOSE, Kind.OPERATOR} or token.text.lower() in _WORD_OPERATORS:
+        kind, word = token.kind, token.text
+        if kind is Kind.OPEN or kind is Kind.CLOSE or kind is Kind.OPERATOR:
             nesting += 1
-        elif token.kind is Kind.BROKEN:
+        elif kind is Kind.NAME:
+            nesting += word.lower() in _WORD_OPERATORS
+        elif kind is Kind.BROKEN:
             raise _broken(token)
-        elif token.kind is Kind.STRING and token.text[0] != "`" and (raw := _RAW_BYTES.search(token.text)):
+        elif kind is Kind.STRING and "\\" in word and word[0] != "`" and (raw := _RAW_BYTES.search(word)):
             raise PromQLError(
                 "A byte escape above \\x7f stands for half a character in Prometheus.",
                 column=token.start + raw.end(),

@@ -5,8 +5,8 @@ The tokens follow Prometheus' `promql/parser/lex.go` in what is a string and wha
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -23,8 +23,7 @@ class Kind(Enum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token: `text` as written, `start` its 0-based place in the text."""
 
     kind: Kind
@@ -60,13 +59,13 @@ _TOKENS = re.compile(
     """,
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS: dict[str | None, Kind] = {kind.value: kind for kind in Kind}
 
 
 def tokenize(text: str) -> list[Token]:
     """All tokens of a text without blanks and comments. Never fails: what is no PromQL becomes `Kind.BROKEN`."""
     return [
-        Token(_KINDS[match.lastgroup], match.group(), match.start())
+        Token(kind, match.group(), match.start())
         for match in _TOKENS.finditer(text)
-        if match.lastgroup is not None and match.lastgroup != "skip"
+        if (kind := _KINDS.get(match.lastgroup)) is not None
     ]

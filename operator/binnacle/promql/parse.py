@@ -46,15 +46,17 @@ def parse(text: str, *, variables: bool = False) -> Node:
 
 def _check_tokens(tokens: list[Token], *, variables: bool) -> None:
     """Refuse what the parser answers with a panic or with a useless message."""
-    for before, token in zip([None, *tokens], tokens, strict=False):
+    previous = ""
+    for token in tokens:
         if token.kind is Kind.VARIABLE and not variables:
             raise PromQLError(
                 f"The variable {token.text} is not available here.", column=token.column, fix="Write the value itself."
             )
-        if before is not None and before.text == "@" and token.text == "-":
+        if previous == "@" and token.text == "-":
             raise PromQLError(
                 "A time before 1970 is not supported.", column=token.column, fix="Write seconds since 1970."
             )
+        previous = token.text
 
 
 def _parse(source: str) -> Any:
