@@ -63,19 +63,16 @@ def duration_ms(operand: str) -> str:
     """
     plain = f"{operand}.replace('ms', 'x')"
     units = (
-        ("y", 31_536_000_000),
-        ("w", 604_800_000),
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("x", 1),
+        (operand, "y", 31_536_000_000),
+        (operand, "w", 604_800_000),
+        (operand, "d", 86_400_000),
+        (operand, "h", 3_600_000),
+        (plain, "m", 60_000),
+        (plain, "s", 1000),
+        (plain, "x", 1),
     )
-    return (
-        "("
-        + " + ".join(f"int('0' + {plain}.find('[0-9]+{unit}').replace('{unit}', '')) * {ms}" for unit, ms in units)
-        + ")"
-    )
+    terms = (f"int('0' + {source}.find('[0-9]+{unit}').replace('{unit}', '')) * {ms}" for source, unit, ms in units)
+    return f"({' + '.join(terms)})".replace(" * 1)", ")")
 
 
 def bound(value: str, name: str, condition: str) -> str:
@@ -90,4 +87,4 @@ def percent(operand: str) -> str:
 
 def exactly_one(names: Iterable[str]) -> str:
     """Say that exactly one of the named optional fields is there."""
-    return "[" + ", ".join(f"has(self.{name})" for name in names) + "].filter(given, given).size() == 1"
+    return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(given, given)"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from binnacle.api.model import StatusModel
 
@@ -40,7 +40,12 @@ _ORDER: Final = {name: index for index, name in enumerate(ConditionType)}
 class Condition(StatusModel):
     """One condition (metav1.Condition)."""
 
-    type: Annotated[ConditionType, Field(description="Which condition.")]
+    # The server is told the shape, not the list: an operator may know a condition that an older CRD does not.
+    type: Annotated[
+        ConditionType,
+        WithJsonSchema({"type": "string", "maxLength": 63, "pattern": "^[A-Z][A-Za-z0-9]*$"}),
+        Field(description="Which condition."),
+    ]
     status: Annotated[ConditionStatus, Field(description="Whether it holds.")]
     reason: Annotated[
         str,

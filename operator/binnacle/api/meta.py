@@ -1,11 +1,14 @@
 """What every resource has: apiVersion, kind, the metadata that we read, and the fields that all specs share."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
+from binnacle.api.cel import Cel
 from binnacle.api.labels import Annotations, Labels
 from binnacle.api.model import Model
 from binnacle.api.values import DnsLabel, Shape
@@ -27,6 +30,68 @@ class ObjectMeta(BaseModel):
     generation: int = 0
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
+    ) -> dict[str, Any]:
+        """Return what a CRD may say of metadata: nothing but that it is an object."""
+        return {"type": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`.
+
+    Attributes:
+        name: its heading.
+        path: JSONPath of the value in the resource.
+        description: what it shows.
+        type: `string`, `integer`, `boolean` or `date`.
+        wide: shown by `-o wide` only.
+    """
+
+    name: str
+    path: str
+    description: str
+    type: str = "string"
+    wide: bool = False
+
+
+def condition_column(name: str, *, of: str, field: str, description: str, wide: bool = False) -> Column:
+    """Return a column that shows one field of the condition `of`."""
+    return Column(name, f'.status.conditions[?(@.type=="{of}")].{field}', description, wide=wide)
+
+
+READY_COLUMNS: Final = (
+    condition_column(
+        "Ready", of="Ready", field="status", description="Whether it is applied and all that was checked is good."
+    ),
+    condition_column("Reason", of="Ready", field="reason", description="Why, in one word.", wide=True),
+)
+AGE_COLUMN: Final = Column("Age", ".metadata.creationTimestamp", "Time since it was created.", "date")
+"""Columns that every kind ends with."""
+
+
+class Resource(Model):
+    """A kind: what every resource has, and what the API server is told about its kind."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
+            "Choose a metadata.name of at most 63 characters without dots: it becomes part of other names.",
+        ),
+    )
+    plural: ClassVar[str]
+    """Name of the kind in URLs and permissions."""
+    short: ClassVar[str]
+    """Short name for kubectl, and the kind's mark in the names of generated objects."""
+    columns: ClassVar[tuple[Column, ...]]
+    """Columns of `kubectl get`, in order."""
+
+    api_version: Annotated[Literal["binnacle.dev/v1alpha1"], Field(description="Group and version of this schema.")]
+    kind: Annotated[str, Field(description="Kind of this resource.")]
+    metadata: Annotated[ObjectMeta, Field(description="Name, namespace, labels and annotations.")]
 
 
 class Mode(StrEnum):

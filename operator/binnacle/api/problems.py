@@ -109,7 +109,7 @@ def _say(detail: ErrorDetails, place: Location, model: type[BaseModel]) -> tuple
 
 def _choice(context: Mapping[str, Any], given: Any) -> tuple[str, str]:
     choices = context["expected"].replace("'", "")
-    near = _nearest(given, choices.replace(" or ", ", ").split(", ")) if isinstance(given, str) else ""
+    near = nearest(given, choices.replace(" or ", ", ").split(", ")) if isinstance(given, str) else ""
     return f"{_shown(given)} is not one of the choices.", f"Write {near}." if near else f"Write {choices}."
 
 
@@ -153,7 +153,7 @@ _SAYERS: Final[Mapping[str, tuple[Callable[[Mapping[str, Any], Any], tuple[str, 
 
 def _unknown(name: str, place: Location, model: type[BaseModel]) -> tuple[Reason, str, str]:
     known = _fields(_model_at(model, place[:-1]))
-    near = _nearest(name, known)
+    near = nearest(name, known)
     fix = f"Write {near}." if near else f"Leave it out. Known here: {', '.join(known)}."
     return Reason.UNKNOWN_FIELD, f"There is no field {name}.", fix
 
@@ -181,7 +181,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def nearest(name: str, known: Sequence[str]) -> str:
     """Find the known name that was probably meant, whatever its case; empty when none is close."""
     folded = {one.casefold().replace("_", ""): one for one in reversed(known)}
     close = difflib.get_close_matches(name.casefold().replace("_", "").replace("-", ""), folded, n=1, cutoff=0.6)

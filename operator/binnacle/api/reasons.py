@@ -3,8 +3,10 @@
 `docs/reasons.md` is generated from this table, so a reason cannot exist without a cause and a fix.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -68,3 +70,187 @@ class Doc:
 
     cause: str
     fix: str
+
+
+DOCS: Final[Mapping[Reason, Doc]] = {
+    Reason.APPLIED: Doc(
+        "Everything that the resource asks for is applied, and all that was checked is good.", "Nothing need be done."
+    ),
+    Reason.PROGRESSING: Doc(
+        "The resource was created or changed and is being worked on.",
+        "Wait. If it stays for minutes, look at the operator's log and at the queue's metrics.",
+    ),
+    Reason.COMPILED: Doc("The whole spec was understood and compiled.", "Nothing need be done."),
+    Reason.SUSPENDED: Doc(
+        "`suspend: true` is set: what was applied before stays as it is, and changes are not applied.",
+        "Set `suspend: false` or remove the field to have changes applied again.",
+    ),
+    Reason.DRY_RUN: Doc(
+        "`mode: DryRun` is set: the spec is compiled and checked, status shows what would change, and nothing is applied.",
+        "Remove `mode` or set it to `Apply` when the difference is what you want.",
+    ),
+    Reason.WAITING_FOR_AGGREGATE: Doc(
+        "The resource's part goes into a file that several resources share, and that file is not written yet.",
+        "Wait a few seconds. If it stays, look at the conditions of the resources that share the file, and at the operator's log.",
+    ),
+    Reason.RULES_LOADED: Doc(
+        "Prometheus has loaded the rules and evaluates them without error.", "Nothing need be done."
+    ),
+    Reason.INVALID_SPEC: Doc(
+        "A field is missing, unknown, or has a value that does not fit, so nothing could be compiled. What was applied before stays.",
+        "Look at `status.findings`: each names the field, what is wrong with it, and what to write instead.",
+    ),
+    Reason.COMPILE_FAILED: Doc(
+        "The fields have the right shape, but what they say cannot be turned into rules, for example because an expression is "
+        "no PromQL. What was applied before stays.",
+        "Look at `status.findings`: each names the field, what is wrong with it, and what to write instead.",
+    ),
+    Reason.ITEMS_QUARANTINED: Doc(
+        "Some items of the spec could not be compiled and are left out, with the items that depend on them. The rest is applied.",
+        "Look at `status.findings` for the items left out and correct them.",
+    ),
+    Reason.NAME_TAKEN: Doc(
+        "An object with the name that is to be written exists already and does not belong to this resource. It was not touched.",
+        "Delete or rename the other object if nobody needs it, or give the resource another name.",
+    ),
+    Reason.PERMISSION_DENIED: Doc(
+        "The API server does not allow the operator to read or write an object that the resource needs.",
+        "Grant the operator's ServiceAccount the permission that the message names; `manifests/` holds the roles that it needs.",
+    ),
+    Reason.APPLY_REFUSED: Doc(
+        "The API server or an admission webhook refused an object that was to be written.",
+        "Read the refusal in the message. Where a policy refuses it, change the policy or the resource.",
+    ),
+    Reason.OUTPUT_TOO_LARGE: Doc(
+        "What the resource compiles to does not fit into one object of the backend. What was applied before stays.",
+        "Split the resource into several.",
+    ),
+    Reason.BACKEND_REFUSED: Doc(
+        "The backend does not have what was applied after two reload periods, or has it and reports an error.",
+        "Read the backend's own error in the message. Check that the backend selects these objects: labels, namespaces and mounted files.",
+    ),
+    Reason.INTERNAL_ERROR: Doc(
+        "The operator met an error of its own while it worked on the resource. It tries again, ever more slowly.",
+        "Report the message and the operator's log as a bug. A change of the resource is tried at once.",
+    ),
+    Reason.BACKEND_NOT_CONFIGURED: Doc(
+        "The administrator's configuration names no address of the backend, so nothing is read back from it.",
+        "Set `prometheus.url` in the configuration to see SLI, budget and loaded rules in status.",
+    ),
+    Reason.BACKEND_UNREACHABLE: Doc(
+        "The backend does not answer, so it is not known what it has loaded. What was applied stays and goes on working.",
+        "Check the backend, its address in the configuration, and network policies between the operator and it.",
+    ),
+    Reason.NOT_LOADED_YET: Doc(
+        "The rules are applied and Prometheus has not loaded them yet; up to two reload periods this is normal.",
+        "Wait. If it stays, check that Prometheus selects these objects: labels, namespaces and mounted files.",
+    ),
+    Reason.API_SERVER_UNAVAILABLE: Doc(
+        "The API server did not answer or answered with an error that may pass. The work is tried again.",
+        "Check the API server's health if it lasts.",
+    ),
+    Reason.UNKNOWN_FIELD: Doc(
+        "The resource has a field that its kind does not know. An unknown field is never passed over in a file, since it is usually "
+        "a spelling mistake.",
+        "Write the name that the finding suggests, or leave the field out. `kubectl explain` lists the fields.",
+    ),
+    Reason.MISSING_FIELD: Doc(
+        "A field that the resource cannot do without is not there.", "Add the field that the finding names."
+    ),
+    Reason.INVALID_VALUE: Doc(
+        "The value of a field has the wrong type, the wrong shape, or lies outside its bounds.",
+        "Write a value as the finding says; `kubectl explain` describes the field.",
+    ),
+    Reason.RESERVED_LABEL: Doc(
+        "A label has a name that Prometheus or Binnacle sets, or that would make two owners' series or alerts look the same.",
+        "Choose another name.",
+    ),
+    Reason.PROMQL_SYNTAX: Doc(
+        "The text is not PromQL.",
+        "Correct it at the column that the finding names; try it in Prometheus' own query page.",
+    ),
+    Reason.PROMQL_TOO_LARGE: Doc(
+        "The expression is longer than 4 KiB or has more than 400 brackets and operators.",
+        "Shorten it, for example by recording a part of it with a rule of its own.",
+    ),
+    Reason.NOT_A_SELECTOR: Doc(
+        'The field takes a bare selector of series, such as `http_requests_total{job="api"}`, and the text is another expression.',
+        "Write metric name and labels only: rates, sums and windows are added for you.",
+    ),
+    Reason.NOT_A_COUNTER: Doc(
+        "The field takes a counter, and the metric's name says that it is something else.",
+        "Name the counter: usually it ends with `_total`, or with `_count` for a histogram.",
+    ),
+    Reason.LABEL_NOT_AVAILABLE: Doc(
+        "A label that is to be grouped by cannot be on the series that the selectors choose.",
+        "Group by a label that the series have, or change the selectors.",
+    ),
+    Reason.UNREACHABLE_BURN_RATE: Doc(
+        "With this objective the budget cannot burn as fast as the alert asks, even when every event fails: the alert could never fire. "
+        "The nearest pair of windows that can fire is used instead.",
+        "Lower `budget`, lengthen `long`, or raise the objective.",
+    ),
+    Reason.WINDOW_TOO_LONG: Doc(
+        "The long window of an alert is longer than the window of the SLO. The nearest useful pair is used instead.",
+        "Choose a long window that is shorter than the SLO's.",
+    ),
+    Reason.WINDOW_TOO_SHORT: Doc(
+        "A window is shorter than two scrapes or evaluations, so that there would be nothing to compare.",
+        "Lengthen the window, or correct `prometheus.scrapeInterval` in the configuration if targets are scraped more often.",
+    ),
+    Reason.DUPLICATE_BURN_RATE: Doc(
+        "Two alerts of one SLO have come out with the same windows, factor and severity; one of them is left out.",
+        "Remove one of them, or change its windows or its budget.",
+    ),
+    Reason.YAML_SYNTAX: Doc("The file is not YAML.", "Correct it at the line and column that the finding names."),
+    Reason.YAML_TOO_DEEP: Doc(
+        "The file nests values more deeply than any resource does; reading on could end the program.",
+        "Flatten the value.",
+    ),
+    Reason.YAML_TOO_LARGE: Doc(
+        "The file, or what its aliases stand for, is larger than any resource may be.",
+        "Split the file, and write out aliases.",
+    ),
+    Reason.YAML_UNSUPPORTED: Doc(
+        "The file uses a part of YAML that Kubernetes' own reader does not take, such as a tag or a key that is no text.",
+        "Write the value in plain YAML, as `kubectl apply` would take it.",
+    ),
+    Reason.DUPLICATE_FIELD: Doc(
+        "A field is written twice in one place, and only one of the two values could count.", "Remove one of them."
+    ),
+    Reason.AMBIGUOUS_VALUE: Doc(
+        "YAML readers differ on what a value without quotes means, such as `on`, `0o17` or a date.",
+        "Put the value in quotes if it is text; write `true`, `false` or a plain number otherwise.",
+    ),
+    Reason.FILE_UNREADABLE: Doc(
+        "The file cannot be opened, or is not text in UTF-8.", "Check its path and permissions, and save it as UTF-8."
+    ),
+    Reason.UNKNOWN_KIND: Doc(
+        "There is no such kind, or it is not served in this version.",
+        "Write the kind or the `apiVersion` that the finding names.",
+    ),
+    Reason.DUPLICATE_RESOURCE: Doc(
+        "Two resources of one kind have the same namespace and name; only the first counts.",
+        "Rename or remove one of them.",
+    ),
+    Reason.NOT_A_RESOURCE: Doc(
+        "The document is not a Kubernetes resource: it has no `apiVersion` or no `kind`.",
+        "Add both, or keep the document in another file.",
+    ),
+}
+"""Cause and fix of every reason."""
+
+
+def render_reasons() -> str:
+    """Return docs/reasons.md: every reason in alphabetical order with cause and fix."""
+    lines = [
+        "# Reasons",
+        "",
+        "Every reason that a condition or a finding can have, what causes it, and what to do.",
+        "Generated from `operator/binnacle/api/reasons.py`; do not edit.",
+        "",
+    ]
+    for reason in sorted(Reason):
+        doc = DOCS[reason]
+        lines += [f"## {reason.value}", "", f"**Cause:** {doc.cause}", "", f"**Fix:** {doc.fix}", ""]
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from binnacle.api.cel import Cel, duration_ms
 from binnacle.api.labels import FreeLabelName
-from binnacle.api.meta import API_VERSION, CommonSpec, ObjectMeta
+from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.model import Items, Model, OneOf, StatusModel, refusal
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
@@ -272,18 +272,24 @@ class SLOStatus(CommonStatus):
     cost: Annotated[CostStatus | None, Field(description="What the SLO costs Prometheus.")] = None
 
 
-class SLO(Model):
+class SLO(Resource):
     """A service level objective: what share of events must be good over a window, and who is told when it is at risk."""
 
-    rules: ClassVar[tuple[Cel, ...]] = (
-        Cel(
-            "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
-            "Choose a name of at most 63 characters without dots: it becomes part of other names.",
-        ),
+    plural: ClassVar[str] = "slos"
+    short: ClassVar[str] = "slo"
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Service", ".spec.service", "Service that the SLO is about."),
+        Column("Objective", ".spec.objective", "Share of events that must be good."),
+        Column("Window", ".spec.window.rolling", "The time that the objective is about."),
+        Column("SLI", ".status.sli", "Share of good events over the window."),
+        Column("Budget", ".status.budgetRemaining", "Share of the budget that is left."),
+        Column("Burn", ".status.burnRate", "How many times faster than allowed the budget burns now.", wide=True),
+        *READY_COLUMNS,
+        condition_column("Live", of="Live", field="status", description="Whether Prometheus has the rules.", wide=True),
+        Column("Owner", ".spec.owner", "Who answers for the SLO.", wide=True),
+        AGE_COLUMN,
     )
 
-    api_version: Annotated[Literal["binnacle.dev/v1alpha1"], Field(description="Version of this schema.")] = API_VERSION
-    kind: Annotated[Literal["SLO"], Field(description="Kind of this resource.")] = "SLO"
-    metadata: Annotated[ObjectMeta, Field(description="Name, namespace, labels and annotations.")]
+    kind: Annotated[Literal["SLO"], Field(description="Kind of this resource.")]
     spec: Annotated[SLOSpec, Field(description="What is promised, how it is measured, and when somebody is told.")]
     status: Annotated[SLOStatus | None, Field(description="What is known of it; written by the operator.")] = None
