@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -254,3 +255,170 @@ def render_reasons() -> str:
         doc = DOCS[reason]
         lines += [f"## {reason.value}", "", f"**Cause:** {doc.cause}", "", f"**Fix:** {doc.fix}", ""]
     return "\n".join(lines)
+
+
+NOTHING = "Nothing need be done."
+
+DOCS: Mapping[Reason, Doc] = {
+    # conditions: the normal course
+    Reason.APPLIED: Doc("Everything that the resource asks for is applied, and what was checked is good.", NOTHING),
+    Reason.PROGRESSING: Doc(
+        "Work on the current version is under way.",
+        "Wait. If it lasts longer than a few minutes, look at the condition's message and at the operator's log.",
+    ),
+    Reason.COMPILED: Doc("The whole spec was compiled; nothing was left out.", NOTHING),
+    Reason.SUSPENDED: Doc(
+        "`spec.suspend` is true: changes are not carried out, what was applied before stays.",
+        "Set `spec.suspend` to false to carry out the current version.",
+    ),
+    Reason.DRY_RUN: Doc(
+        "`spec.mode` is DryRun: the spec is compiled and checked, the difference is shown in status, nothing is applied.",
+        "Remove `spec.mode` to apply it.",
+    ),
+    Reason.WAITING_FOR_AGGREGATE: Doc(
+        "The resource shares a file with others, and that file is not written yet.",
+        "Wait. If it lasts, look at the message: it names the file and what keeps it from being written.",
+    ),
+    Reason.RULES_LOADED: Doc("Prometheus has loaded the rules and evaluates them without errors.", NOTHING),
+    # conditions: somebody must act
+    Reason.INVALID_SPEC: Doc(
+        "The resource does not fit its schema, so nothing of it was compiled. The last good version stays applied.",
+        "Correct the fields that `status.findings` names.",
+    ),
+    Reason.COMPILE_FAILED: Doc(
+        "The spec fits its schema, but nothing useful can be made of it. The last good version stays applied.",
+        "Correct the fields that `status.findings` names.",
+    ),
+    Reason.ITEMS_QUARANTINED: Doc(
+        "Some items of the spec cannot be used and were left out, with what depends on them. The rest is applied.",
+        "Correct the items that `status.findings` names.",
+    ),
+    Reason.NAME_TAKEN: Doc(
+        "An object of the name that Binnacle would use exists already and is somebody else's. It was not touched.",
+        "Delete or rename that object, or give the resource another name.",
+    ),
+    Reason.PERMISSION_DENIED: Doc(
+        "The API server does not allow the operator to do what the resource needs.",
+        "Grant what the message names; `manifests/` has the roles that the operator needs.",
+    ),
+    Reason.APPLY_REFUSED: Doc(
+        "The API server or an admission webhook refused an object that the resource needs.",
+        "Read the refusal in the message. If it is a policy of the cluster, ask its owner; if it is the schema, report it.",
+    ),
+    Reason.OUTPUT_TOO_LARGE: Doc(
+        "What the resource needs does not fit into one object of the cluster, or no more fits into a shared file.",
+        "Split the resource, or take out what is not needed.",
+    ),
+    Reason.BACKEND_REFUSED: Doc(
+        "The backend does not accept what was written for it, or its evaluation fails.",
+        "Read the backend's own words in the message and correct the field that they are about.",
+    ),
+    Reason.INTERNAL_ERROR: Doc(
+        "Binnacle met a case that it did not expect. Other resources are not affected, and it is tried again.",
+        "Report it with the operator's log and, if you may share it, the resource.",
+    ),
+    # conditions: not known
+    Reason.BACKEND_NOT_CONFIGURED: Doc(
+        "No address of the backend is configured, so nobody can say whether it took what was written.",
+        "Set the backend's `url` in the operator's configuration.",
+    ),
+    Reason.BACKEND_UNREACHABLE: Doc(
+        "The backend does not answer. What is applied stays applied.",
+        "Check that the backend runs and that the operator may reach it (address, network policy).",
+    ),
+    Reason.NOT_LOADED_YET: Doc(
+        "The rules are written, and the backend has not loaded them yet.",
+        "Wait for its next reload. If it lasts, check that the backend watches the place that the message names.",
+    ),
+    Reason.API_SERVER_UNAVAILABLE: Doc(
+        "The API server is away or overloaded.", "Nothing; it is tried again until the server answers."
+    ),
+    # findings: values and structure
+    Reason.UNKNOWN_FIELD: Doc(
+        "The field does not exist at this place.",
+        "Correct its name or its indentation; `kubectl explain` lists the fields of each place.",
+    ),
+    Reason.MISSING_FIELD: Doc("A required field is not there.", "Add the field."),
+    Reason.INVALID_VALUE: Doc(
+        "The value is not one that the field takes.", "Write a value of the kind that the message describes."
+    ),
+    Reason.RESERVED_LABEL: Doc(
+        "The label is one by which Binnacle tells its own series and alerts apart.", "Choose another label name."
+    ),
+    # findings: PromQL
+    Reason.PROMQL_SYNTAX: Doc(
+        "The expression is not PromQL.", "Correct it at the column that the message names; try it in Prometheus."
+    ),
+    Reason.PROMQL_TOO_LARGE: Doc(
+        "The expression is longer, or nested deeper, than Binnacle parses.",
+        "Split it: record a part of it under a name, and use the name.",
+    ),
+    Reason.NOT_A_SELECTOR: Doc(
+        'The field takes a bare selector such as `http_requests_total{job="api"}`; rates, sums and windows are added.',
+        "Take the functions, operators and ranges away.",
+    ),
+    Reason.NOT_A_COUNTER: Doc(
+        "The metric does not look like a counter: by convention a counter's name ends in `_total`, `_count` or `_bucket`.",
+        "Use the counter. If the metric is one in spite of its name, nothing need be done.",
+    ),
+    Reason.LABEL_NOT_AVAILABLE: Doc(
+        "The label is not on the series at that point: the selector or an aggregation takes it away.",
+        "Choose a label that the series carries, or keep it in the aggregation.",
+    ),
+    # findings: SLO
+    Reason.UNREACHABLE_BURN_RATE: Doc(
+        "The burn rate cannot be reached: even if every event failed, the objective's budget would not burn that fast.",
+        "Lower the share of the budget, or use a longer window; what was used instead is in the message.",
+    ),
+    Reason.WINDOW_TOO_LONG: Doc(
+        "The alert looks back further than the SLO's own window.", "Use a window shorter than the SLO's."
+    ),
+    Reason.WINDOW_TOO_SHORT: Doc(
+        "The window holds too few scrapes or evaluations to say anything.",
+        "Use a window of several scrape and evaluation intervals.",
+    ),
+    Reason.DUPLICATE_BURN_RATE: Doc(
+        "Two burn rates would fire at the same moment.", "Remove one of them, or give it other windows."
+    ),
+    # findings: files
+    Reason.YAML_SYNTAX: Doc(
+        "The text is not YAML from the named place on. Other documents of the same file are read all the same.",
+        "Correct it there; the mistake is often on the line before.",
+    ),
+    Reason.YAML_TOO_DEEP: Doc("Lists and maps are nested deeper than any resource needs.", "Nest less."),
+    Reason.YAML_TOO_LARGE: Doc(
+        "The file, or what its aliases expand to, is larger than a Kubernetes API server takes.", "Split it."
+    ),
+    Reason.YAML_UNSUPPORTED: Doc(
+        "YAML can say it, but JSON, which Kubernetes stores, cannot: a tag, a key that is not text, an infinity.",
+        "Write it without; quote keys that look like numbers.",
+    ),
+    Reason.DUPLICATE_FIELD: Doc(
+        "The same key is written twice in one map; only one can be meant.", "Keep one of them."
+    ),
+    Reason.AMBIGUOUS_VALUE: Doc(
+        "An unquoted value means one thing in YAML 1.2 and another to kubectl, for example `on`, `yes` or `0777`.",
+        "Quote it when it is text, or write `true`, `false` or a decimal number.",
+    ),
+    Reason.FILE_UNREADABLE: Doc("The file exists and cannot be read.", "Make it readable, or leave it out."),
+    Reason.UNKNOWN_KIND: Doc(
+        "The API group is Binnacle's, but there is no such kind or version in it.",
+        "Correct `kind` and `apiVersion`; `binnacle crds` prints what exists.",
+    ),
+    Reason.DUPLICATE_RESOURCE: Doc(
+        "Kind, namespace and name are those of another resource that was read before.",
+        "Keep one of them, or give one another name.",
+    ),
+    Reason.NOT_A_RESOURCE: Doc("The document is not of Binnacle's API group and is passed over.", NOTHING),
+}
+
+
+def render_reasons() -> str:
+    """Write docs/reasons.md: each reason with its cause and its fix."""
+    parts = [
+        "# Reasons\n\n"
+        "Every reason that a condition or a finding can carry, what it means, and what to do. "
+        "Generated from `binnacle/api/reasons.py`.\n"
+    ]
+    parts.extend(f"\n## {reason}\n\n{DOCS[reason].cause}\n\n*What to do:* {DOCS[reason].fix}\n" for reason in Reason)
+    return "".join(parts)
