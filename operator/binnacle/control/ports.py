@@ -38,7 +38,17 @@ class Synced:
     kind: str
 
 
-Event = Present | Gone | Synced
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A kind cannot be watched at present (a missing permission, mostly); a later `Synced` of the kind ends it."""
+
+    api_version: str
+    kind: str
+    reason: str
+    message: str
+
+
+Event = Present | Gone | Synced | Trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """What is to be read back from a backend once it has taken a resource's rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+
+READBACK_FIELDS: Mapping[str, tuple[str, ...]] = {"SLO": ("sli", "budgetRemaining", "burnRate", "groups")}
+"""Kind -> the status fields that observation fills, and that are carried over until they are observed again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from binnacle.api.config import Config
-from binnacle.intent.refs import Key, ObjectRef
 from binnacle.compile.world import Intent
+from binnacle.intent.refs import Key, ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,12 @@ class Target(Protocol):
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take one live object of an aggregate apart again: `split(assemble(shares)) == shares`; unknown keys are left out."""
+
+    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
+        """Return which shard of its aggregate a live object is."""
+
+    def shard_name(self, shard: int, config: Config) -> str:
+        """Return the name of the object that holds a shard."""
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:
         """Spell the same for a folder: the backend's own files."""

@@ -1,0 +1,166 @@
+"""Aggregates: objects that many resources fill, assembled from everybody's share.
+
+All current shares are held in memory as compressed text. After a restart the shares of resources that do not compile
+any more are taken from the live objects (`split`), so the last good version of a resource survives both its own
+defects and ours. An aggregate is assembled only once every watch has synced: before that, a share that is not there
+yet cannot be told from one that is gone.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from binnacle.api.config import Config
+from binnacle.control.status import Problem
+from binnacle.intent.refs import Key
+from binnacle.targets.base import AggregateKey, Output, Share, Target
+
+Snapshot = Mapping[Key, bytes]
+
+
+@dataclass(slots=True)
+class _Held:
+    """One share: its text, compressed, and whether it was only found in the live object."""
+
+    text: bytes
+    inherited: bool
+
+
+@dataclass(slots=True)
+class Aggregate:
+    """The state of one aggregate.
+
+    Attributes:
+        target: spells it.
+        placed: in which shard each share lives now.
+        applied: owner -> the compressed text that the live objects hold, as far as we know.
+        problem: why the aggregate cannot be written, while that lasts; its contributors show it.
+    """
+
+    target: Target
+    held: dict[Key, _Held] = field(default_factory=dict)
+    placed: dict[Key, int] = field(default_factory=dict)
+    applied: dict[Key, bytes] = field(default_factory=dict)
+    problem: Problem | None = None
+
+    def unwritten(self) -> tuple[Key, ...]:
+        """Return the owners whose share is not in the live objects as it should be."""
+        return tuple(owner for owner, held in self.held.items() if held.text != self.applied.get(owner))
+
+
+class Aggregates:
+    """All aggregates of this installation."""
+
+    def __init__(self, targets: Iterable[Target], config: Config):
+        self._targets = {target.name: target for target in targets}
+        self._config = config
+        self._states: dict[AggregateKey, Aggregate] = {}
+
+    def get(self, key: AggregateKey) -> Aggregate | None:
+        """Return the state of an aggregate, or None when nothing of it is known."""
+        return self._states.get(key)
+
+    def keys(self) -> tuple[AggregateKey, ...]:
+        """Return all aggregates known."""
+        return tuple(self._states)
+
+    def inherit(self, key: AggregateKey, body: Mapping[str, Any]) -> tuple[Key, ...]:
+        """Take in a live object of an aggregate as found at start; returns whose shares are in it.
+
+        Shares that are held already are not touched: what compiles now counts for more than what is live.
+        """
+        state = self._state(key)
+        if state is None:
+            return ()
+        shard = state.target.shard_of(body, self._config)
+        shares = state.target.split(body)
+        for owner, text in shares.items():
+            packed = _pack(text)
+            state.applied[owner] = packed
+            state.placed.setdefault(owner, shard)
+            state.held.setdefault(owner, _Held(packed, inherited=True))
+        return tuple(shares)
+
+    def put(self, share: Share) -> bool:
+        """Hold a share; returns whether its aggregate must be written because of it."""
+        state = self._state(share.aggregate)
+        if state is None:
+            raise KeyError(share.aggregate)
+        packed = _pack(share.fragment)
+        state.held[share.owner] = _Held(packed, inherited=False)
+        return state.applied.get(share.owner) != packed
+
+    def differs(self, share: Share) -> bool:
+        """Say whether the live objects lack this version of a share."""
+        state = self._states.get(share.aggregate)
+        return state is None or state.applied.get(share.owner) != _pack(share.fragment)
+
+    def drop(self, owner: Key, keep: Iterable[AggregateKey] = ()) -> tuple[AggregateKey, ...]:
+        """Drop the shares of `owner` from all aggregates except those in `keep`; returns the aggregates to write."""
+        kept = frozenset(keep)
+        touched = []
+        for key, state in self._states.items():
+            if key not in kept and state.held.pop(owner, None) is not None:
+                touched.append(key)
+        return tuple(touched)
+
+    def inherited_owners(self, key: AggregateKey) -> tuple[Key, ...]:
+        """Return whose shares are only known from the live objects."""
+        state = self._states.get(key)
+        return tuple(owner for owner, held in state.held.items() if held.inherited) if state else ()
+
+    def contributes(self, owner: Key) -> tuple[AggregateKey, ...]:
+        """Return the aggregates that hold a share of `owner`."""
+        return tuple(key for key, state in self._states.items() if owner in state.held)
+
+    def settled(self, owner: Key) -> bool:
+        """Say whether every share of `owner` is in the live objects as it should be."""
+        return all(
+            state.applied.get(owner) == state.held[owner].text for state in self._states.values() if owner in state.held
+        )
+
+    def assemble(self, key: AggregateKey) -> tuple[tuple[Output, ...], Snapshot]:
+        """Return the objects of an aggregate as they should be, and what went into them, for `written`."""
+        state = self._states[key]
+        snapshot = {owner: held.text for owner, held in state.held.items()}
+        texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
+        outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
+        state.placed = dict(placed)
+        return outputs, snapshot
+
+    def written(self, key: AggregateKey, snapshot: Snapshot) -> tuple[Key, ...]:
+        """Note that the live objects hold `snapshot` now; returns the owners whose share has changed by that.
+
+        The snapshot is the one of the assembly that was written: shares may have moved on during the write.
+        """
+        state = self._states[key]
+        before = state.applied
+        state.applied = dict(snapshot)
+        owners = snapshot.keys() | before.keys()
+        return tuple(sorted(owner for owner in owners if snapshot.get(owner) != before.get(owner)))
+
+    def object_name(self, key: AggregateKey, owner: Key) -> str | None:
+        """Return the name of the object that holds the share of `owner`."""
+        state = self._states.get(key)
+        if state is None or owner not in state.placed:
+            return None
+        return state.target.shard_name(state.placed[owner], self._config)
+
+    def _state(self, key: AggregateKey) -> Aggregate | None:
+        state = self._states.get(key)
+        if state is None:
+            target = self._targets.get(key.target)
+            if target is None:
+                return None  # an aggregate of a version of ours that knew more targets; not ours to judge
+            state = self._states[key] = Aggregate(target)
+        return state
+
+
+def _pack(text: str) -> bytes:
+    # Level 1 makes rule texts eight times smaller; equal texts give equal bytes within one process.
+    return zlib.compress(text.encode(), 1)
+
+
+def _unpack(packed: bytes) -> str:
+    return zlib.decompress(packed).decode()

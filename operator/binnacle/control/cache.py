@@ -1,0 +1,259 @@
+"""What the loop knows: resources, children, and who read whom. Rebuilt from the source; nothing here is kept elsewhere.
+
+Resources are held as JSON text, not as trees of Python objects: a tenth of the memory, and a compile parses it in
+microseconds. Of children only identity, version, owner and fingerprint are held.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from binnacle.compile.world import Listing, Read
+from binnacle.control.ports import Observed
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from binnacle.targets.base import AggregateKey
+
+
+def compact(value: Any) -> bytes:
+    """Return the canonical JSON text of a value, the form in which the cache holds and compares documents."""
+    return conventions.canonical(value)
+
+
+class Change(StrEnum):
+    """What an event about a resource brought."""
+
+    APPEARED = "appeared"
+    SPEC = "spec"
+    STATUS = "status"
+    NOTHING = "nothing"
+
+
+@dataclass(slots=True)
+class Resource:
+    """One resource as last seen, and what the loop has made of it.
+
+    Attributes:
+        uid, resource_version, generation: from its metadata (`generation` 0 outside a cluster).
+        spec: apiVersion, kind, name, namespace and spec as canonical JSON text.
+        status: the live status as canonical JSON text.
+        reads: what its last compilation asked the world for.
+        marks, readback: what is to be observed of it; set once its outputs are applied.
+        applied_at: monotonic time of the last apply that changed something, for the backends' time to load it.
+        observed: the last observation.
+        unwell_since: monotonic time since which the backend has lacked or refused it; None while all is well.
+        work_since: monotonic time since which work on this generation has been under way; None when it is done.
+    """
+
+    uid: str
+    resource_version: str
+    generation: int
+    spec: bytes
+    status: bytes
+    reads: frozenset[Read] = frozenset()
+    marks: tuple[str, ...] = ()
+    readback: SLOReadback | None = None
+    applied_at: float | None = None
+    observed: Observed | None = None
+    unwell_since: float | None = None
+    work_since: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return apiVersion, kind, metadata (name, namespace) and spec."""
+        document: dict[str, Any] = json.loads(self.spec)
+        return document
+
+    def live_status(self) -> dict[str, Any]:
+        """Return the live status."""
+        status: dict[str, Any] = json.loads(self.status)
+        return status
+
+
+@dataclass(slots=True)
+class Child:
+    """One object of ours as last seen.
+
+    `accepted` is a pair of fingerprints (wanted, live): the server changed what we sent (a default, say), and that is
+    as near as it gets. Such an object counts as in sync while neither side moves.
+    """
+
+    uid: str
+    resource_version: str
+    owner: Key | AggregateKey | None
+    fingerprint: bytes
+    accepted: tuple[bytes, bytes] | None = None
+
+    def in_sync(self, wanted: bytes) -> bool:
+        """Say whether the live object is what we want."""
+        return self.fingerprint == wanted or self.accepted == (wanted, self.fingerprint)
+
+
+def resource_key(body: Mapping[str, Any]) -> Key:
+    """Return the key of one of our resources."""
+    metadata = body["metadata"]
+    return Key(body["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def object_ref(body: Mapping[str, Any]) -> ObjectRef:
+    """Return the identity of any object."""
+    metadata = body["metadata"]
+    return ObjectRef(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def owner_of(body: Mapping[str, Any]) -> Key | AggregateKey | None:
+    """Return whose object this is by its labels, or None when they do not say."""
+    metadata = body["metadata"]
+    labels = metadata.get("labels") or {}
+    aggregate = labels.get(conventions.LABEL_AGGREGATE)
+    if aggregate:
+        return AggregateKey(aggregate, metadata.get("namespace", ""))
+    try:
+        return Key(labels[conventions.LABEL_KIND], labels[conventions.LABEL_NAMESPACE], labels[conventions.LABEL_NAME])
+    except KeyError:
+        return None
+
+
+def is_older(resource_version: str, than: str) -> bool:
+    """Say whether one resourceVersion of an object is older than, or the same as, another of the same object.
+
+    Versions are compared as numbers (promised by Kubernetes since 1.35, true for etcd before); where one is not a
+    number only equality counts.
+    """
+    if resource_version == than:
+        return True
+    try:
+        return int(resource_version) <= int(than)
+    except ValueError:
+        return False
+
+
+@dataclass(slots=True)
+class Cache:
+    """Resources, children and the reverse index of reads."""
+
+    resources: dict[Key, Resource] = field(default_factory=dict)
+    children: dict[ObjectRef, Child] = field(default_factory=dict)
+    _by_owner: dict[Key | AggregateKey, set[ObjectRef]] = field(default_factory=dict)
+    _readers: dict[Read, set[Key]] = field(default_factory=lambda: defaultdict(set))
+    _namespaces: dict[Listing, set[Key]] = field(default_factory=lambda: defaultdict(set))
+
+    def put_resource(self, body: Mapping[str, Any]) -> tuple[Key, Change]:
+        """Take in a resource as seen; returns its key and what of it is new.
+
+        An event that is older than what is known (an echo of our own write that was answered already) changes nothing.
+        """
+        key = resource_key(body)
+        metadata = body["metadata"]
+        uid = metadata.get("uid", "")
+        version = metadata.get("resourceVersion", "")
+        known = self.resources.get(key)
+        if known is not None and known.uid == uid and version and is_older(version, known.resource_version):
+            return key, Change.NOTHING
+        spec = compact(
+            {
+                "apiVersion": body["apiVersion"],
+                "kind": body["kind"],
+                "metadata": {"name": key.name, "namespace": key.namespace},
+                "spec": body.get("spec"),
+            }
+        )
+        status = compact(body.get("status") or {})
+        generation = int(metadata.get("generation", 0))
+        if known is None or known.uid != uid:
+            # A resource that was deleted and made anew is a new one, also when the deletion was not seen.
+            self.forget_reads(key)
+            self.resources[key] = Resource(uid, version, generation, spec, status)
+            self._namespaces[Listing(key.kind, key.namespace)].add(key)
+            return key, Change.APPEARED
+        change = Change.NOTHING
+        if known.spec != spec or known.generation != generation:
+            change = Change.SPEC
+        elif known.status != status:
+            change = Change.STATUS
+        known.resource_version, known.generation, known.spec, known.status = version, generation, spec, status
+        return key, change
+
+    def drop_resource(self, key: Key, uid: str) -> bool:
+        """Forget a resource; False when the one known is another (made anew meanwhile) or none is."""
+        known = self.resources.get(key)
+        if known is None or (uid and known.uid != uid):
+            return False
+        self.forget_reads(key)
+        del self.resources[key]
+        listing = Listing(key.kind, key.namespace)
+        self._namespaces[listing].discard(key)
+        if not self._namespaces[listing]:
+            del self._namespaces[listing]
+        return True
+
+    def keys_in(self, kind: str, namespace: str) -> Iterable[Key]:
+        """Return the keys of a kind in a namespace."""
+        return self._namespaces.get(Listing(kind, namespace), ())
+
+    def put_child(self, ref: ObjectRef, child: Child) -> Key | AggregateKey | None:
+        """Take in a child; returns its owner before, which may be another when labels were changed."""
+        before = self.children.get(ref)
+        if before is not None and before.owner != child.owner:
+            self._unindex(ref, before.owner)
+        self.children[ref] = child
+        if child.owner is not None:
+            self._by_owner.setdefault(child.owner, set()).add(ref)
+        return before.owner if before is not None else None
+
+    def drop_child(self, ref: ObjectRef, uid: str = "") -> Child | None:
+        """Forget a child and return what was known of it; None when nothing was, or when another has its name now."""
+        known = self.children.get(ref)
+        if known is None or (uid and known.uid != uid):
+            return None
+        del self.children[ref]
+        self._unindex(ref, known.owner)
+        return known
+
+    def children_of(self, owner: Key | AggregateKey) -> tuple[ObjectRef, ...]:
+        """Return the objects that belong to an owner, sorted."""
+        return tuple(sorted(self._by_owner.get(owner, ())))
+
+    def owners(self) -> Iterable[Key | AggregateKey]:
+        """Return everybody who owns an object."""
+        return tuple(self._by_owner)
+
+    def set_reads(self, key: Key, reads: frozenset[Read]) -> None:
+        """Remember what the last compilation of `key` asked for."""
+        resource = self.resources.get(key)
+        if resource is None or resource.reads == reads:
+            return
+        for read in resource.reads - reads:
+            self._unread(read, key)
+        for read in reads - resource.reads:
+            self._readers[read].add(key)
+        resource.reads = reads
+
+    def forget_reads(self, key: Key) -> None:
+        """Drop `key` from the reverse index."""
+        self.set_reads(key, frozenset())
+
+    def readers(self, key: Key, *, appeared_or_vanished: bool) -> frozenset[Key]:
+        """Return who must be compiled again because `key` changed, or came or went."""
+        readers = set(self._readers.get(key, ()))
+        if appeared_or_vanished:
+            readers |= self._readers.get(Listing(key.kind, key.namespace), set())
+        readers.discard(key)
+        return frozenset(readers)
+
+    def _unread(self, read: Read, key: Key) -> None:
+        self._readers[read].discard(key)
+        if not self._readers[read]:
+            del self._readers[read]
+
+    def _unindex(self, ref: ObjectRef, owner: Key | AggregateKey | None) -> None:
+        if owner is None:
+            return
+        refs = self._by_owner.get(owner)
+        if refs is not None:
+            refs.discard(ref)
+            if not refs:
+                del self._by_owner[owner]

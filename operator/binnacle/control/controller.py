@@ -1,0 +1,409 @@
+"""The loop: events in, keys through the queue, reconciles out; resync and observation beside it.
+
+One controller serves one installation. It is started with the ports of a cluster or a folder and runs until it is told
+to stop. Standby replicas run the intake (their caches are warm and they count as ready) and nothing that writes.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from binnacle.api.conditions import ConditionType
+from binnacle.control.aggregates import Aggregates
+from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref
+from binnacle.control.desired import Toolchain
+from binnacle.control.fingerprint import Fingerprinter
+from binnacle.control.metrics import Metrics
+from binnacle.control.ports import (
+    Clock,
+    Event,
+    Expectation,
+    Gone,
+    LeaseGuard,
+    Observer,
+    Present,
+    Recorder,
+    Source,
+    Stamp,
+    Store,
+    Synced,
+    Trouble,
+)
+from binnacle.control.queue import Priority, WorkQueue
+from binnacle.control.reconcile import UNCONFIGURED, Reconciler, WorkKey
+from binnacle.errors import BinnacleError
+from binnacle.intent.readback import READBACK_FIELDS
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from binnacle.targets.base import AggregateKey
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the loop runs.
+
+    Attributes:
+        workers: reconciles at the same time.
+        resync_period: seconds between resyncs, ±10%.
+        observe_period: seconds between looks at the backends.
+        drain_period: seconds that running reconciles have to end after a stop.
+    """
+
+    workers: int = 16
+    resync_period: float = 600.0
+    observe_period: float = 30.0
+    drain_period: float = 10.0
+
+
+@dataclass(slots=True)
+class Ports:
+    """The world as the loop sees it."""
+
+    source: Source
+    store: Store
+    guard: LeaseGuard
+    recorder: Recorder
+    clock: Clock
+    observer: Observer | None = None
+    rng: random.Random = field(default_factory=random.SystemRandom)
+
+
+def fingerprinter(tools: Toolchain) -> Fingerprinter:
+    """Return the fingerprinter that knows every label and annotation that our targets set."""
+    labels, annotations = set(conventions.COMMON_LABELS), {conventions.ANNOTATION_HASH}
+    for target in tools.targets:
+        more_labels, more_annotations = target.metadata_keys(tools.config)
+        labels |= more_labels
+        annotations |= more_annotations
+    return Fingerprinter(frozenset(labels), frozenset(annotations))
+
+
+class Controller:
+    """Keeps the world equal to what the resources say.
+
+    Args:
+        tools: what turns resources into outputs.
+        ports: the world.
+        kinds: (apiVersion, kind) of everything that the source watches; work starts when each has synced or is known
+            to be in trouble.
+        metrics: where the loop counts what it does.
+        settings: how it runs.
+    """
+
+    def __init__(
+        self,
+        tools: Toolchain,
+        ports: Ports,
+        kinds: Iterable[tuple[str, str]],
+        metrics: Metrics,
+        settings: Settings | None = None,
+    ):
+        self.tools = tools
+        self.ports = ports
+        self.settings = settings or Settings()
+        self.metrics = metrics
+        self.cache = Cache()
+        self.aggregates = Aggregates(tools.targets, tools.config)
+        self.queue: WorkQueue[WorkKey] = WorkQueue(ports.clock, ports.rng)
+        self.reconciler = Reconciler(
+            tools=tools,
+            cache=self.cache,
+            aggregates=self.aggregates,
+            queue=self.queue,
+            store=ports.store,
+            guard=ports.guard,
+            recorder=ports.recorder,
+            clock=ports.clock,
+            fingerprints=fingerprinter(tools),
+        )
+        self._waiting_for = set(kinds)
+        self._settled = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+
+    # What the health endpoints ask.
+
+    @property
+    def ready(self) -> bool:
+        """Whether the caches are synced (or known to be in trouble)."""
+        return self._settled.is_set()
+
+    # Life.
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; then finish what is running, within `drain_period`.
+
+        Raises whatever ends one of the loop's own tasks: a loop that stands still must not look alive.
+        """
+        tasks = [self._spawn(self._intake(), "intake"), self._spawn(self._work(), "work")]
+        if self.settings.resync_period > 0:
+            tasks.append(self._spawn(self._resync_regularly(), "resync"))
+        if self.ports.observer is not None:
+            tasks.append(self._spawn(self._observe_regularly(self.ports.observer), "observe"))
+        stopping = self._spawn(_wait(stop), "stop")
+        try:
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            self.queue.close()
+            if self._workers:
+                await asyncio.wait(self._workers, timeout=self.settings.drain_period)
+            await _cancel([*tasks, stopping])
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return asyncio.create_task(work, name=f"binnacle-{name}")
+
+    # Events in.
+
+    async def _intake(self) -> None:
+        async for event in self.ports.source.events():
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take in one event: the cache learns, the queue gets keys; nothing here waits or fails."""
+        match event:
+            case Present(body):
+                if body["apiVersion"].partition("/")[0] == conventions.API_GROUP:
+                    self._resource_present(body)
+                else:
+                    self._child_present(body)
+            case Gone(ref, uid):
+                if ref.api_version.partition("/")[0] == conventions.API_GROUP:
+                    self._resource_gone(Key(ref.kind, ref.namespace, ref.name), uid)
+                else:
+                    self._child_gone(ref, uid)
+            case Synced(api_version, kind):
+                self._kind_synced(api_version, kind)
+            case Trouble(api_version, kind, reason, message):
+                self._kind_in_trouble(api_version, kind, reason, message)
+
+    def _resource_present(self, body: Any) -> None:
+        key, change = self.cache.put_resource(body)
+        if change is Change.NOTHING:
+            return
+        resource = self.cache.resources[key]
+        if change is Change.STATUS:
+            self.queue.add(key, Priority.DRIFT)
+            return
+        if self.ports.observer is None and resource.observed is None:
+            resource.observed = UNCONFIGURED
+        resource.work_since = self.ports.clock.monotonic()
+        self.queue.forget(key)
+        # What is there at the start is no edit: a person's edit goes before a thousand of them.
+        self.queue.add(key, Priority.EDIT if self.ready else Priority.DEPENDENT)
+        self._tell_readers(key, appeared_or_vanished=change is Change.APPEARED)
+
+    def _resource_gone(self, key: Key, uid: str) -> None:
+        if self.cache.drop_resource(key, uid):
+            self.queue.forget(key)
+            self.queue.add(key)
+            self._tell_readers(key, appeared_or_vanished=True)
+
+    def _tell_readers(self, key: Key, *, appeared_or_vanished: bool) -> None:
+        for reader in self.cache.readers(key, appeared_or_vanished=appeared_or_vanished):
+            self.queue.add(reader, Priority.DEPENDENT)
+
+    def _child_present(self, body: Any) -> None:
+        ref = object_ref(body)
+        known = self.cache.children.get(ref)
+        metadata = body["metadata"]
+        if (
+            known is not None
+            and known.uid == metadata["uid"]
+            and is_older(metadata["resourceVersion"], known.resource_version)
+        ):
+            return  # our own write, answered before the watch told us
+        before = known.owner if known is not None else None
+        child = self.reconciler.seen(body)
+        if isinstance(child.owner, AggregateKey) and not self.ready:
+            self.aggregates.inherit(child.owner, body)
+        if known is not None and known.fingerprint == child.fingerprint and before == child.owner:
+            return  # somebody changed what is not ours
+        if known is not None:
+            self.metrics.drift.labels(kind=ref.kind, what="changed").inc()
+        for owner in {before, child.owner}:
+            self._put_back(owner)
+
+    def _child_gone(self, ref: ObjectRef, uid: str) -> None:
+        known = self.cache.drop_child(ref, uid)
+        if known is not None:
+            self.metrics.drift.labels(kind=ref.kind, what="deleted").inc()
+            self._put_back(known.owner)
+
+    def _put_back(self, owner: Key | AggregateKey | None) -> None:
+        if owner is not None:
+            self.queue.add(owner, Priority.DRIFT if self.ready else Priority.RESYNC)
+
+    def _kind_synced(self, api_version: str, kind: str) -> None:
+        recovered = self.reconciler.troubles.pop((api_version, kind), None)
+        self._kind_settled(api_version, kind)
+        if recovered is not None and self.ready:
+            self._enqueue_everything()
+
+    def _kind_in_trouble(self, api_version: str, kind: str, reason: str, message: str) -> None:
+        known = self.reconciler.troubles.get((api_version, kind))
+        self.reconciler.troubles[(api_version, kind)] = (reason, message)
+        self.reconciler.synced = False
+        self._kind_settled(api_version, kind)
+        if known is None:
+            log.error("cannot watch", extra={"kind": kind, "reason": reason, "error": message})
+            if self.ready:
+                self._enqueue_everything()
+
+    def _kind_settled(self, api_version: str, kind: str) -> None:
+        self._waiting_for.discard((api_version, kind))
+        if self._waiting_for:
+            return
+        self.reconciler.synced = not self.reconciler.troubles
+        if not self.ready:
+            log.info(
+                "caches are synced",
+                extra={"resources": len(self.cache.resources), "children": len(self.cache.children)},
+            )
+            self._settled.set()
+            self._enqueue_everything()
+
+    def _enqueue_everything(self) -> None:
+        """Look at every key once more: all resources, all owners of objects (they may be gone), all aggregates."""
+        for key in (*self.cache.resources, *self.cache.owners(), *self.aggregates.keys()):
+            self.queue.add(key, Priority.RESYNC)
+
+    # Work out.
+
+    async def _work(self) -> None:
+        await self._settled.wait()
+        await self.ports.guard.acquired()
+        self._workers = [self._spawn(self._worker(), f"worker-{number}") for number in range(self.settings.workers)]
+        try:
+            await asyncio.gather(*self._workers)
+        finally:
+            await _cancel(self._workers)
+
+    async def _worker(self) -> None:
+        while (key := await self.queue.get()) is not None:
+            controller = key.kind if isinstance(key, Key) else key.target
+            with self.metrics.reconciling(controller) as outcome:
+                try:
+                    retry = await self.reconciler.reconcile(key)
+                except asyncio.CancelledError:
+                    raise
+                except BinnacleError as error:
+                    outcome.failed("error")
+                    log.warning("reconcile failed", extra={"key": str(key), "error": str(error)})
+                    self.queue.retry(key)
+                except Exception:
+                    # A defect of ours in one key must not stop the work on the others.
+                    outcome.failed("panic")
+                    log.exception("reconcile failed unexpectedly", extra={"key": str(key)})
+                    self.queue.retry(key)
+                else:
+                    if retry is None:
+                        self.queue.forget(key)
+                    else:
+                        outcome.failed("requeue_after")
+                        self.queue.retry(key, retry.at_least)
+                finally:
+                    self.queue.done(key)
+
+    # Resync: what the watches missed.
+
+    async def _resync_regularly(self) -> None:
+        await self._settled.wait()
+        while True:
+            await self.ports.clock.sleep(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random()))
+            try:
+                await self.resync()
+            except BinnacleError as error:
+                log.warning("resync failed", extra={"error": str(error)})
+
+    async def resync(self) -> None:
+        """Compare the caches with a listing of what exists; fetch what was missed and drop what is gone.
+
+        A watch that was cut may have lost deletions for good (kopf reports none after a relist), so this is what
+        keeps the caches free of ghosts.
+        """
+        stamps = await self.ports.source.stamps()
+        listed: dict[ObjectRef, Stamp] = {stamp.ref: stamp for stamp in stamps}
+        known = self._known_versions()
+        for ref, stamp in listed.items():
+            version = known.pop(ref, None)
+            if version is None or (version[0] != stamp.uid or not is_older(stamp.resource_version, version[1])):
+                await self._refetch(ref, missed=True)
+        for ref in known:
+            await self._refetch(ref, missed=False)
+
+    def _known_versions(self) -> dict[ObjectRef, tuple[str, str]]:
+        known = {ref: (child.uid, child.resource_version) for ref, child in self.cache.children.items()}
+        for key, resource in self.cache.resources.items():
+            ref = ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name)
+            known[ref] = (resource.uid, resource.resource_version)
+        return known
+
+    async def _refetch(self, ref: ObjectRef, *, missed: bool) -> None:
+        body = await self.ports.store.get(ref)
+        if body is not None:
+            if missed:
+                self.metrics.drift.labels(kind=ref.kind, what="missed").inc()
+                self.take(Present(body))
+        elif not missed:
+            self.metrics.drift.labels(kind=ref.kind, what="ghost").inc()
+            self.take(Gone(ref, ""))
+
+    # Observation: what the backends say.
+
+    async def _observe_regularly(self, observer: Observer) -> None:
+        await self._settled.wait()
+        await self.ports.guard.acquired()
+        while True:
+            await self.observe(observer)
+            await self.ports.clock.sleep(self.settings.observe_period)
+
+    async def observe(self, observer: Observer) -> None:
+        """Look at the backends once; resources whose status would say something else are enqueued."""
+        expectations = [
+            Expectation(key, resource.marks, resource.readback, _figures(key, resource.live_status()))
+            for key, resource in self.cache.resources.items()
+            if resource.marks
+        ]
+        if not expectations:
+            return
+        observed = await observer.observe(expectations)
+        for key, one in observed.items():
+            resource = self.cache.resources.get(key)
+            if resource is None:
+                continue
+            resource.observed = one
+            if self._says_something_new(key, resource):
+                self.queue.add(key, Priority.OBSERVED)
+
+    def _says_something_new(self, key: Key, resource: Resource) -> bool:
+        live = self.reconciler.live_now(key, resource)
+        status = resource.live_status()
+        said = next((one for one in status.get("conditions", ()) if one["type"] == ConditionType.LIVE), None)
+        if said is None or (said["status"], said["reason"], said.get("message", "")) != (
+            live.status,
+            live.reason,
+            live.message,
+        ):
+            return True
+        return _figures(key, status) != live.facts
+
+
+def _figures(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures that a status shows."""
+    return {name: status[name] for name in READBACK_FIELDS.get(key.kind, ()) if name in status}
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

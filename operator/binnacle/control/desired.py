@@ -1,0 +1,132 @@
+"""From one resource to all that it wants: parse, compile, spell. Pure; the loop and the one-pass commands share it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from binnacle.api.config import Config
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.reasons import Reason
+from binnacle.compile.world import Compiled, Read, World
+from binnacle.errors import BinnacleError, SpecError
+from binnacle.intent.readback import SLOReadback
+from binnacle.targets.base import File, Output, Owner, Share, Target
+
+log = logging.getLogger(__name__)
+
+Parse = Callable[[Mapping[str, Any]], tuple[Any | None, list[Finding]]]
+Compile = Callable[[Any, World], Compiled]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Everything that turns a resource into outputs; the registries of the layers below, gathered once.
+
+    Attributes:
+        parse: reads a resource as its model, or says what is wrong with it.
+        compilers: kind -> what it means.
+        targets: how each backend spells it.
+        config: the administrator's configuration with `auto` resolved.
+    """
+
+    parse: Parse
+    compilers: Mapping[str, Compile]
+    targets: Sequence[Target]
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What one resource wants.
+
+    Attributes:
+        model: the resource as its model; None when it cannot be read.
+        valid: whether it compiled to something; when not, what was applied last stays as it is.
+        outputs, shares: what to apply.
+        findings: sorted, errors first.
+        facts: the kind's own status fields that follow from the spec.
+        readback: what to observe.
+        reads: what the compilation depended on.
+    """
+
+    model: Any | None
+    valid: bool
+    outputs: tuple[Output, ...] = ()
+    shares: tuple[Share, ...] = ()
+    files: tuple[File, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] | None = None
+    readback: SLOReadback | None = None
+    reads: frozenset[Read] = frozenset()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the backends list once they have loaded exactly this."""
+        return tuple(mark for item in (*self.outputs, *self.shares) for mark in item.marks)
+
+    @property
+    def quarantined(self) -> int:
+        """How many findings left something out."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World, *, files: bool = False) -> Desired:
+    """Return what the resource `body` wants.
+
+    Never raises: what a person wrote wrong is a finding, and a defect of ours is one too (`InternalError`), so that
+    one resource cannot stop the work on another. With `files` the outputs are spelled for a folder.
+    """
+    try:
+        model, problems = tools.parse(body)
+        if model is None:
+            return Desired(None, valid=False, findings=tuple(sorted(problems)))
+        compiled = tools.compilers[owner.key.kind](model, world)
+    except Exception as error:  # noqa: BLE001 - the fence around everything that reads what people wrote
+        return Desired(None, valid=False, findings=(_finding(error),), reads=frozenset(world.reads))
+    findings = [*problems, *compiled.findings]
+    outputs: list[Output] = []
+    shares: list[Share] = []
+    spelled: list[File] = []
+    valid = bool(compiled.intents)
+    try:
+        for target in tools.targets:
+            if files:
+                spelled.extend(target.files(compiled.intents, owner, tools.config))
+                continue
+            for item in target.render(compiled.intents, owner, tools.config):
+                if isinstance(item, Share):
+                    shares.append(item)
+                else:
+                    outputs.append(item)
+    except Exception as error:  # noqa: BLE001 - as above
+        findings.append(_finding(error))
+        valid, outputs, shares, spelled = False, [], [], []
+    return Desired(
+        model,
+        valid=valid,
+        outputs=tuple(outputs),
+        shares=tuple(shares),
+        files=tuple(spelled),
+        findings=tuple(sorted(findings)),
+        facts=compiled.facts,
+        readback=compiled.readback,
+        reads=frozenset(world.reads),
+    )
+
+
+def _finding(error: Exception) -> Finding:
+    """Turn an exception into a finding; only a defect of ours is logged with its traceback."""
+    if isinstance(error, SpecError):
+        reason = Reason(error.reason) if error.reason else Reason.COMPILE_FAILED
+        return Finding(Severity.ERROR, reason, error.path, error.message, error.fix, error.column)
+    if isinstance(error, BinnacleError):
+        return Finding(Severity.ERROR, Reason.COMPILE_FAILED, "", str(error))
+    log.error("compilation failed", exc_info=error)
+    return Finding(
+        Severity.ERROR,
+        Reason.INTERNAL_ERROR,
+        "",
+        f"Binnacle failed on this resource ({type(error).__name__}); this is a defect of Binnacle, not of the resource.",
+        "Please report it with the resource and the operator's log; what was applied before stays in place.",
+    )

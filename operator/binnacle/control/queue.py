@@ -1,0 +1,222 @@
+"""The work queue: which key is worked on next, and when one that failed is tried again.
+
+It holds keys, never objects or events, because reconciling looks at the whole state of a key and not at what changed.
+From that follow its four laws, which the tests check as a state machine:
+
+* **Nothing is lost.** A key added while it is being worked on is worked on once more afterwards.
+* **Nothing runs twice at once.** A key that is being worked on is not given out again before `done`.
+* **Nothing piles up.** A key waits at most once, at the most urgent of the priorities it was added with.
+* **Nothing hammers.** A key that fails waits for a full-jitter exponential back-off with a cap; an edit ends the wait
+  (the person may have repaired it), a resync does not.
+
+The shape is that of controller-runtime's priority queue: resync and relist never delay an edit.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from binnacle.control.ports import Clock
+
+K = TypeVar("K", bound=Hashable)
+
+BACKOFF_BASE = 1.0
+BACKOFF_CAP = 300.0
+
+
+class Priority(IntEnum):
+    """Lower is more urgent."""
+
+    EDIT = 0
+    DRIFT = 1
+    DEPENDENT = 2
+    OBSERVED = 3
+    RESYNC = 4
+
+
+@dataclass(slots=True)
+class _Waiting:
+    priority: Priority
+    since: float
+
+
+class WorkQueue(Generic[K]):
+    """A deduplicating priority queue of keys with delayed adds and per-key back-off; single event loop, no threads."""
+
+    def __init__(
+        self, clock: Clock, rng: random.Random, *, backoff_base: float = BACKOFF_BASE, backoff_cap: float = BACKOFF_CAP
+    ):
+        self._clock = clock
+        self._rng = rng
+        self._backoff_base = backoff_base
+        self._backoff_cap = backoff_cap
+        self._sequence = itertools.count()
+        self._ready: dict[K, _Waiting] = {}
+        self._ready_heap: list[tuple[int, int, K]] = []
+        self._delayed: dict[K, tuple[float, Priority]] = {}
+        self._delayed_heap: list[tuple[float, int, K]] = []
+        self._processing: set[K] = set()
+        self._again: dict[K, Priority] = {}
+        self._failures: dict[K, int] = {}
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.adds = 0
+        self.retries = 0
+
+    def __len__(self) -> int:
+        """Return how many keys are ready to be worked on."""
+        return len(self._ready)
+
+    @property
+    def processing(self) -> int:
+        """How many keys are being worked on."""
+        return len(self._processing)
+
+    @property
+    def delayed(self) -> int:
+        """How many keys wait for their time."""
+        return len(self._delayed)
+
+    def idle(self) -> bool:
+        """Say whether nothing is ready, running, or to be run again; keys waiting for their time do not count."""
+        self._promote()
+        return not (self._ready or self._processing or self._again)
+
+    def add(self, key: K, priority: Priority = Priority.EDIT) -> None:
+        """Ask for `key` to be worked on now, or as soon as it is not being worked on any more.
+
+        A key that waits for its back-off is brought forward by an edit or by drift, and left waiting by the rest.
+        """
+        self.adds += 1
+        if key in self._processing:
+            self._again[key] = min(priority, self._again.get(key, priority))
+            return
+        if key in self._delayed:
+            if key in self._failures and priority > Priority.DRIFT:
+                return
+            del self._delayed[key]
+        self._push(key, priority)
+
+    def add_after(self, key: K, seconds: float, priority: Priority = Priority.DRIFT) -> None:
+        """Ask for `key` in `seconds`; the earlier of two requests counts, and a key that is ready stays ready."""
+        if key in self._ready:
+            return
+        at = self._clock.monotonic() + max(seconds, 0.0)
+        known = self._delayed.get(key)
+        if known is not None and known[0] <= at:
+            return
+        self._delayed[key] = (at, priority)
+        heapq.heappush(self._delayed_heap, (at, next(self._sequence), key))
+        self._wake.set()
+
+    def retry(self, key: K, at_least: float = 0.0) -> float:
+        """Ask for `key` again after its back-off: `base * 2^n` with full jitter, capped, not below `at_least` seconds.
+
+        Returns the pause in seconds.
+        """
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self.retries += 1
+        ceiling = min(self._backoff_cap, self._backoff_base * 2.0 ** min(failures, 32))
+        # A pause of nearly nothing would make the first retries useless: jitter spans the upper half.
+        pause = max(ceiling / 2 + self._rng.random() * ceiling / 2, at_least)
+        self.add_after(key, pause)
+        return pause
+
+    def forget(self, key: K) -> None:
+        """Reset the back-off of `key`: it succeeded, or it is a new generation."""
+        self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        """Return how often `key` failed in a row."""
+        return self._failures.get(key, 0)
+
+    def pop(self) -> K | None:
+        """Take the most urgent ready key, or None. The caller must call `done` for it."""
+        self._promote()
+        while self._ready_heap:
+            priority, _, key = heapq.heappop(self._ready_heap)
+            waiting = self._ready.get(key)
+            if waiting is None or waiting.priority != priority:
+                continue  # superseded by a more urgent entry
+            del self._ready[key]
+            self._processing.add(key)
+            return key
+        return None
+
+    async def get(self) -> K | None:
+        """Wait for a key and take it; None once the queue is closed."""
+        while not self._closed:
+            key = self.pop()
+            if key is not None:
+                return key
+            self._wake.clear()
+            pause = self._next_due()
+            if pause is None:
+                await self._wake.wait()
+            else:
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        self._wake.set()  # let the other waiters see the end too
+        return None
+
+    def done(self, key: K) -> None:
+        """Say that the work on `key` is over; if it was added meanwhile it becomes ready again."""
+        self._processing.discard(key)
+        priority = self._again.pop(key, None)
+        if priority is not None:
+            self._delayed.pop(key, None)
+            self._push(key, priority)
+
+    def close(self) -> None:
+        """Give out no more keys; those who wait get None."""
+        self._closed = True
+        self._wake.set()
+
+    def longest_wait(self) -> float:
+        """Return for how many seconds the oldest ready key has waited."""
+        if not self._ready:
+            return 0.0
+        return self._clock.monotonic() - min(waiting.since for waiting in self._ready.values())
+
+    def _push(self, key: K, priority: Priority) -> None:
+        waiting = self._ready.get(key)
+        if waiting is not None:
+            if waiting.priority <= priority:
+                return
+            waiting.priority = priority
+        else:
+            self._ready[key] = _Waiting(priority, self._clock.monotonic())
+        heapq.heappush(self._ready_heap, (priority, next(self._sequence), key))
+        self._wake.set()
+
+    def _promote(self) -> None:
+        now = self._clock.monotonic()
+        while self._delayed_heap and self._delayed_heap[0][0] <= now:
+            at, _, key = heapq.heappop(self._delayed_heap)
+            known = self._delayed.get(key)
+            if known is None or known[0] != at:
+                continue  # superseded
+            del self._delayed[key]
+            if key in self._processing:
+                self._again[key] = min(known[1], self._again.get(key, known[1]))
+            else:
+                self._push(key, known[1])
+
+    def _next_due(self) -> float | None:
+        while self._delayed_heap:
+            at, _, key = self._delayed_heap[0]
+            known = self._delayed.get(key)
+            if known is None or known[0] != at:
+                heapq.heappop(self._delayed_heap)
+                continue
+            return max(at - self._clock.monotonic(), 0.0)
+        return None

@@ -1,0 +1,442 @@
+"""Reconciling one key: make the world equal to what the resource wants, and say in its status how that went.
+
+Level-triggered: it looks at the whole state of the key and never at what changed, so it may run at any time, twice, or
+again after a crash between any two calls. Every write is preceded by a comparison; at rest nothing is written.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from binnacle.api.reasons import Reason
+from binnacle.compile.world import World
+from binnacle.control.aggregates import Aggregate, Aggregates
+from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
+from binnacle.control.desired import Desired, Toolchain, desire
+from binnacle.control.fingerprint import Fingerprinter, is_ours
+from binnacle.control.ports import Clock, LeaseGuard, Liveness, Observed, Recorder, Store
+from binnacle.control.queue import Priority, WorkQueue
+from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
+from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientError
+from binnacle.intent.readback import READBACK_FIELDS
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from binnacle.targets.base import AggregateKey, Output, Owner
+
+log = logging.getLogger(__name__)
+
+AGGREGATE_DEBOUNCE = 1.0
+"""Seconds between a changed share and the write of its aggregate: many changes become one write."""
+PATIENCE = 5.0
+"""Seconds after which unfinished work is shown as `Reconciling`."""
+
+WorkKey = Key | AggregateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The key is to be tried again, after its back-off and not before `at_least` seconds."""
+
+    at_least: float = 0.0
+
+
+class Reconciler:
+    """Works on one key at a time; the queue sees to it that no key is worked on twice at once."""
+
+    def __init__(
+        self,
+        *,
+        tools: Toolchain,
+        cache: Cache,
+        aggregates: Aggregates,
+        queue: WorkQueue[WorkKey],
+        store: Store,
+        guard: LeaseGuard,
+        recorder: Recorder,
+        clock: Clock,
+        fingerprints: Fingerprinter,
+    ):
+        self._tools = tools
+        self._cache = cache
+        self._aggregates = aggregates
+        self._queue = queue
+        self._store = store
+        self._guard = guard
+        self._recorder = recorder
+        self._clock = clock
+        self._fingerprints = fingerprints
+        self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
+        """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
+        self.synced = False
+        """Whether every watch that can sync has; only then may anything be deleted."""
+
+    async def reconcile(self, key: WorkKey) -> Retry | None:
+        """Work on a key once. Returns how to try again, or None when there is nothing left to do.
+
+        Raises `TransientError` when the replica may not write any more.
+        """
+        if isinstance(key, AggregateKey):
+            return await self._aggregate(key)
+        resource = self._cache.resources.get(key)
+        if resource is None:
+            return await self._vanished(key)
+        return await self._resource(key, resource)
+
+    # One resource.
+
+    async def _resource(self, key: Key, resource: Resource) -> Retry | None:
+        desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
+        self._cache.set_reads(key, desired.reads)
+        before = resource.live_status()
+        spec = getattr(desired.model, "spec", None)
+        if not desired.valid:
+            return await self._say(key, resource, self._unchanged(resource, key, desired, before), before)
+        if spec is not None and spec.suspend:
+            situation = self._unchanged(resource, key, desired, before, suspended=True)
+            return await self._say(key, resource, situation, before)
+        if spec is not None and spec.mode == DRY_RUN:
+            situation = self._unchanged(resource, key, desired, before, changes=self._changes(key, desired))
+            return await self._say(key, resource, situation, before)
+        return await self._apply(key, resource, desired, before)
+
+    async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
+        problem: Problem | None = None
+        retry: Retry | None = None
+        for output in desired.outputs:
+            try:
+                if await self._ensure(output):
+                    resource.applied_at = self._clock.monotonic()
+            except BinnacleError as error:
+                problem = problem or _problem(error)
+                retry = Retry(getattr(error, "retry_after", None) or 0.0)
+        for share in desired.shares:
+            if self._aggregates.put(share):
+                self._queue.add_after(share.aggregate, AGGREGATE_DEBOUNCE)
+        problem = problem or self._aggregate_problem(key)
+        resource.marks, resource.readback = desired.marks, desired.readback
+        waiting = not self._aggregates.settled(key)
+        if problem is None and not waiting:
+            try:
+                await self._tidy(key, desired)
+            except BinnacleError as error:
+                problem, retry = _problem(error), Retry(getattr(error, "retry_after", None) or 0.0)
+        under_way = self._under_way(key, resource, problem, waiting)
+        if under_way is None:
+            return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
+        situation = Situation(
+            generation=resource.generation,
+            valid=True,
+            findings=desired.findings,
+            facts=desired.facts or {},
+            children=self._children(key, desired),
+            problem=problem,
+            under_way=under_way,
+            live=self._live(key, resource, before),
+        )
+        said = await self._say(key, resource, situation, before)
+        return retry or said
+
+    def _under_way(self, key: Key, resource: Resource, problem: Problem | None, waiting: bool) -> str | None:
+        """Return what status is to say of unfinished work: empty when finished, None when it is too early to say."""
+        if problem is None and not waiting:
+            resource.work_since = None
+            return ""
+        if problem is not None and problem.terminal:
+            return ""
+        now = self._clock.monotonic()
+        if resource.work_since is None:
+            resource.work_since = now
+        remaining = resource.work_since + PATIENCE - now
+        if remaining > 0:
+            self._queue.add_after(key, remaining)
+            return None
+        return problem.message if problem else "Waiting for the object that holds this resource's share to be written."
+
+    async def _tidy(self, key: Key, desired: Desired) -> None:
+        """Remove what the resource does not want any more, after all that it wants is in place."""
+        for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
+            self._queue.add_after(aggregate, AGGREGATE_DEBOUNCE)
+        wanted = {output.ref for output in desired.outputs}
+        for ref in self._cache.children_of(key):
+            if ref not in wanted:
+                await self._delete(ref)
+
+    async def _vanished(self, key: Key) -> Retry | None:
+        """Remove what is left of a resource that does not exist, once that is certain."""
+        if not self._cache.children_of(key) and not self._aggregates.contributes(key):
+            return None
+        if not self.synced:
+            return None  # asked again when the watches have synced
+        try:
+            live = await self._store.get(ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name))
+            if live is not None:
+                # The watch has not told us of it (yet); its word counts, not our memory.
+                self._cache.put_resource(live)
+                self._queue.add(key)
+                return None
+            for ref in self._cache.children_of(key):
+                await self._delete(ref)
+        except BinnacleError as error:
+            log.warning("cannot clean up", extra={"key": str(key), "error": str(error)})
+            return Retry(getattr(error, "retry_after", None) or 0.0)
+        for aggregate in self._aggregates.drop(key):
+            self._queue.add_after(aggregate, AGGREGATE_DEBOUNCE)
+        return None
+
+    # One aggregate.
+
+    async def _aggregate(self, key: AggregateKey) -> Retry | None:
+        state = self._aggregates.get(key)
+        if not self.synced:
+            # Asked again when the watches have synced: a share that is missing yet is not gone.
+            if state is not None and self.troubles:
+                reason, message = next(iter(self.troubles.values()))
+                self._fail(state, Problem(Reason(reason), message, terminal=True))
+            return None
+        if state is None or not (state.held or state.applied or self._cache.children_of(key)):
+            return None
+        for owner in self._aggregates.inherited_owners(key):
+            if owner not in self._cache.resources:
+                self._queue.add(owner, Priority.DEPENDENT)
+        try:
+            outputs, snapshot = self._aggregates.assemble(key)
+            for output in outputs:
+                await self._ensure(output)
+            wanted = {output.ref for output in outputs}
+            for ref in self._cache.children_of(key):
+                if ref not in wanted:
+                    await self._delete(ref)
+        except BinnacleError as error:
+            self._fail(state, _problem(error))
+            return Retry(getattr(error, "retry_after", None) or 0.0)
+        state.problem = None
+        changed = self._aggregates.written(key, snapshot)
+        now = self._clock.monotonic()
+        for owner in changed:
+            resource = self._cache.resources.get(owner)
+            if resource is not None:
+                resource.applied_at = now
+        self._tell(changed)
+        return None
+
+    def _fail(self, state: Aggregate, problem: Problem) -> None:
+        """Remember why an aggregate cannot be written, and let those show it whose share is not in it."""
+        if state.problem != problem:
+            state.problem = problem
+            self._tell(state.unwritten())
+
+    def _tell(self, owners: Iterable[Key]) -> None:
+        for owner in owners:
+            if owner in self._cache.resources:
+                self._queue.add(owner, Priority.DEPENDENT)
+
+    def _aggregate_problem(self, key: Key) -> Problem | None:
+        for aggregate in self._aggregates.contributes(key):
+            state = self._aggregates.get(aggregate)
+            if state is not None and state.problem is not None and not self._aggregates.settled(key):
+                return state.problem
+        return None
+
+    # One object.
+
+    async def _ensure(self, output: Output) -> bool:
+        """Make one object as it should be; returns whether that took a write."""
+        wanted = self._fingerprints.of(output.body)
+        child = self._cache.children.get(output.ref)
+        owner = owner_of(output.body)
+        if child is not None and child.owner == owner and child.in_sync(wanted):
+            return False
+        trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
+        if trouble is not None:
+            raise TransientError(trouble[1], reason=trouble[0])
+        if child is None or child.owner != owner:
+            # Not known, or its labels say that it is somebody's else: look before touching it.
+            live = await self._store.get(output.ref)
+            if live is not None and not is_ours(live, output.body):
+                raise ConflictError(
+                    f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
+                    "Rename it, delete it, or rename this resource.",
+                    reason=Reason.NAME_TAKEN,
+                )
+            if live is not None:
+                child = self.seen(live)
+                if child.owner == owner and child.in_sync(wanted):
+                    return False
+        self._may_write()
+        live = await self._store.apply(output.body)
+        child = self.seen(live)
+        if child.fingerprint != wanted:
+            log.info("the server changed what was applied", extra={"object": str(output.ref)})
+            child.accepted = (wanted, child.fingerprint)
+        return True
+
+    async def _delete(self, ref: ObjectRef) -> None:
+        child = self._cache.children.get(ref)
+        if child is None or not self.synced:
+            return
+        self._may_write()
+        await self._store.delete(ref, child.uid)
+        self._cache.drop_child(ref, child.uid)
+
+    def seen(self, body: Mapping[str, Any]) -> Child:
+        """Take a live object of ours into the cache."""
+        metadata = body["metadata"]
+        ref = object_ref(body)
+        known = self._cache.children.get(ref)
+        child = Child(
+            uid=metadata.get("uid", ""),
+            resource_version=metadata.get("resourceVersion", ""),
+            owner=owner_of(body),
+            fingerprint=self._fingerprints.of(body),
+            accepted=known.accepted if known is not None else None,
+        )
+        self._cache.put_child(ref, child)
+        return child
+
+    # Status.
+
+    async def _say(self, key: Key, resource: Resource, situation: Situation, before: Mapping[str, Any]) -> Retry | None:
+        """Write the status if it says anything new."""
+        status = build(situation, before, READBACK_FIELDS.get(key.kind, ()), self._clock.now())
+        if status == before:
+            return None
+        try:
+            self._may_write()
+            live = await self._store.write_status(key, resource.uid, status)
+        except BinnacleError as error:
+            log.warning("cannot write status", extra={"key": str(key), "error": str(error)})
+            return Retry(getattr(error, "retry_after", None) or 0.0)
+        if live is not None:
+            self._cache.put_resource(live)
+            self._warn(key, resource.uid, before, status)
+        return None
+
+    def _warn(self, key: Key, uid: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Record an event when somebody must act who needed not before."""
+        was, now = _stalled(before), _stalled(after)
+        if now is not None and (was is None or was["reason"] != now["reason"]):
+            self._recorder.warn(key, uid, now["reason"], now.get("message", ""))
+
+    def _unchanged(
+        self,
+        resource: Resource,
+        key: Key,
+        desired: Desired,
+        before: Mapping[str, Any],
+        *,
+        suspended: bool = False,
+        changes: Sequence[Mapping[str, str]] | None = None,
+    ) -> Situation:
+        """Return the situation of a resource to which nothing is applied: what was applied last stays and is shown."""
+        resource.work_since = None
+        applied = bool(before.get("children"))
+        return Situation(
+            generation=resource.generation,
+            valid=desired.valid,
+            findings=desired.findings,
+            facts=None,
+            children=None,
+            live=self._live(key, resource, before) if applied else None,
+            suspended=suspended,
+            dry_run=changes is not None,
+            changes=changes or (),
+        )
+
+    def _children(self, key: Key, desired: Desired) -> list[ChildStatus]:
+        children = [
+            ChildStatus(output.ref.kind, output.ref.namespace, output.ref.name, output.purpose)
+            for output in desired.outputs
+            if output.ref in self._cache.children
+        ]
+        for share in desired.shares:
+            name = self._aggregates.object_name(share.aggregate, key)
+            if name is not None:
+                children.append(ChildStatus("ConfigMap", share.aggregate.namespace, name, share.purpose))
+        return children
+
+    def _changes(self, key: Key, desired: Desired) -> list[dict[str, str]]:
+        """Return what applying would change, for a dry run."""
+        changes = []
+        for output in desired.outputs:
+            child = self._cache.children.get(output.ref)
+            if child is None:
+                changes.append(_change("Create", output.ref))
+            elif not child.in_sync(self._fingerprints.of(output.body)):
+                changes.append(_change("Update", output.ref))
+        for share in desired.shares:
+            if self._aggregates.differs(share):
+                name = self._aggregates.object_name(share.aggregate, key) or share.aggregate.target
+                changes.append(_change("Update", ObjectRef("v1", "ConfigMap", share.aggregate.namespace, name)))
+        wanted = {output.ref for output in desired.outputs}
+        changes.extend(_change("Delete", ref) for ref in self._cache.children_of(key) if ref not in wanted)
+        return changes
+
+    def live_now(self, key: Key, resource: Resource) -> Live:
+        """Return what status should say of the backend at this moment."""
+        return self._live(key, resource, resource.live_status())
+
+    def _live(self, key: Key, resource: Resource, before: Mapping[str, Any]) -> Live:
+        """Judge the last observation; see `status.judge`."""
+        well = resource.observed is None or (
+            resource.observed.liveness is Liveness.LOADED and resource.observed.settled
+        )
+        now = self._clock.monotonic()
+        if well:
+            resource.unwell_since = None
+        elif resource.unwell_since is None:
+            resource.unwell_since = now
+        starts = [since for since in (resource.unwell_since, resource.applied_at) if since is not None]
+        grace = 2 * self._tools.config.reload_period.milliseconds / 1000
+        return judge(
+            resource.observed,
+            before,
+            grace_over=not well and bool(starts) and now - max(starts) >= grace,
+            new_version=resource.applied_at is not None,
+            carried=READBACK_FIELDS.get(key.kind, ()),
+        )
+
+    # The rest.
+
+    def _world(self) -> World:
+        return World(
+            config=self._tools.config, date=self._clock.today(), lookup=self._lookup, listing=self._cache.keys_in
+        )
+
+    def _lookup(self, key: Key) -> Any | None:
+        resource = self._cache.resources.get(key)
+        if resource is None:
+            return None
+        model, _ = self._tools.parse(resource.document())
+        return model
+
+    def _may_write(self) -> None:
+        if not self._guard.held():
+            raise TransientError("this replica does not hold the lease any more")
+
+
+DRY_RUN = "DryRun"
+
+UNCONFIGURED = Observed(Liveness.UNCONFIGURED, "No backend address is configured, so nothing is read back.")
+
+
+def _problem(error: BinnacleError) -> Problem:
+    """Return what status says of an error. Missing permissions wait for a person although they are also retried."""
+    if isinstance(error, ConflictError):
+        return Problem(
+            Reason(error.reason or Reason.APPLY_REFUSED), error.message, terminal=error.reason == Reason.NAME_TAKEN
+        )
+    if isinstance(error, SpecError):
+        return Problem(Reason(error.reason or Reason.APPLY_REFUSED), error.message, terminal=True)
+    if isinstance(error, TransientError):
+        reason = Reason(error.reason or Reason.PROGRESSING)
+        return Problem(reason, error.message, terminal=reason is Reason.PERMISSION_DENIED)
+    return Problem(Reason.INTERNAL_ERROR, str(error), terminal=True)
+
+
+def _change(action: str, ref: ObjectRef) -> dict[str, str]:
+    return {"action": action, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _stalled(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((one for one in status.get("conditions", ()) if one["type"] == "Stalled"), None)
