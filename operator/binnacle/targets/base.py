@@ -80,11 +80,19 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind of object that a target writes, for watches and for RBAC."""
+    """A kind of object that a target writes, for watches and for RBAC.
+
+    Attributes:
+        api_version, kind: as in the object.
+        plural: the name in paths and in RBAC rules.
+        namespace: the only namespace where it is written (aggregates); empty: wherever its owners are. Nothing is
+            watched and no right is asked for elsewhere.
+    """
 
     api_version: str
     kind: str
     plural: str
+    namespace: str = ""
 
     @property
     def group(self) -> str:
