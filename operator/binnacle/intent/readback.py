@@ -14,9 +14,9 @@ class SLOReadback:
 
     Attributes:
         objective: the target as a ratio, `Decimal("0.999")`.
-        grouped: whether the SLO has one budget per label set; then the figures are those of the worst group, and
-            status counts the groups.
+        group_by: the labels that make the groups, one budget for each combination of their values; then the figures
+            are those of the worst group, and status counts the groups. Empty for an SLO with one budget.
     """
 
     objective: Decimal
-    grouped: bool
+    group_by: tuple[str, ...] = ()
