@@ -63,7 +63,8 @@ class Desired:
     @property
     def marks(self) -> tuple[str, ...]:
         """What the backends list once they have loaded exactly this."""
-        return tuple(mark for item in (*self.outputs, *self.shares) for mark in item.marks)
+        items: tuple[Output | Share, ...] = (*self.outputs, *self.shares)
+        return tuple(mark for item in items for mark in item.marks)
 
     @property
     def quarantined(self) -> int:

@@ -387,7 +387,7 @@ class Reconciler:
         elif resource.unwell_since is None:
             resource.unwell_since = now
         starts = [since for since in (resource.unwell_since, resource.applied_at) if since is not None]
-        grace = 2 * self._tools.config.reload_period.milliseconds / 1000
+        grace = 2 * self._tools.config.reload_period.ms / 1000
         return judge(
             resource.observed,
             before,

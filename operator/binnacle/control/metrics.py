@@ -1,0 +1,119 @@
+"""Every metric of the operator, under controller-runtime's names where it has one, so that existing dashboards work.
+
+Names and buckets follow sigs.k8s.io/controller-runtime `pkg/internal/controller/metrics`, `pkg/metrics/workqueue.go`
+and client-go's `tools/metrics`. New are the three that show what a watch-based cache can hide: watch age, cache size,
+and drift found by the resync.
+"""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
+                      1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60)  # fmt: skip
+_QUEUE_BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 5, 10, 50, 100, 500, 1000)
+_REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+
+class Metrics:
+    """All metrics, registered in one registry.
+
+    Args:
+        registry: where they are registered; a second instance needs a second registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry):
+        self.registry = registry
+        self.reconciles = Counter(
+            "controller_runtime_reconcile",
+            "Reconciliations, by result: success, error, requeue_after.",
+            ["controller", "result"],
+            registry=registry,
+        )
+        self.reconcile_errors = Counter(
+            "controller_runtime_reconcile_errors", "Reconciliations that failed.", ["controller"], registry=registry
+        )
+        self.reconcile_seconds = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "How long a reconciliation took.",
+            ["controller"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self.active_workers = Gauge(
+            "controller_runtime_active_workers", "Keys being worked on now.", ["controller"], registry=registry
+        )
+        self.queue_depth = Gauge("workqueue_depth", "Keys waiting.", ["name", "controller"], registry=registry)
+        self.queue_adds = Counter("workqueue_adds", "Keys put in.", ["name", "controller"], registry=registry)
+        self.queue_wait_seconds = Histogram(
+            "workqueue_queue_duration_seconds",
+            "How long a key waited before work on it began.",
+            ["name", "controller"],
+            buckets=_QUEUE_BUCKETS,
+            registry=registry,
+        )
+        self.queue_work_seconds = Histogram(
+            "workqueue_work_duration_seconds",
+            "How long work on a key took.",
+            ["name", "controller"],
+            buckets=_QUEUE_BUCKETS,
+            registry=registry,
+        )
+        self.queue_retries = Counter(
+            "workqueue_retries", "Keys put in again after a failure.", ["name", "controller"], registry=registry
+        )
+        self.requests = Counter(
+            "rest_client_requests",
+            "Requests to the API server, by HTTP status (<error> when there was no answer) and method.",
+            ["code", "method"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "rest_client_request_duration_seconds",
+            "Time until the API server began to answer.",
+            ["verb"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "leader_election_master_status", "1 while this replica may write.", ["name"], registry=registry
+        )
+        self.watch_age = Gauge(
+            "watch_last_event_age_seconds",
+            "Time since a watch last brought anything, the API server's bookmarks (about one a minute) included.",
+            ["kind"],
+            registry=registry,
+        )
+        self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
+        self.drift = Counter(
+            "resync_drift",
+            "Differences that a resync found and no event had told: ghost, missed, changed.",
+            ["kind", "what"],
+            registry=registry,
+        )
+
+    def queue(self, name: str) -> "QueueMetrics":
+        """Return the metrics of one queue, its labels bound; all series exist from the start."""
+        return QueueMetrics(
+            depth=self.queue_depth.labels(name, name),
+            adds=self.queue_adds.labels(name, name),
+            wait_seconds=self.queue_wait_seconds.labels(name, name),
+            work_seconds=self.queue_work_seconds.labels(name, name),
+            retries=self.queue_retries.labels(name, name),
+        )
+
+    def request(self, method: str, code: str, seconds: float) -> None:
+        """Count one request to the API server."""
+        self.requests.labels(code, method).inc()
+        self.request_seconds.labels(method).observe(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMetrics:
+    """The `workqueue_*` metrics of one queue."""
+
+    depth: Gauge
+    adds: Counter
+    wait_seconds: Histogram
+    work_seconds: Histogram
+    retries: Counter

@@ -1,0 +1,187 @@
+"""The work queue against a model of it, step by step."""
+
+import asyncio
+import random
+from datetime import UTC, date, datetime
+
+import pytest
+from binnacle.control.queue import BACKOFF_BASE, BACKOFF_CAP, Priority, WorkQueue
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+
+class ManualClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+    def today(self) -> date:
+        return self.now().date()
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+KEYS = st.sampled_from(["a", "b", "c", "d"])
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Model: which keys owe a run (`owed`), which run, and when a delayed one is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.queue: WorkQueue[str] = WorkQueue(self.clock, random.Random(1))
+        self.owed: set[str] = set()
+        self.running: set[str] = set()
+        self.added_while_running: set[str] = set()
+        self.due: dict[str, float] = {}
+        self.failures: dict[str, int] = {}
+
+    @rule(key=KEYS, priority=st.sampled_from(Priority))
+    def add(self, key: str, priority: Priority) -> None:
+        self.queue.add(key, priority)
+        if key in self.running:
+            self.added_while_running.add(key)
+        elif key in self.due and self.failures.get(key) and priority > Priority.DRIFT:
+            pass  # a resync does not end a back-off; the key still comes when it is due
+        else:
+            self.due.pop(key, None)
+            self.owed.add(key)
+
+    @rule(key=KEYS, seconds=st.floats(0, 50))
+    def add_after(self, key: str, seconds: float) -> None:
+        self.queue.add_after(key, seconds)
+        if key not in self.owed:
+            at = self.clock.at + seconds
+            self.due[key] = min(at, self.due.get(key, at))
+
+    @rule(seconds=st.floats(0.1, 400))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.at += seconds
+
+    def ripen(self) -> None:
+        for key, at in list(self.due.items()):
+            if at <= self.clock.at:
+                del self.due[key]
+                (self.added_while_running if key in self.running else self.owed).add(key)
+
+    @rule()
+    def pop(self) -> None:
+        self.ripen()
+        key = self.queue.pop()
+        if key is None:
+            assert not self.owed
+            return
+        assert key in self.owed
+        assert key not in self.running
+        self.owed.discard(key)
+        self.running.add(key)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), fails=st.booleans())
+    def finish(self, data: st.DataObject, fails: bool) -> None:
+        key = data.draw(st.sampled_from(sorted(self.running)))
+        self.ripen()
+        if fails:
+            pause = self.queue.retry(key)
+            tries = self.failures.get(key, 0)
+            ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2**tries)
+            assert ceiling / 2 <= pause <= ceiling
+            self.failures[key] = tries + 1
+            at = self.clock.at + pause
+            self.due[key] = min(at, self.due.get(key, at))
+        else:
+            self.queue.forget(key)
+            self.failures.pop(key, None)
+        self.queue.done(key)
+        self.running.discard(key)
+        if key in self.added_while_running:
+            self.added_while_running.discard(key)
+            self.due.pop(key, None)
+            self.owed.add(key)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        assert len(self.queue) <= len(self.owed) + len(self.due)
+        assert self.queue.processing == len(self.running)
+
+    def teardown(self) -> None:
+        """Whatever happened: in the end every key that is owed a run gets it, once."""
+        for key in list(self.running):
+            self.queue.done(key)
+            if key in self.added_while_running:
+                self.owed.add(key)
+        self.clock.at += 10 * BACKOFF_CAP
+        owed = self.owed | set(self.due)
+        seen = []
+        while (key := self.queue.pop()) is not None:
+            seen.append(key)
+            self.queue.done(key)
+        assert sorted(seen) == sorted(owed)
+
+
+QueueMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestQueue = QueueMachine.TestCase
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def test_an_edit_goes_before_a_thousand_resyncs(clock: ManualClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    for number in range(1000):
+        queue.add(f"old-{number}", Priority.RESYNC)
+    queue.add("edited")
+    assert queue.pop() == "edited"
+
+
+def test_a_key_is_raised_to_the_most_urgent_priority_it_was_added_with(clock: ManualClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    queue.add("a", Priority.RESYNC)
+    queue.add("b", Priority.OBSERVED)
+    queue.add("a", Priority.EDIT)
+    assert [queue.pop(), queue.pop(), queue.pop()] == ["a", "b", None]
+
+
+def test_a_pause_that_the_other_side_asked_for_is_kept(clock: ManualClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    assert queue.retry("a", at_least=30) == 30
+    clock.at += 29
+    assert queue.pop() is None
+    clock.at += 1
+    assert queue.pop() == "a"
+
+
+async def test_waiting_workers_get_keys_and_the_end() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock(), random.Random(1))
+    waiting = [asyncio.create_task(queue.get()) for _ in range(3)]
+    await asyncio.sleep(0)
+    queue.add("a")
+    queue.add_after("b", 0.01)
+    done, _ = await asyncio.wait(waiting, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+    assert done
+    async with asyncio.timeout(2):
+        while sum(task.done() for task in waiting) < 2:
+            await asyncio.wait([task for task in waiting if not task.done()], return_when=asyncio.FIRST_COMPLETED)
+    assert sorted(task.result() or "" for task in waiting if task.done()) == ["a", "b"]
+    queue.close()
+    async with asyncio.timeout(2):
+        assert None in await asyncio.gather(*waiting)
+
+
+class LoopClock(ManualClock):
+    """The event loop's own time."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
