@@ -1,0 +1,44 @@
+"""Plain HTTP to loopback servers, past any proxy of the environment."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, whatever its status."""
+
+    status: int
+    body: bytes
+
+
+def fetch(
+    url: str,
+    *,
+    form: Mapping[str, str | list[str]] | None = None,
+    method: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    limit: float = 30,
+) -> Answer:
+    """GET, or POST of a form; a status of 4xx or 5xx is an answer too.
+
+    Raises:
+        OSError: the server could not be reached, or did not answer in ``limit`` seconds.
+    """
+    data = urllib.parse.urlencode(form, doseq=True).encode() if form is not None else None
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if tls is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=tls))
+    request = urllib.request.Request(url, data=data, method=method)
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=limit) as answer:
+            return Answer(answer.status, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read())
