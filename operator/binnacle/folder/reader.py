@@ -166,6 +166,8 @@ class _Reader:
         """Read JSON as JSON, which YAML reads almost but not quite; False when YAML has to say what is wrong."""
         try:
             value = json.loads(piece.text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            # Half a surrogate pair and numbers beyond a double come out of json.loads, but are neither text nor JSON.
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError):
             return False
         if _height(value, self._limits.depth) > self._limits.depth:

@@ -1,0 +1,142 @@
+"""The command `binnacle`: the table of commands, and what becomes of an error.
+
+A command's module is imported when it is called, not before: `binnacle --help` must not wait for the Kubernetes client,
+and `binnacle render` never needs it. Exit status: 0 good, 1 findings of severity error, 2 usage or environment.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from binnacle import __version__
+from binnacle.errors import BinnacleError
+
+EXIT_FINDINGS = 1
+EXIT_ENVIRONMENT = 2
+_EXIT_INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """A row of the table: `binnacle <name>` is the one command of `app` in `module`; `summary` is its line in --help."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (Command("crds", "binnacle.cli.crds", "Print the custom resource definitions."),)
+
+_HELP = """\
+Observability as code for Kubernetes: say what matters about a service, and get the rules that watch over it.
+
+\b
+[bold]Examples[/bold]
+  binnacle crds | kubectl apply -f -      install the resource definitions
+  binnacle crds -o crds/                  or keep them in a repository
+
+Also installed as kubectl binnacle. Exit status: 0 good, 1 findings of severity error, 2 wrong usage or environment.
+NO_COLOR turns colours off, BINNACLE_DEBUG=1 shows where an unexpected error comes from.
+"""
+
+
+class _Commands(TyperGroup):
+    """Commands that are imported when they are called. For a listing the table's summaries will do."""
+
+    def __init__(self, **attributes: Any):
+        super().__init__(**attributes)
+        self._listing = False
+        for command in COMMANDS:
+            self.add_command(TyperCommand(command.name, help=command.summary))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help without importing any command."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command, unless only its summary is wanted."""
+        if not self._listing:
+            for command in COMMANDS:
+                if command.name == cmd_name:
+                    loaded = get_command(import_module(command.module).app)
+                    loaded.name = cmd_name
+                    return loaded
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=_HELP,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"binnacle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the entry point of `binnacle` and `kubectl-binnacle`.
+
+    Args:
+        arguments: without the program's name; those of the process when None.
+
+    Returns:
+        The exit status of an error that stopped the command.
+
+    Raises:
+        SystemExit: the command ended by itself, or was called wrongly.
+    """
+    program = "kubectl binnacle" if Path(sys.argv[0]).name.startswith("kubectl-") else "binnacle"
+    try:
+        app(args=arguments, prog_name=program)
+    except BinnacleError as error:
+        _complain(f"{program}: {error}")
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
+        if os.environ.get("BINNACLE_DEBUG") == "1":
+            traceback.print_exc()
+        else:
+            _complain(
+                f"{program}: unexpected error: {type(error).__name__}: {error}\n"
+                "This is a bug in Binnacle, not in your files. Run the same command with BINNACLE_DEBUG=1 and report\n"
+                "what it prints, the output of `binnacle --version`, and the resource if you may share it."
+            )
+        return EXIT_ENVIRONMENT
+    return 0
+
+
+def _complain(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
