@@ -1,0 +1,1 @@
+"""A Kubernetes cluster behind the loop's ports: watches in, server-side apply out."""

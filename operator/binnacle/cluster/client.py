@@ -1,0 +1,117 @@
+"""Requests to the API server as JSON bytes through one bounded session; answers as values or as our errors."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+
+from binnacle.api.reasons import Reason
+from binnacle.cluster.refusals import Call, refusal
+from binnacle.errors import TransientError
+
+APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+JSON = "application/json"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_PAGE = 500
+_EXPIRED = 410
+
+
+class Client:
+    """A thin client: one method per shape of request, every failure one of `binnacle.errors`.
+
+    Args:
+        session: from `Connection.session`; its limit bounds the sockets.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession):
+        self._session = session
+
+    async def request(
+        self,
+        method: str,
+        call: Call,
+        *,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        params: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send one request and return the object of the answer.
+
+        Raises:
+            NotFoundError, TransientError, ConflictError, SpecError: as `refusal` decides; no answer within the
+                session's time limit is a `TransientError` too.
+        """
+        status, retry_after, answer = await self._exchange(method, call, body, content_type, JSON, params)
+        if status >= 400:
+            raise refusal(call, status, retry_after, answer)
+        value: dict[str, Any] = json.loads(answer)
+        return value
+
+    async def metadata(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Yield the metadata of every object of a collection, in pages, without bodies.
+
+        Raises the same as `request`. When the server has forgotten the list's version midway, the listing starts again
+        and repeats what it had yielded; a caller that counts must be ready for that.
+        """
+        params = {"limit": str(_PAGE)}
+        if selector:
+            params["labelSelector"] = selector
+        while True:
+            status, retry_after, answer = await self._exchange("GET", call, None, JSON, _METADATA_LIST, params)
+            if status == _EXPIRED and "continue" in params:
+                del params["continue"]
+                continue
+            if status >= 400:
+                raise refusal(call, status, retry_after, answer)
+            page = json.loads(answer)
+            for item in page["items"]:
+                yield item["metadata"]
+            more = page["metadata"].get("continue")
+            if not more:
+                return
+            params["continue"] = more
+
+    async def serves(self, group_version: str) -> frozenset[str]:
+        """Return the plural names that the server knows in a group and version; empty when it knows none.
+
+        Raises `TransientError` when it cannot be asked.
+        """
+        root = "/apis/" if "/" in group_version else "/api/"
+        try:
+            async with self._session.get(f"{root}{group_version}") as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unreachable("discover", error) from error
+        if response.status == 404:
+            return frozenset()
+        if response.status != 200:
+            raise TransientError(
+                f"the API server answered {response.status} when asked what {group_version} holds",
+                reason=Reason.API_SERVER_UNAVAILABLE,
+            )
+        return frozenset(item["name"] for item in json.loads(answer)["resources"])
+
+    async def _exchange(
+        self,
+        method: str,
+        call: Call,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        params: Mapping[str, str] | None,
+    ) -> tuple[int, str | None, bytes]:
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            async with self._session.request(method, call.path, data=body, headers=headers, params=params) as response:
+                return response.status, response.headers.get("Retry-After"), await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unreachable(str(call), error) from error
+
+
+def _unreachable(what: str, error: Exception) -> TransientError:
+    why = "it gave no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return TransientError(f"cannot reach the API server to {what}: {why}", reason=Reason.API_SERVER_UNAVAILABLE)

@@ -1,0 +1,190 @@
+"""How to reach one API server: address, TLS and credentials, and the HTTP sessions set up from them.
+
+Configuration and credentials are read by the official client (`kubernetes.aio.config`): kubeconfig with certificates,
+tokens, OIDC and exec plugins, or a pod's ServiceAccount with its rotating token. Sessions put the current credentials
+on each request; when the server answers 401 the configuration is read again, once for all waiting requests, and the
+request is tried once more. Nothing of what was read appears in an error: the library's own messages can hold tokens.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import yaml
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config, refresh_token
+
+from binnacle.errors import SpecError
+
+REQUEST_SECONDS = 30.0
+_UNAUTHORIZED = 401
+_CREDENTIALS_CHECK_SECONDS = 60
+_SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+RequestObserver = Callable[[str, str, float], None]
+"""Told of every request: method, HTTP status or `<error>`, seconds until the answer began."""
+
+
+class Connection:
+    """One API server and the right to talk to it. Use `connect`; close with `close` or as a context manager."""
+
+    def __init__(
+        self, configuration: Configuration, kubeconfig: str | None, loader: Any, observer: RequestObserver | None
+    ):
+        self._configuration = configuration
+        self._kubeconfig = kubeconfig
+        self._observer = observer
+        self._tls = _tls(configuration)
+        self._reading = asyncio.Lock()
+        self._refresher: asyncio.Task[None] | None = None
+        if loader is not None:
+            self._refresher = asyncio.create_task(
+                refresh_token(loader, configuration, _CREDENTIALS_CHECK_SECONDS), name="credentials refresh"
+            )
+        self.server: str = configuration.host
+        self.namespace = _namespace(loader)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop looking after the credentials. Sessions belong to those who asked for them."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._refresher
+
+    def session(self, limit: int, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """Return a new session of at most `limit` connections that authorizes, counts and times its requests.
+
+        Middlewares given here see each request before its credentials are added.
+        """
+        return aiohttp.ClientSession(
+            self.server,
+            connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
+            middlewares=(*middlewares, self._authorized),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+            headers={"User-Agent": _user_agent()},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self._configuration.proxy,
+            trust_env=False,
+        )
+
+    def api_client(self) -> ApiClient:
+        """Return a client of the official library with the same configuration and credentials."""
+        return ApiClient(self._configuration)
+
+    async def reload(self, refused: str | None) -> bool:
+        """Read the configuration again because the server refused `refused`; say whether there is something new."""
+        async with self._reading:
+            if await self._authorization() != refused:
+                return True  # somebody else was faster
+            fresh = Configuration()
+            await _load(fresh, self._kubeconfig)
+            self._configuration.api_key = fresh.api_key
+            self._configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
+            if fresh.cert_file:
+                self._tls.load_cert_chain(fresh.cert_file, fresh.key_file)
+            return bool(fresh.cert_file) or await self._authorization() != refused
+
+    async def _authorization(self) -> str | None:
+        value = await self._configuration.get_api_key_with_prefix("BearerToken")
+        if value is None:
+            return None
+        scheme, _, token = value.strip().partition(" ")
+        return f"{scheme.capitalize()} {token}" if token else f"Bearer {scheme}"
+
+    async def _authorized(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        credentials = await self._authorization()
+        response = await self._sent(request, send, credentials)
+        if response.status != _UNAUTHORIZED or not await self.reload(credentials):
+            return response
+        response.release()
+        return await self._sent(request, send, await self._authorization())
+
+    async def _sent(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, credentials: str | None
+    ) -> aiohttp.ClientResponse:
+        if credentials is not None:
+            request.headers["Authorization"] = credentials
+        request.server_hostname = self._configuration.tls_server_name
+        started = time.perf_counter()
+        code = "<error>"
+        try:
+            response = await send(request)
+            code = str(response.status)
+            return response
+        finally:
+            if self._observer is not None:
+                self._observer(request.method, code, time.perf_counter() - started)
+
+
+async def connect(kubeconfig: str | None = None, observer: RequestObserver | None = None) -> Connection:
+    """Find out how to reach the API server.
+
+    Args:
+        kubeconfig: path of a kubeconfig file; None: the pod's ServiceAccount, or else the user's own kubeconfig.
+        observer: told of every request of every session.
+
+    Raises:
+        SpecError: there is no usable configuration.
+    """
+    configuration = Configuration()
+    loader = await _load(configuration, kubeconfig)
+    return Connection(configuration, kubeconfig, loader, observer)
+
+
+async def _load(configuration: Configuration, kubeconfig: str | None) -> Any:
+    """Fill `configuration`; returns the library's loader where it can refresh tokens."""
+    if kubeconfig is None:
+        with contextlib.suppress(ConfigException):
+            load_incluster_config(configuration)
+            return None
+    try:
+        return await load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+    except (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        where = kubeconfig or "the default kubeconfig"
+        # Neither the message nor the chain of the library's error: they quote the file, tokens included.
+        raise SpecError(
+            f"cannot read how to reach the API server from {where} ({type(error).__name__})",
+            fix="check the file, or run inside a cluster with a ServiceAccount",
+        ) from None
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _namespace(loader: Any) -> str:
+    """The namespace that "here" means: the pod's own, or that of the kubeconfig's context."""
+    if loader is not None:
+        context: dict[str, Any] = loader.current_context.get("context") or {}
+        return str(context.get("namespace") or "default")
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def _user_agent() -> str:
+    try:
+        return f"binnacle/{version('binnacle-operator')}"
+    except PackageNotFoundError:
+        return "binnacle"

@@ -1,0 +1,320 @@
+"""One watch, kept alive: kopf streams it, and whatever ends the stream, it is begun again.
+
+Every watch runs a kopf operator of its own. Inside one operator a single refused watch ends all of them, and a watch
+task that ends in silence is never missed (nolar/kopf#1276); apart, a missing permission for one kind leaves the others
+alone, each failure has a name, and the watchdog here begins again what kopf has forgotten.
+
+What kopf does not tell is seen on its HTTP session: every attempt, whether a stream is open, and how many bytes have
+come over it, which the API server's bookmarks keep growing about once a minute.
+
+kopf marks no end of its first list. So whenever a list begins, the names of all objects are listed beside it, without
+bodies; when each has been delivered, or has gone, the watch counts as synced.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import kopf
+
+from binnacle.cluster.client import Client
+from binnacle.cluster.connection import Connection
+from binnacle.cluster.refusals import Call, permission_denied
+from binnacle.cluster.watches import ATTEMPT_SECONDS, Phase, Watch, WatchState
+from binnacle.control.ports import Gone, Present
+from binnacle.errors import BinnacleError, SpecError, TransientError
+from binnacle.intent.refs import ObjectRef
+
+log = logging.getLogger(__name__)
+
+_FIRST_BACKOFF = 1.0
+_LAST_BACKOFF = 15.0
+_ABSENT_SECONDS = 10.0
+_WATCHDOG_SECONDS = 5.0
+_RELIST_SECONDS = (1.0, 2.0, 5.0)
+# A stream and, while it lasts, one list and a few requests of discovery.
+_CONNECTIONS = 4
+
+
+class Streaming:
+    """Keeps one watch going until cancelled.
+
+    Args:
+        watch: what to watch.
+        connection: where; the watch has a session of its own, so that streams never wait for writes.
+        client: for discovery and for the list beside kopf's.
+        deliver: takes each event, in order for each object; must not block.
+        synced: called each time a list has been delivered in full, after a reconnect with a new list too.
+        signals: called after kopf has started, which takes over SIGINT and SIGTERM of the loop, to put the process's
+            own handlers back.
+        clock: monotonic seconds.
+        random: numbers in [0, 1), to spread attempts.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        connection: Connection,
+        client: Client,
+        *,
+        deliver: Callable[[Present | Gone], None],
+        synced: Callable[[], None],
+        signals: Callable[[], None],
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ):
+        self.watch = watch
+        self._connection = connection
+        self._client = client
+        self._deliver = deliver
+        self._tell_synced = synced
+        self._signals = signals
+        self._clock = clock
+        self._random = random
+        self._attempted = self._active = clock()
+        self._phase = Phase.STARTING
+        self._error = ""
+        self._synced = False
+        self._stream: aiohttp.ClientResponse | None = None
+        self._received = 0
+        self._listing: asyncio.Task[None] | None = None
+        self._delivered: set[str] | None = None
+        self._missing: set[str] = set()
+        self._complete = asyncio.Event()
+
+    def state(self) -> WatchState:
+        """Return how the watch is doing now."""
+        now = self._clock()
+        stream = self._stream
+        running = stream is not None and not stream.closed
+        if stream is not None and stream.content.total_bytes != self._received:
+            self._received, self._active = stream.content.total_bytes, now
+        return WatchState(
+            phase=Phase.RUNNING if running else self._phase,
+            attempt_age=now - self._attempted,
+            activity_age=now - self._active,
+            synced=self._synced,
+            error="" if running else self._error,
+        )
+
+    async def run(self) -> None:
+        """Watch until cancelled; raises only what is a defect of this program."""
+        failures = 0
+        while True:
+            began = self._clock()
+            try:
+                if await self._served():
+                    await self._watch()
+                    raise TransientError(f"the watch of {self.watch} ended without a word")
+                self._phase, self._error = Phase.ABSENT, f"the API server does not know {self.watch.resource.plural}"
+                self._settle()
+                await asyncio.sleep(_ABSENT_SECONDS)
+                continue
+            except BinnacleError as error:
+                self._failed(str(error))
+            finally:
+                await self._stop_listing()
+            failures = 0 if self._clock() - began > ATTEMPT_SECONDS else failures + 1
+            delay = min(_LAST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 10)) if failures else _FIRST_BACKOFF
+            await asyncio.sleep(delay * (0.75 + self._random() / 2))
+
+    async def _served(self) -> bool:
+        resource = self.watch.resource
+        if not resource.group:
+            return True
+        self._attempted = self._clock()
+        return resource.plural in await self._client.serves(resource.api_version)
+
+    async def _watch(self) -> None:
+        """Run kopf until it fails; raises why."""
+        namespace = self.watch.namespace
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=_settings(self.watch),
+            clusterwide=namespace is None,
+            namespaces=[namespace] if namespace is not None else [],
+        )
+        self._signals()
+        try:
+            while not any(task.done() for task in tasks):
+                await asyncio.wait(tasks, timeout=_WATCHDOG_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                self._check_alive()
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        raise self._explain([end for end in ended if isinstance(end, Exception)])
+
+    def _check_alive(self) -> None:
+        if not self.state().healthy:
+            raise TransientError(f"the watch of {self.watch} is stuck: no attempt for {ATTEMPT_SECONDS:.0f} s")
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        resource = self.watch.resource
+        version = resource.api_version.rpartition("/")[2]
+        kopf.on.event(resource.group, version, resource.plural, id="deliver", registry=registry)(self._on_event)
+        kopf.on.login(id="login", registry=registry)(self._login())
+        return registry
+
+    def _login(self) -> Callable[..., Any]:
+        """One session for one run. A second login means that the server refuses it, refreshed credentials included."""
+        sessions = iter([None])
+
+        async def login(**_: Any) -> kopf.AiohttpSession | None:
+            for _first in sessions:
+                session = self._connection.session(_CONNECTIONS, self._observe)
+                return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
+            return None
+
+        return login
+
+    async def _observe(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """See kopf's requests pass by."""
+        self._attempted = self._clock()
+        mine = request.url.path.endswith(f"/{self.watch.resource.plural}")
+        streaming = "watch" in request.url.query
+        if mine and not streaming and "continue" not in request.url.query:
+            self._begin_listing()
+        try:
+            response = await send(request)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._failed(f"cannot reach the API server to watch {self.watch}: {str(error) or type(error).__name__}")
+            raise
+        if response.status == 403 and mine:
+            self._failed(str(permission_denied(self._call("watch" if streaming else "list"))))
+        elif response.status >= 400:
+            self._failed(f"the API server answered {response.status} to {request.method} {request.url.path}")
+        elif mine and streaming:
+            self._stream, self._received = response, 0
+            self._active = self._clock()
+            if self._error:
+                log.info("watching %s again", self.watch)
+            self._phase, self._error = Phase.RUNNING, ""
+        return response
+
+    def _failed(self, error: str) -> None:
+        if error != self._error:
+            log.warning("%s", error)
+        self._phase, self._error = Phase.RETRYING, error
+
+    def _explain(self, errors: list[Exception]) -> BinnacleError:
+        """Say why kopf ended. What was seen on the wire is more exact than what kopf says of it."""
+        if self._error:
+            return TransientError(self._error)
+        for error in errors:
+            return TransientError(f"the watch of {self.watch} failed: {type(error).__name__}: {error}")
+        return TransientError(f"the watch of {self.watch} ended without a word")
+
+    async def _on_event(self, event: Mapping[str, Any], **_: Any) -> None:
+        body, kind = event["object"], event["type"]
+        metadata = body["metadata"]
+        self._active = self._clock()
+        if kind == "DELETED":
+            ref = ObjectRef(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
+            self._deliver(Gone(ref, metadata["uid"]))
+        else:
+            self._deliver(Present(body))
+        if self._delivered is not None:
+            self._delivered.add(metadata["uid"])
+            self._missing.discard(metadata["uid"])
+            if not self._missing:
+                self._complete.set()
+
+    def _begin_listing(self) -> None:
+        if self._listing is not None:
+            self._listing.cancel()
+        self._delivered = set()
+        self._listing = asyncio.create_task(self._compare(), name=f"list beside the watch of {self.watch}")
+
+    async def _stop_listing(self) -> None:
+        task, self._listing, self._delivered = self._listing, None, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _compare(self) -> None:
+        """Wait until everything that is listed now has been delivered or has gone, then settle."""
+        pauses = iter(_RELIST_SECONDS)
+        pause = next(pauses)
+        while self._delivered is not None:
+            self._complete.clear()
+            try:
+                listed = {
+                    metadata["uid"] async for metadata in self._client.metadata(self._call("list"), self.watch.selector)
+                }
+            except (TransientError, SpecError) as error:
+                self._failed(str(error))
+            else:
+                self._missing = listed - self._delivered
+                if not self._missing:
+                    break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), pause)
+                break
+            pause = next(pauses, pause)
+        self._delivered, self._missing = None, set()
+        self._settle()
+
+    def _settle(self) -> None:
+        self._synced = True
+        self._tell_synced()
+
+    def _call(self, verb: str) -> Call:
+        return Call(verb, self.watch.resource, self.watch.namespace or "")
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps nothing: event handlers need no differences, and nothing may be written on users' objects."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Keeps nothing: event handlers have no progress."""
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+def _settings(watch: Watch) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.progress_storage = _NoProgress()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.process.ultimate_exiting_timeout = None  # it would kill the process ten minutes after one watch failed
+    settings.queueing.idle_timeout = 0.2
+    settings.queueing.worker_limit = None
+    settings.watching.reconnect_backoff = 2.0
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = (1,)  # the default hides a missing permission for 54 s
+    if watch.selector:
+        # The key must be this tuple: the textual form of kopf's own example filters nothing, without a word.
+        settings.watching.label_selectors[watch.resource.group, watch.resource.plural] = watch.selector
+    return settings

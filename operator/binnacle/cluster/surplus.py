@@ -1,0 +1,36 @@
+"""What an applied object has too much: server-side apply never takes away what others have added.
+
+Objects of ours are ours whole outside `metadata` and `status` (contracts.md §3), so a key added by hand goes again. The
+result is a merge patch; it only takes away, and for a list that differs it names the whole list, because a merge patch
+knows no members of lists.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_NOT_OURS = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+def surplus(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that takes away what `live` has beyond `wanted`; empty when there is nothing.
+
+    Args:
+        wanted: the object as it was applied.
+        live: the object as the server returned it.
+    """
+    return _beyond(
+        {key: value for key, value in wanted.items() if key not in _NOT_OURS},
+        {key: value for key, value in live.items() if key not in _NOT_OURS},
+    )
+
+
+def _beyond(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    patch: dict[str, Any] = {key: None for key in live if key not in wanted}
+    for key, value in wanted.items():
+        there = live.get(key)
+        if isinstance(value, Mapping) and isinstance(there, Mapping):
+            if inner := _beyond(value, there):
+                patch[key] = inner
+        elif isinstance(value, list) and key in live and value != there:
+            patch[key] = value
+    return patch
