@@ -1,0 +1,11 @@
+"""Which function says what a kind means: one line for each kind."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from binnacle.compile.slo import compile_slo
+from binnacle.compile.world import Compiled, World
+
+KINDS: Final[Mapping[str, Callable[[Any, World], Compiled]]] = {
+    "SLO": compile_slo,
+}

@@ -1,0 +1,82 @@
+"""An SLO as rules: puts together what the other modules of this package say."""
+
+from fractions import Fraction
+from typing import Any
+
+from binnacle.api.findings import Finding
+from binnacle.api.slo import SLO
+from binnacle.compile.slo import burn, cost, indicator, recording
+from binnacle.compile.slo.alerts import alert_rules, annotation_findings, user_labels
+from binnacle.compile.slo.detection import worst_case_detection
+from binnacle.compile.slo.recording import Subject
+from binnacle.compile.slo.timing import LONG_EVERY, Timing
+from binnacle.compile.world import Compiled, World
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.rules import RuleGroup, RuleSet
+
+
+def compile_slo(slo: SLO, world: World) -> Compiled:
+    """Return the rules of an SLO, the findings about it, and what status shows of both.
+
+    An indicator that cannot be read leaves nothing; a burn alert that cannot be built is left out alone.
+    `facts` has `alerts` (one for each pair of windows) and `cost`.
+    """
+    timing = Timing.of(world.config.prometheus)
+    subject = _subject(slo)
+    counted, findings = indicator.read(slo.spec.indicator, subject.groups)
+    pairs, about_pairs = _pairs(slo, subject, timing)
+    findings += [*about_pairs, *annotation_findings(slo)]
+    if counted is None:
+        return Compiled((), tuple(sorted(findings)))
+    windows = [window for pair in pairs for window in (pair.long, pair.short)]
+    rules = RuleSet(
+        (
+            RuleGroup(
+                "short",
+                (*recording.short_rules(subject, counted, windows, timing), *alert_rules(slo, subject, pairs)),
+            ),
+            RuleGroup("increments", recording.increment_rules(subject, counted, timing), timing.step.ms),
+            RuleGroup("long", recording.long_rules(subject, windows, timing), LONG_EVERY.ms),
+            RuleGroup("meta", recording.meta_rules(subject, user_labels(slo)), stamped=True),
+        )
+    )
+    facts = {
+        "alerts": [_fact(pair, subject, timing) for pair in pairs],
+        "cost": {
+            "rules": cost.rule_count(rules),
+            "samplesPerMinute": cost.samples_per_minute(rules, counted.selectors, timing),
+        },
+    }
+    readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
+    return Compiled((rules,), tuple(sorted(findings)), facts, readback)
+
+
+def _subject(slo: SLO) -> Subject:
+    spec = slo.spec
+    return Subject(
+        name=slo.metadata.name,
+        namespace=slo.metadata.namespace,
+        service=spec.service,
+        groups=tuple(sorted(spec.group_by)),
+        objective=Fraction(spec.objective.ratio),
+        window=spec.window.rolling,
+    )
+
+
+def _pairs(slo: SLO, subject: Subject, timing: Timing) -> tuple[tuple[burn.Pair, ...], list[Finding]]:
+    rates = slo.spec.alerting.burn_rates
+    if rates is None:
+        return burn.derive(subject.objective, subject.window, timing)
+    return burn.given(rates, subject.objective, subject.window, timing)
+
+
+def _fact(pair: burn.Pair, subject: Subject, timing: Timing) -> dict[str, Any]:
+    return {
+        "name": pair.name,
+        "severity": pair.severity.value,
+        "factor": burn.number(pair.factor),
+        "budget": burn.percent(pair.budget(subject.window)),
+        "long": str(pair.long),
+        "short": str(pair.short),
+        "worstCaseDetection": str(worst_case_detection(pair, subject.objective, timing)),
+    }

@@ -1,0 +1,173 @@
+"""What an indicator counts: bad events and all events per second, as expressions over a range.
+
+Both sides are sums by the SLO's groups, so they match one to one. Where nothing bad was ever counted the bad side is
+absent; what that means is decided where it is recorded.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.reasons import Reason
+from binnacle.api.slo import HistogramType, Indicator, Latency, Ratio
+from binnacle.api.values import Duration
+from binnacle.errors import SpecError
+from binnacle.promql import build as q
+from binnacle.promql.nodes import Matcher, Node, Selector
+
+Expression = Callable[[int], Node]
+"""Events per second as an expression, from the range in milliseconds."""
+
+_LE: Final = "le"
+_PARTS: Final = ("_bucket", "_count", "_sum")
+_UNITS: Final = (
+    (("_milliseconds", "_millis", "_ms"), Decimal(1000)),
+    (("_microseconds", "_micros", "_us"), Decimal(1_000_000)),
+    (("_nanoseconds", "_nanos", "_ns"), Decimal(1_000_000_000)),
+)
+"""Endings of histogram names in other units than Prometheus' base unit, and how many of the unit a second has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What an indicator counts.
+
+    Attributes:
+        events: all events per second over a range.
+        errors: bad events per second over a range, given also an expression that is 0 for every group with events.
+            That one is only there to fill in for series that do not exist; it has the labels of `groups` and no others.
+        selectors: what is read from the scrapes, each selector once.
+    """
+
+    events: Expression
+    errors: Callable[[int, Node], Node]
+    selectors: tuple[Selector, ...]
+
+
+def read(indicator: Indicator, groups: tuple[str, ...]) -> tuple[Counted | None, list[Finding]]:
+    """Return what an indicator counts by `groups`, or None and the findings that say why not."""
+    findings: list[Finding] = []
+    if indicator.ratio is not None:
+        counted = _ratio(indicator.ratio, groups, findings)
+    elif indicator.latency is not None:
+        counted = _latency(indicator.latency, groups, findings)
+    else:
+        raise ValueError("an indicator has one member")
+    return counted, findings
+
+
+def _ratio(ratio: Ratio, groups: tuple[str, ...], findings: list[Finding]) -> Counted | None:
+    total = _selector(ratio.total, "spec.indicator.ratio.total", findings)
+    if ratio.errors is not None:
+        errors = _selector(ratio.errors, "spec.indicator.ratio.errors", findings)
+        if total is None or errors is None:
+            return None
+        return Counted(
+            lambda range_: q.sum_by(groups, q.rate(total, range_)),
+            lambda range_, zero: q.or_(q.sum_by(groups, q.rate(errors, range_)), zero),
+            (total, errors),
+        )
+    good = _selector(ratio.good or "", "spec.indicator.ratio.good", findings)
+    if total is None or good is None:
+        return None
+    return _from_good(total, good, groups)
+
+
+def _latency(latency: Latency, groups: tuple[str, ...], findings: list[Finding]) -> Counted | None:
+    path = "spec.indicator.latency.histogram"
+    histogram = _selector(latency.histogram, path, findings)
+    if histogram is None:
+        return None
+    name = histogram.name or ""
+    for part in _PARTS:
+        if name.endswith(part):
+            message = f"{name} is a part of a histogram, not its name."
+            fix = f"Write {name.removesuffix(part)}; the parts are chosen for you."
+            findings.append(Finding(Severity.ERROR, Reason.INVALID_VALUE, path, message, fix))
+            return None
+    if any(matcher.name == _LE for matcher in histogram.matchers):
+        message = "The bucket is chosen by `below`, not by a matcher on le."
+        findings.append(Finding(Severity.ERROR, Reason.INVALID_VALUE, path, message, "Remove the matcher on le."))
+        return None
+    limit = in_unit_of(name, latency.below)
+    if latency.histogram_type is HistogramType.NATIVE:
+        return _native(histogram, limit, groups)
+    bucket = Selector(f"{name}_bucket", (*histogram.matchers, bucket_matcher(limit)))
+    return _from_good(replace(histogram, name=f"{name}_count"), bucket, groups)
+
+
+def _from_good(total: Selector, good: Selector, groups: tuple[str, ...]) -> Counted:
+    """Errors are what is not good: all of them where no good event was ever counted, and never fewer than none.
+
+    Both sides are read from the scrapes of the same instant. The difference could go below zero where a good event is
+    counted before the event itself.
+    """
+
+    def events(range_: int) -> Node:
+        return q.sum_by(groups, q.rate(total, range_))
+
+    def errors(range_: int, zero: Node) -> Node:
+        counted = q.or_(q.sum_by(groups, q.rate(good, range_)), zero)
+        return q.call("clamp_min", q.sub(events(range_), counted), q.num(0))
+
+    return Counted(events, errors, (total, good))
+
+
+def _native(histogram: Selector, limit: Decimal, groups: tuple[str, ...]) -> Counted:
+    """Count events of a native histogram; the share of slow ones is interpolated within a bucket."""
+
+    def observed(range_: int) -> Node:
+        return q.sum_by(groups, q.rate(histogram, range_))
+
+    def events(range_: int) -> Node:
+        return q.call("histogram_count", observed(range_))
+
+    def errors(range_: int, zero: Node) -> Node:
+        good = q.call("histogram_fraction", q.num(0), q.num(limit), observed(range_))
+        slow = q.call("clamp_min", q.mul(q.sub(q.num(1), good), events(range_)), q.num(0))
+        # The fraction of no observations is NaN, which no comparison lets pass.
+        return q.or_(q.cmp(">=", slow, q.num(0)), zero)
+
+    return Counted(events, errors, (histogram,))
+
+
+def in_unit_of(name: str, below: Duration) -> Decimal:
+    """Return a duration in the unit of a histogram: seconds, unless its name ends with another unit."""
+    for endings, per_second in _UNITS:
+        if name.endswith(endings):
+            return below.seconds * per_second
+    return below.seconds
+
+
+def bucket_matcher(limit: Decimal) -> Matcher:
+    """Return the matcher of the bucket that ends at `limit`, however the bound is spelled.
+
+    Clients print a bound as Go does (`1`, `1e+06`) or as OpenMetrics asks (`1.0`); Prometheus 3 stores the second for what
+    it scrapes, Prometheus 2 and remote writers store what they were sent.
+    """
+    plain = f"{limit.normalize():f}"
+    spellings = {plain, plain if "." in plain else f"{plain}.0", _in_go(limit)}
+    if len(spellings) == 1:
+        return q.eq(_LE, plain)
+    return q.regex(_LE, "|".join(sorted(one.replace(".", r"\.").replace("+", r"\+") for one in spellings)))
+
+
+def _in_go(limit: Decimal) -> str:
+    """Return a number as Go's `strconv.FormatFloat(x, 'g', -1, 64)` prints it."""
+    _, digits, _ = limit.normalize().as_tuple()
+    exponent = limit.adjusted()
+    if -4 <= exponent < 6:
+        return f"{limit.normalize():f}"
+    mantissa = "".join(map(str, digits))
+    fraction = f".{mantissa[1:]}" if len(mantissa) > 1 else ""
+    return f"{mantissa[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def _selector(text: str, path: str, findings: list[Finding]) -> Selector | None:
+    try:
+        return q.bare_selector(text)
+    except SpecError as error:
+        findings.append(Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column))
+        return None

@@ -1,0 +1,169 @@
+"""What is recorded for an SLO: increments of events, and from them the share of errors over every window.
+
+Errors and events are recorded apart, summed over a window, and only then divided, so every window is weighted by requests.
+Errors are recorded as 0 wherever there are events, so a sum never lacks one side; a share is recorded only where there
+were events, so it is never NaN. Increments follow P2 of the measurements in docs/adr: `rate` over step + scrape interval,
+times step (`Timing.covering` says why that is exact).
+
+Ranges of history are read by `slo` and `slo_namespace` only and summed by the groups of today: an SLO whose service or
+grouping changes keeps its history, and no two label sets meet in one rule. What was written a moment ago is read by all
+three labels.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from binnacle.api.values import Duration
+from binnacle.compile.slo.indicator import Counted
+from binnacle.compile.slo.timing import Timing
+from binnacle.intent import series
+from binnacle.intent.rules import Pairs, Recording, pairs
+from binnacle.promql import build as q
+from binnacle.promql.nodes import Node, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The SLO as its series know it.
+
+    Attributes:
+        name, namespace, service: values of the three labels.
+        groups: labels that tell budgets apart, sorted.
+        objective: share of good events.
+        window: what the objective is about.
+    """
+
+    name: str
+    namespace: str
+    service: str
+    groups: tuple[str, ...]
+    objective: Fraction
+    window: Duration
+
+    @property
+    def labels(self) -> Pairs:
+        """Labels of every series, set over whatever the expression keeps."""
+        return pairs({series.SLO: self.name, series.SLO_NAMESPACE: self.namespace, series.SLO_SERVICE: self.service})
+
+    @property
+    def budget(self) -> Fraction:
+        """Share of events that may be bad."""
+        return 1 - self.objective
+
+    def now(self, name: str) -> Selector:
+        """Select the current sample of a series of this SLO."""
+        return q.sel(name, *(q.eq(label, value) for label, value in self.labels))
+
+    def history(self, name: str, offset: Duration | None = None) -> Selector:
+        """Select a series of this SLO over time, whatever service it was recorded for."""
+        identity = (q.eq(series.SLO, self.name), q.eq(series.SLO_NAMESPACE, self.namespace))
+        return q.sel(name, *identity, offset=offset.ms if offset else 0)
+
+
+def short_rules(
+    subject: Subject, counted: Counted, windows: Iterable[Duration], timing: Timing
+) -> tuple[Recording, ...]:
+    """Return what is evaluated each evaluation interval: rates over a step, the short windows, the current burn rate."""
+    step = timing.step
+    events, errors = series.events_rate(step), series.errors_rate(step)
+    range_ = timing.covering(step)
+    rules = [
+        _record(subject, events, counted.events(range_)),
+        _record(subject, errors, counted.errors(range_, _zero(subject, subject.now(events)))),
+    ]
+    rules += [
+        _record(subject, series.error_ratio(window), _short_share(subject, counted, window, timing))
+        for window in sorted({step, *windows})
+        if timing.is_fresh(window)
+    ]
+    burn = q.div(subject.now(series.error_ratio(step)), q.num(float(subject.budget)))
+    return (*rules, _record(subject, series.CURRENT_BURN_RATE, burn))
+
+
+def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple[Recording, ...]:
+    """Return what is evaluated each step: the increments of events and errors."""
+    step = timing.step
+    events, errors = series.events_increase(step), series.errors_increase(step)
+    range_, seconds = timing.covering(step), q.num(step.seconds)
+    zero = _zero(subject, subject.now(events))
+    return (
+        _record(subject, events, q.mul(counted.events(range_), seconds)),
+        _record(subject, errors, q.mul(counted.errors(range_, zero), seconds)),
+    )
+
+
+def long_rules(subject: Subject, windows: Iterable[Duration], timing: Timing) -> tuple[Recording, ...]:
+    """Return what is evaluated each `LONG_EVERY`: the long windows, the SLO's own window and what is left of its budget.
+
+    A history that is shorter than a window counts as far as it reaches.
+    """
+    rules = [
+        _record(subject, series.error_ratio(window), _long_share(subject, window, timing))
+        for window in sorted(set(windows))
+        if not timing.is_fresh(window)
+    ]
+    spent = q.div(subject.now(series.PERIOD_ERROR), q.num(float(subject.budget)))
+    return (
+        *rules,
+        _record(subject, series.PERIOD_ERROR, _long_share(subject, subject.window, timing)),
+        _record(subject, series.PERIOD_BUDGET_REMAINING, q.sub(q.num(1), spent)),
+    )
+
+
+def meta_rules(subject: Subject, labels: dict[str, str]) -> tuple[Recording, ...]:
+    """Return the series that describe the SLO; they alone carry the user's labels."""
+    described = pairs({**labels, **dict(subject.labels)})
+    days = Fraction(subject.window.ms, Duration.of(days=1).ms)
+    return (
+        Recording(series.OBJECTIVE, q.call("vector", q.num(float(subject.objective))), described),
+        Recording(series.TIME_PERIOD, q.call("vector", q.num(float(days))), described),
+    )
+
+
+def _record(subject: Subject, name: str, expr: Node) -> Recording:
+    return Recording(name, expr, subject.labels)
+
+
+def _zero(subject: Subject, events: Node) -> Node:
+    """Return 0 for every group with events.
+
+    The sum drops the labels that rules set: `or` compares whole label sets, and with them on one side only it would yield
+    two elements that become one series.
+    """
+    return q.mul(q.num(0), q.sum_by(subject.groups, events))
+
+
+def _share(errors: Node, events: Node) -> Node:
+    return q.div(errors, q.gt(events, q.num(0)))
+
+
+def _long_share(subject: Subject, window: Duration, timing: Timing) -> Node:
+    def counted(name: str) -> Node:
+        return q.sum_by(subject.groups, q.sum_over_time(subject.history(name), window.ms))
+
+    return _share(counted(series.errors_increase(timing.step)), counted(series.events_increase(timing.step)))
+
+
+def _short_share(subject: Subject, counted: Counted, window: Duration, timing: Timing) -> Node:
+    """Return the share of errors over a window of at most an hour, as fresh as the last scrape.
+
+    Below a step it is read from the scrapes. One step is the rates that are recorded. Longer ones are the last step by
+    its rate, which shows an outage at once, and increments for what is older. Those end up to a step before: the window is
+    as long as it says, with a gap of at most a step between its two parts.
+    """
+    step = timing.step
+    errors, events = series.errors_rate(step), series.events_rate(step)
+    if window == step:
+        return _share(subject.now(errors), subject.now(events))
+    if window < step:
+        range_ = timing.covering(window)
+        return _share(counted.errors(range_, _zero(subject, subject.now(events))), counted.events(range_))
+    older = Duration(window.ms - step.ms)
+
+    def joined(rate: str, increments: str) -> Node:
+        last = q.sum_by(subject.groups, subject.now(rate))
+        past = q.sum_by(subject.groups, q.sum_over_time(subject.history(increments, offset=step), older.ms))
+        return q.add(q.mul(last, q.num(step.seconds)), q.or_(past, q.mul(q.num(0), last)))
+
+    return _share(joined(errors, series.errors_increase(step)), joined(events, series.events_increase(step)))

@@ -1,0 +1,61 @@
+"""Go templates of alert annotations: text that stays text, and the few expressions that we write ourselves.
+
+Prometheus expands every annotation with Go's text/template and refuses a whole rule file for one that does not parse. So
+nothing of a user is a template here except references in the exact forms of `_REFERENCE`, which cannot fail to parse.
+"""
+
+import json
+import re
+from typing import Final
+
+from binnacle.promql import to_text
+from binnacle.promql.nodes import Selector
+
+_REFERENCE: Final = re.compile(
+    r"\{\{ ?(?:\$labels\.[A-Za-z_][A-Za-z0-9_]{0,127}(?: ?\| ?(?:title|toUpper|toLower))?"
+    r"|\$value(?: ?\| ?(?:humanize|humanize1024|humanizeDuration|humanizePercentage))?) ?\}\}",
+    re.ASCII,
+)
+_OPENING: Final = re.compile(r"\{{2,}|\{\Z")
+
+
+def literal(text: str) -> str:
+    """Return a template that expands to exactly `text`, whatever stands behind it."""
+    # A single brace at the end counts too: with what is put behind it, it may become an opening.
+    return _OPENING.sub(lambda braces: '{{"' + braces.group() + '"}}', text)
+
+
+def with_references(text: str) -> tuple[str, bool]:
+    """Return a template in which plain references to `$labels` and `$value` work and everything else is literal.
+
+    The second value says whether something else looked like a template.
+    """
+    parts, end, strange = [], 0, False
+    for found in _REFERENCE.finditer(text):
+        before = text[end : found.start()]
+        strange = strange or "{{" in before
+        parts += [literal(before), found.group()]
+        end = found.end()
+    strange = strange or "{{" in text[end:]
+    return "".join([*parts, literal(text[end:])]), strange
+
+
+def label(name: str) -> str:
+    """Return a template for the value of an alert's label."""
+    return "{{ $labels." + name + " }}"
+
+
+def percentage_of(selector: Selector, labels: tuple[str, ...]) -> str:
+    """Return a template for the current value of a series as a percentage, or `no data`.
+
+    Args:
+        selector: the series, by matchers of fixed values.
+        labels: labels in which the series must equal the alert.
+    """
+    # JSON's string literals are Go's as long as they are ASCII, and everything in our selectors is.
+    query = json.dumps(to_text(selector))
+    value = "{{ .Value | humanizePercentage }}"
+    if labels:
+        same = " ".join(f"(eq .Labels.{name} $labels.{name})" for name in labels)
+        value = "{{ if and " + same + " }}" + value + "{{ end }}"
+    return "{{ range query " + query + " }}" + value + "{{ else }}no data{{ end }}"

@@ -1,0 +1,56 @@
+"""Names of the series and alert labels that Binnacle makes in Prometheus (contracts.md §2).
+
+Compilers write them, the observer and dashboards read them back, and nobody else spells one.
+"""
+
+from typing import Final
+
+from binnacle.api.values import Duration
+
+SLO: Final = "slo"
+SLO_NAMESPACE: Final = "slo_namespace"
+SLO_SERVICE: Final = "slo_service"
+BINNACLE_KIND: Final = "binnacle_kind"
+BINNACLE_NAMESPACE: Final = "binnacle_namespace"
+BINNACLE_NAME: Final = "binnacle_name"
+SEVERITY: Final = "severity"
+ENVIRONMENT: Final = "environment"
+
+PERIOD_ERROR: Final = "slo:period_error:ratio"
+"""Share of bad events over the SLO's window."""
+PERIOD_BUDGET_REMAINING: Final = "slo:period_error_budget_remaining:ratio"
+"""Share of the window's budget that is left; negative when overspent."""
+CURRENT_BURN_RATE: Final = "slo:current_burn_rate:ratio"
+"""How many times faster than allowed the budget burns, over the shortest recorded window."""
+OBJECTIVE: Final = "slo:objective:ratio"
+"""The objective; carries the user's labels."""
+TIME_PERIOD: Final = "slo:time_period:days"
+"""Length of the SLO's window in days; carries the user's labels."""
+
+ALERT_BUDGET_BURN: Final = "SLOErrorBudgetBurn"
+"""Name of the burn alerts; `severity` tells them apart."""
+
+
+def errors_increase(step: Duration) -> str:
+    """Return the name of the bad events in one step of `step`."""
+    return f"slo:errors:increase{step}"
+
+
+def events_increase(step: Duration) -> str:
+    """Return the name of all events in one step of `step`."""
+    return f"slo:events:increase{step}"
+
+
+def errors_rate(window: Duration) -> str:
+    """Return the name of the bad events per second over `window`."""
+    return f"slo:errors:rate{window}"
+
+
+def events_rate(window: Duration) -> str:
+    """Return the name of all events per second over `window`."""
+    return f"slo:events:rate{window}"
+
+
+def error_ratio(window: Duration) -> str:
+    """Return the name of the share of bad events over `window`."""
+    return f"slo:sli_error:ratio_rate{window}"
