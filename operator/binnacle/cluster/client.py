@@ -66,7 +66,7 @@ class Client:
             if status >= 400:
                 raise refusal(call, status, retry_after, answer)
             page = json.loads(answer)
-            for item in page["items"]:
+            for item in page["items"] or ():  # null when there is none
                 yield item["metadata"]
             more = page["metadata"].get("continue")
             if not more:

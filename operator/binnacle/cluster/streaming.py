@@ -149,6 +149,8 @@ class Streaming:
         raise self._explain([end for end in ended if isinstance(end, Exception)])
 
     def _check_alive(self) -> None:
+        if self._listing is not None and self._listing.done() and not self._listing.cancelled():
+            self._listing.result()  # raises what is a defect
         if not self.state().healthy:
             raise TransientError(f"the watch of {self.watch} is stuck: no attempt for {ATTEMPT_SECONDS:.0f} s")
 
