@@ -106,9 +106,10 @@ def openapi_schema(info: KindInfo) -> Schema:
     raw = info.model.model_json_schema(by_alias=True, mode="validation", schema_generator=GenerateJsonSchema)
     schema = structural(raw)
     fields = schema["properties"]
-    # The API server checks these two itself, against the version the object is stored in.
+    # The API server checks these three itself, against the version that the object is stored in.
     for name in ("apiVersion", "kind"):
         fields[name] = {"type": "string", "description": fields[name]["description"]}
+    fields["metadata"] = {"type": "object"}  # not even a description is allowed
     fields["status"]["default"] = dict(FRESH_STATUS)
     schema["required"] = ["spec"]
     return schema

@@ -3,13 +3,9 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import ClassVar, Final, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import core_schema
-
-from binnacle.api.cel import Cel, add_rules, matches
-from binnacle.api.model import refusal
+from binnacle.api.model import TextValue, shown
 from binnacle.errors import SpecError
 
 # Alertmanager's classic grammar (pkg/labels/parse.go): the quotes may be left out. Stricter in one point: without quotes
@@ -31,28 +27,29 @@ class MatchOp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Matcher:
-    """One matcher; `value` is what the quotes mean, not what stands between them. `str()` is canonical: quoted, no spaces."""
+class Matcher(TextValue):
+    """One matcher; `value` is what the quotes mean, not what stands between them.
+
+    `str()` is canonical: quoted, no spaces. Whether a regular expression is one is for the engine that will run it to say.
+    """
 
     name: str
     op: MatchOp
     value: str
+    pattern: ClassVar[str] = MATCHER_PATTERN
+    says: ClassVar[str] = 'name, operator and quoted value: severity="critical"'
+    length: ClassVar[int] = 1024
 
     @classmethod
-    def parse(cls, value: object) -> Self:
-        """Read a matcher. Whether a regular expression is one is for the engine that will run it to say.
+    def from_text(cls, text: str) -> Self:
+        """Read a matcher.
 
         Raises:
             SpecError: not a matcher, with a fix.
         """
-        if isinstance(value, cls):
-            return value
-        found = _MATCHER.fullmatch(value) if isinstance(value, str) and len(value) <= 1024 else None
+        found = _MATCHER.fullmatch(text)
         if found is None:
-            raise SpecError(
-                f"{str(value)[:60]!r} is not a matcher.",
-                fix='Write name, operator and quoted value: severity="critical".',
-            )
+            raise SpecError(f"{shown(text)} is not a matcher.", fix=f"Write {cls.says}.")
         name, op, quoted, bare = found.groups()
         meant = bare if quoted is None else _ESCAPE.sub(lambda one: "\n" if one[1] == "n" else one[1], quoted)
         return cls(name, MatchOp(op), meant)
@@ -60,20 +57,3 @@ class Matcher:
     def __str__(self) -> str:
         escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'{self.name}{self.op}"{escaped}"'
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        def read(value: Any) -> "Matcher":
-            try:
-                return cls.parse(value)
-            except SpecError as error:
-                raise refusal(error.message, fix=error.fix) from error
-
-        return core_schema.no_info_plain_validator_function(read, serialization=core_schema.to_string_ser_schema())
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
-    ) -> dict[str, Any]:
-        wrong = Cel(matches("self", MATCHER_PATTERN), 'Write name, operator and quoted value: severity="critical".')
-        return add_rules({"type": "string", "minLength": 2, "maxLength": 1024, "pattern": MATCHER_PATTERN}, (wrong,))

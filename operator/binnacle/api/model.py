@@ -4,6 +4,7 @@ Models are frozen, refuse unknown fields, and are read by their YAML names only 
 snake_case. A law that spans fields is declared once: as a `Cel` rule for the API server and as a validator for files.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, core_schema
 
-from binnacle.api.cel import Cel, add_rules, exactly_one
+from binnacle.api.cel import Cel, add_rules, exactly_one, matches
 from binnacle.api.reasons import Reason
 from binnacle.errors import SpecError
 
@@ -157,3 +158,67 @@ class Law:
         except SpecError as error:
             raise refusal(error.message, fix=error.fix) from error
         return value
+
+
+def shown(value: object) -> str:
+    """Show a value of a user inside a message: short, in one line."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def parsed_by(parse: Callable[[Any], Any]) -> core_schema.CoreSchema:
+    """Return a core schema that reads a value with `parse` (which raises `SpecError`) and writes it as `str(value)`."""
+
+    def read(value: Any) -> Any:
+        try:
+            return parse(value)
+        except SpecError as error:
+            raise refusal(error.message, fix=error.fix) from error
+
+    return core_schema.no_info_plain_validator_function(read, serialization=core_schema.to_string_ser_schema())
+
+
+class TextValue:
+    """A value with a spelling: subclasses give its shape, read it in `from_text` and write it in `__str__`."""
+
+    __slots__ = ()
+
+    pattern: ClassVar[str]
+    """Anchored regular expression, in the common ground of RE2 and Python."""
+    says: ClassVar[str]
+    """Completes "Write ..." for the person whose text does not fit."""
+    length: ClassVar[int]
+    """Most characters."""
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read text whose shape and length have been checked; may still raise `SpecError`."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a value from text.
+
+        Raises:
+            SpecError: it is none, with a fix.
+        """
+        if isinstance(value, cls):
+            return value
+        # Python's `$` also matches before a last line break, RE2's does not.
+        fits = (
+            isinstance(value, str) and len(value) <= cls.length and "\n" not in value and re.search(cls.pattern, value)
+        )
+        if not fits:
+            raise SpecError(f"{shown(value)} does not fit here.", fix=f"Write {cls.says}.")
+        return cls.from_text(str(value))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return parsed_by(cls.parse)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
+    ) -> dict[str, Any]:
+        says = Cel(matches("self", cls.pattern), f"Write {cls.says}.")
+        return add_rules({"type": "string", "maxLength": cls.length, "pattern": cls.pattern}, (says,))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.model import shown
 from binnacle.api.reasons import Reason
 
 Location = tuple[str | int, ...]
@@ -58,7 +59,8 @@ def dotted(location: Location, data: Any) -> str:
     for step in location:
         node = _step(node, step)
         if isinstance(step, str):
-            parts.append(f".{step}")
+            # A key of a user, such as a label's, may hold what separates fields.
+            parts.append(f".{step}" if step.replace("_", "").replace("-", "").isalnum() else f"[{step}]")
         else:
             name = node.get("name") if isinstance(node, Mapping) else None
             parts.append(f"[{name if isinstance(name, str) and name else step}]")
@@ -110,7 +112,7 @@ def _say(detail: ErrorDetails, place: Location, model: type[BaseModel]) -> tuple
 def _choice(context: Mapping[str, Any], given: Any) -> tuple[str, str]:
     choices = context["expected"].replace("'", "")
     near = nearest(given, choices.replace(" or ", ", ").split(", ")) if isinstance(given, str) else ""
-    return f"{_shown(given)} is not one of the choices.", f"Write {near}." if near else f"Write {choices}."
+    return f"{shown(given)} is not one of the choices.", f"Write {near}." if near else f"Write {choices}."
 
 
 def _too_long(context: Mapping[str, Any], _given: Any) -> tuple[str, str]:
@@ -134,7 +136,7 @@ def _text_too_short(_context: Mapping[str, Any], _given: Any) -> tuple[str, str]
 
 def _number(bound: str, words: str) -> Callable[[Mapping[str, Any], Any], tuple[str, str]]:
     return lambda context, given: (
-        f"{_shown(given)} is outside the bounds.",
+        f"{shown(given)} is outside the bounds.",
         f"Write a number {words} {context[bound]}.",
     )
 
@@ -199,8 +201,3 @@ def _type_name(value: Any) -> str:
     return (
         "empty" if value is None else next((name for kind, name in names if isinstance(value, kind)), "something else")
     )
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value) if isinstance(value, str) else str(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from binnacle.api.cel import Cel, duration_ms
+from binnacle.api.cel import Cel, duration_ms, matches
 from binnacle.api.labels import FreeLabelName
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.model import Items, Model, OneOf, StatusModel, refusal
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
+    DURATION_PATTERN,
     AlertSeverity,
     DnsLabel,
     Duration,
@@ -91,6 +92,7 @@ class BurnRate(Model):
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
+            f"[self.short, self.long].exists(text, !{matches('text', DURATION_PATTERN)}) || "
             f"{duration_ms('self.short')} < {duration_ms('self.long')}",
             "Choose a short window that is shorter than the long one.",
             ".short",

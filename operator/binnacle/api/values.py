@@ -5,7 +5,6 @@ schema and its CEL rules beside its parser, so that the API server and a file ar
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -15,7 +14,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from binnacle.api.cel import Cel, add_rules, bound, duration_ms, matches, percent
-from binnacle.api.model import Law, Model, refusal
+from binnacle.api.model import Law, Model, parsed_by, refusal, shown
 from binnacle.errors import SpecError
 
 # Prometheus' own grammar (model.ParseDuration of prometheus/common) with the digits bounded, so that neither Go's int64 of
@@ -44,24 +43,6 @@ _QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(m|k|M|G|T|P|E|Ki|
 _BARE_NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
-def _parsed_by(parse: Callable[[Any], Any]) -> core_schema.CoreSchema:
-    """Return a core schema that reads a value with `parse` and writes it as `str(value)`."""
-
-    def read(value: Any) -> Any:
-        try:
-            return parse(value)
-        except SpecError as error:
-            raise refusal(error.message, fix=error.fix) from error
-
-    return core_schema.no_info_plain_validator_function(read, serialization=core_schema.to_string_ser_schema())
-
-
-def _shown(value: object) -> str:
-    """Show a value of a user inside a message: short, in one line."""
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Duration:
     """A length of time, in whole milliseconds.
@@ -83,14 +64,14 @@ class Duration:
             return value
         example = "Write a number with a unit of y, w, d, h, m, s, ms, largest unit first: 5m, 1h30m, 30d."
         if not isinstance(value, str):
-            raise SpecError(f"{_shown(value)} is not a duration.", fix=example)
+            raise SpecError(f"{shown(value)} is not a duration.", fix=example)
         if value == "0":
             return cls(0)
         found = _DURATION.fullmatch(value)
         if not value or found is None:
             if _BARE_NUMBER.fullmatch(value):
                 example = f"Add a unit: {value}s, {value}m, {value}h, {value}d."
-            raise SpecError(f"{_shown(value)} is not a duration.", fix=example)
+            raise SpecError(f"{shown(value)} is not a duration.", fix=example)
         return cls(sum(int(count) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True) if count))
 
     @classmethod
@@ -115,7 +96,7 @@ class Duration:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return _parsed_by(cls.parse)
+        return parsed_by(cls.parse)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -154,11 +135,11 @@ class Percentage:
             )
             if _BARE_NUMBER.fullmatch(bare) and not _PERCENTAGE.fullmatch(f"{bare}%"):
                 fix = "Use at most three digits before the point and eight after it."
-            raise SpecError(f"{_shown(value)} is not a percentage.", fix=fix)
+            raise SpecError(f"{shown(value)} is not a percentage.", fix=fix)
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise SpecError(f"{value} is a number, not a percentage.", fix=f"Write {value}% (with the percent sign).")
         raise SpecError(
-            f"{_shown(value)} is not a percentage.", fix="Write a number with a percent sign, such as 99.9%."
+            f"{shown(value)} is not a percentage.", fix="Write a number with a percent sign, such as 99.9%."
         )
 
     def __str__(self) -> str:
@@ -167,14 +148,14 @@ class Percentage:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return _parsed_by(cls.parse)
+        return parsed_by(cls.parse)
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
         wrong = Cel(matches("self", PERCENTAGE_PATTERN), "Write a percentage with its sign: 99.9%.")
-        return add_rules({"type": "string", "minLength": 2, "maxLength": 13, "pattern": PERCENTAGE_PATTERN}, (wrong,))
+        return add_rules({"type": "string", "maxLength": 13, "pattern": PERCENTAGE_PATTERN}, (wrong,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +178,7 @@ class Quantity:
         found = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
         if found is None:
             raise SpecError(
-                f"{_shown(value)} is not a quantity.", fix="Write a number with a Kubernetes suffix: 512Mi, 2Gi."
+                f"{shown(value)} is not a quantity.", fix="Write a number with a Kubernetes suffix: 512Mi, 2Gi."
             )
         number, suffix = found.group(1), found.group(2) or ""
         return cls(Decimal(number) * _quantity_factor(suffix), found.group(0))
@@ -207,7 +188,7 @@ class Quantity:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return _parsed_by(cls.parse)
+        return parsed_by(cls.parse)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -240,7 +221,7 @@ def parse_decimal(value: object) -> Decimal:
         )
     text = str(value) if isinstance(value, int | str) else ""
     if not _DECIMAL.fullmatch(text):
-        raise SpecError(f"{_shown(value)} is not a number.", fix='Write a whole number, or a decimal in quotes: "0.5".')
+        raise SpecError(f"{shown(value)} is not a number.", fix='Write a whole number, or a decimal in quotes: "0.5".')
     return Decimal(text)
 
 
@@ -258,7 +239,7 @@ class _DecimalValue:
     """Reads a `Decimal` from an integer or text."""
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return _parsed_by(parse_decimal)
+        return parsed_by(parse_decimal)
 
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
@@ -329,11 +310,11 @@ class Shape:
         def check(value: str) -> str:
             if not self.least <= len(value) <= self.length:
                 raise refusal(
-                    f"{_shown(value)} has {len(value)} characters.",
+                    f"{shown(value)} has {len(value)} characters.",
                     fix=f"Use {self.least} to {self.length} characters.",
                 )
             if expression.fullmatch(value) is None:
-                raise refusal(f"{_shown(value)} does not fit here.", fix=f"Write {self.says}.")
+                raise refusal(f"{shown(value)} does not fit here.", fix=f"Write {self.says}.")
             return value
 
         return core_schema.no_info_after_validator_function(check, handler(source))
