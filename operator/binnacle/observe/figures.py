@@ -1,0 +1,179 @@
+"""The figures of SLOs out of their recorded series: which series are whose, which group is the worst, what status says.
+
+One instant query for each figure brings all SLOs at once; what is kept of it is a few numbers for each SLO (and one for
+each of its groups).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from binnacle.control.ports import Expectation
+from binnacle.intent import series
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.refs import Key
+from binnacle.observe import rounding
+from binnacle.observe.prometheus import Failure, Outcome, Prometheus, Sample
+from binnacle.promql.nodes import Call, Matcher, MatchOp, Node, Range, Selector
+from binnacle.promql.printer import quote
+
+MAX_GROUPS = 10_000
+"""Groups of one SLO that are told apart; status counts no further."""
+MAX_WORST = 256
+"""Characters of the worst group's labels."""
+BURN_WINDOW_MS = 3_600_000
+"""The burn rate is averaged over this: of five minutes alone it is noise wherever errors are rare."""
+_SELECTION = 2000
+"""Characters of names up to which a query selects the SLOs that are asked for, instead of bringing all."""
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+
+Identity: TypeAlias = tuple[str, ...]
+"""Values of the `groupBy` labels, in their order: one group of an SLO."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the queries brought for one SLO. Of several series of one group (replicas behind one address) the worse counts."""
+
+    readback: SLOReadback
+    shown: Mapping[str, Any]
+    errors: dict[Identity, float] = field(default_factory=dict)
+    chosen: Identity | None = None
+    remaining: float | None = None
+    burn: float | None = None
+
+    def identity(self, sample: Sample) -> Identity:
+        return tuple(sample.labels.get(label, "") for label in self.readback.group_by)
+
+    def take_error(self, sample: Sample) -> None:
+        group = self.identity(sample)
+        if group in self.errors or len(self.errors) < MAX_GROUPS:
+            self.errors[group] = max(sample.value, self.errors.get(group, sample.value))
+
+    def take_remaining(self, sample: Sample) -> None:
+        if self.identity(sample) == self.chosen:
+            self.remaining = sample.value if self.remaining is None else min(sample.value, self.remaining)
+
+    def take_burn(self, sample: Sample) -> None:
+        if self.identity(sample) == self.chosen:
+            self.burn = sample.value if self.burn is None else max(sample.value, self.burn)
+
+    def choose(self) -> None:
+        """Choose the group whose figures are shown: the worst, or the one shown now while it is as good as the worst."""
+        if not self.errors:
+            return
+        worst = min(self.errors, key=lambda group: (-self.errors[group], group))
+        before = (self.shown.get("groups") or {}).get("worst")
+        if self.readback.group_by and before:
+            for group, ratio in self.errors.items():
+                if self._near(ratio, self.errors[worst]) and self.text(group) == before:
+                    worst = group
+                    break
+        self.chosen = worst
+
+    def text(self, group: Identity) -> str:
+        """Spell a group as PromQL spells its labels: `region="eu", zone="a"`."""
+        text = ", ".join(f"{label}={quote(value)}" for label, value in zip(self.readback.group_by, group, strict=True))
+        return text if len(text) <= MAX_WORST else text[: MAX_WORST - 1] + "…"
+
+    def facts(self, *, keep_missing: bool) -> dict[str, Any]:
+        """Return the status fields, rounded; those without data are left out, or kept as they are shown."""
+        shown = self.shown
+        facts: dict[str, Any] = dict(shown) if keep_missing else {}
+        if self.chosen is None:
+            return facts
+        facts |= {"sli": rounding.sli(self.errors[self.chosen], self.readback.objective, shown.get("sli"))}
+        if self.remaining is not None:
+            facts["budgetRemaining"] = rounding.budget_remaining(self.remaining, shown.get("budgetRemaining"))
+        if self.burn is not None:
+            facts["burnRate"] = rounding.burn_rate(self.burn, shown.get("burnRate"))
+        if self.readback.group_by:
+            facts["groups"] = {"count": len(self.errors), "worst": self.text(self.chosen)}
+        return facts
+
+    def _near(self, ratio: float, worst: float) -> bool:
+        """Say whether two groups are one quantum apart at most, and on the same side of every edge."""
+        budget = float(1 - self.readback.objective)
+        here, there = 100 * ratio / budget, 100 * worst / budget
+        same = (here > 0) == (there > 0) and (here >= 100) == (there >= 100)
+        return same and there - here <= rounding.quantum_at(max(here, 0.0))
+
+
+_Take: TypeAlias = Callable[[_Gathered, Sample], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known of each SLO's figures. `failure` tells why there is nothing to go by; then status keeps what it has."""
+
+    facts: Mapping[Key, Mapping[str, Any]]
+    failure: Failure | None = None
+
+    def of(self, expectation: Expectation) -> Mapping[str, Any]:
+        """Return the figures that status shall show."""
+        if self.failure is not None:
+            return expectation.shown
+        return self.facts.get(expectation.key, {})
+
+
+async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> Figures:
+    """Ask for the figures of all `expectations` that want some, with three queries at most."""
+    wanting = [one for one in expectations if one.readback is not None]
+    gathered = {
+        (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown) for one in wanting if one.readback
+    }
+    if not gathered:
+        return Figures({})
+    matchers = _matchers(gathered)
+    outcome = await _query(api, Selector(series.PERIOD_ERROR, matchers), gathered, _Gathered.take_error)
+    for slo in gathered.values():
+        slo.choose()
+    more: tuple[tuple[Node, _Take], ...] = (
+        (Selector(series.PERIOD_BUDGET_REMAINING, matchers), _Gathered.take_remaining),
+        (
+            Call("avg_over_time", (Range(Selector(series.CURRENT_BURN_RATE, matchers), BURN_WINDOW_MS),)),
+            _Gathered.take_burn,
+        ),
+    )
+    warned = False
+    for expression, take in more:
+        if isinstance(outcome, Failure):
+            return Figures({}, outcome)
+        warned = warned or bool(outcome.warnings)
+        outcome = await _query(api, expression, gathered, take)
+    if isinstance(outcome, Failure):
+        return Figures({}, outcome)
+    # With a warning part of the data could not be read: what is missing may be there, so nothing is taken away.
+    keeps = warned or bool(outcome.warnings)
+    return Figures({one.key: gathered[one.key.namespace, one.key.name].facts(keep_missing=keeps) for one in wanting})
+
+
+async def _query(
+    api: Prometheus, expression: Node, gathered: Mapping[tuple[str, str], _Gathered], take: _Take
+) -> Outcome:
+    """Evaluate `expression` and give each sample to the SLO that it belongs to."""
+
+    def one(sample: Sample) -> None:
+        labels = sample.labels
+        slo = gathered.get((labels.get(series.SLO_NAMESPACE, ""), labels.get(series.SLO, "")))
+        if slo is not None:
+            take(slo, sample)
+
+    return await api.query(expression, one)
+
+
+def _matchers(wanted: Iterable[tuple[str, str]]) -> tuple[Matcher, ...]:
+    """Return matchers that select little more than `wanted` (namespace, name), or none where that would be too long.
+
+    Names are DNS labels, which mean themselves as regular expressions; anything else is not put into one.
+    """
+    pairs = tuple(wanted)
+    matchers = []
+    for place, label in enumerate((series.SLO_NAMESPACE, series.SLO)):
+        values = sorted({pair[place] for pair in pairs})
+        if sum(map(len, values)) + len(values) > _SELECTION or not all(map(_NAME.fullmatch, values)):
+            continue
+        op = MatchOp.EQUAL if len(values) == 1 else MatchOp.REGEX
+        matchers.append(Matcher(label, op, "|".join(values)))
+    return tuple(matchers)

@@ -1,0 +1,113 @@
+"""Whether a server has loaded exactly the rules that were applied, and evaluates them without errors."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from binnacle.control.ports import Liveness
+from binnacle.observe.prometheus import Group, tidy
+
+_NAMED = 3
+"""Names of groups or rules that a message lists."""
+_LABEL_SETS = re.compile(r"\[?(\{[^{}]*\})(, \{[^{}]*\})*\]?")
+_VERSION = re.compile(r"(?<=[^0-9a-z])[0-9a-f]{8,64}$")
+
+
+@dataclass(slots=True)
+class _Report:
+    """What was listed under one group name, in all files that have it."""
+
+    interval: float = 0.0
+    rules: int = 0
+    unevaluated: bool = False
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the server says of one resource's rules.
+
+    Attributes:
+        liveness: LOADED, MISSING or UNHEALTHY.
+        message: for people; stable while the state is.
+        other_version: whether the server has the resource's rules in another version.
+        evaluated: whether every rule was evaluated at least once.
+        interval: seconds, of the group that is evaluated least often.
+    """
+
+    liveness: Liveness
+    message: str = ""
+    other_version: bool = False
+    evaluated: bool = True
+    interval: float = 0.0
+
+
+class Listing:
+    """Takes the groups that a server lists, keeps a line about each that somebody expects, and judges.
+
+    Args:
+        marks: the names of all groups that are expected. Of other groups only those are noticed that differ from an
+            expected one in their version.
+    """
+
+    def __init__(self, marks: Iterable[str]) -> None:
+        self._reports: dict[str, _Report | None] = dict.fromkeys(marks)
+        self._stems = {stem for mark in self._reports if (stem := _stem(mark))}
+        self._other_versions: set[str] = set()
+        self.unasked = False
+
+    def take(self, group: Group) -> None:
+        """Note a group that the server lists."""
+        if group.name not in self._reports:
+            self.unasked = True
+            if (stem := _stem(group.name)) and stem in self._stems:
+                self._other_versions.add(stem)
+            return
+        report = self._reports[group.name]
+        if report is None:
+            report = self._reports[group.name] = _Report()
+        report.interval = max(report.interval, group.interval)
+        for rule in group.rules:
+            if rule.health == "err":
+                report.errors[rule.name] = rule.error
+            elif rule.health != "ok":
+                report.unevaluated = True
+
+    def judge(self, marks: Sequence[str]) -> Verdict:
+        """Judge a resource by its marks."""
+        missing = [mark for mark in marks if self._reports.get(mark) is None]
+        if missing:
+            # The rules of a resource are loaded as one file: some of them without the rest are another version of it.
+            other = len(missing) < len(marks) or any(_stem(mark) in self._other_versions for mark in missing)
+            what = "still has another version of the rules loaded" if other else "has not loaded the rules"
+            return Verdict(
+                Liveness.MISSING, f"Prometheus {what}; it lacks {_several('rule group', missing)}.", other_version=other
+            )
+        reports = [report for mark in marks if (report := self._reports[mark]) is not None]
+        errors = {name: error for report in reports for name, error in report.errors.items()}
+        if errors:
+            return Verdict(Liveness.UNHEALTHY, _unhealthy(errors))
+        return Verdict(
+            Liveness.LOADED,
+            evaluated=not any(report.unevaluated for report in reports),
+            interval=max((report.interval for report in reports), default=0.0),
+        )
+
+
+def _unhealthy(errors: dict[str, str]) -> str:
+    """Name the first failing rule and its error. Label sets are left out: another one may be named at each evaluation."""
+    name, error = next(iter(errors.items()))
+    more = f" ({len(errors) - 1} more fail)" if len(errors) > 1 else ""
+    return f"Rule {name} fails in Prometheus: {tidy(_LABEL_SETS.sub('{…}', error)) or 'no reason given'}{more}"
+
+
+def _several(what: str, names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{what}{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _stem(name: str) -> str:
+    """Return a stamped group's name without its version, or nothing for a name without one."""
+    stem, versions = _VERSION.subn("", name)
+    return stem if versions else ""

@@ -1,0 +1,144 @@
+"""The Observer of a Prometheus: what it has loaded, and what it says of the SLOs, for all resources in few requests.
+
+One listing of the rules answers for all resources, and one query for each figure. The server being away is an answer
+like any other, and status keeps the figures that it has.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from binnacle.api.config import Config, RuleOutput
+from binnacle.control.ports import Clock, Expectation, Liveness, Observed
+from binnacle.intent.refs import Key
+from binnacle.observe.figures import Figures, read_figures
+from binnacle.observe.loaded import Listing, Verdict
+from binnacle.observe.prometheus import Answered, Failure, Limits, Outcome, Prometheus, selections_of
+
+log = logging.getLogger(__name__)
+
+_SELECTION = 6000
+"""Characters of group names in one request; proxies refuse addresses that are longer than 8 KiB."""
+_SELECTIONS = 2
+"""Requests with selected groups that are better than one with all of them."""
+_PATIENCE = 2.5
+"""Evaluations of the slowest group after which figures are not to be expected soon any more.
+
+What the period is summed from is there after the first, its ratio after the second; the evaluations of the groups of one
+resource are spread over the interval."""
+_FORGET = 3600.0
+"""Seconds after which a resource that nobody asks for is forgotten."""
+
+
+class PrometheusObserver:
+    """Implements `control.ports.Observer` with one Prometheus, or what speaks its API.
+
+    Args:
+        config: the administrator's configuration with `auto` resolved; `prometheus.url` may be absent.
+        session: from `prometheus.open_session()`; closing it is the caller's.
+        clock: to tell how long figures have been waited for.
+        limits: of each request.
+    """
+
+    def __init__(
+        self, config: Config, session: aiohttp.ClientSession, clock: Clock, limits: Limits | None = None
+    ) -> None:
+        self._clock = clock
+        self._output = config.prometheus.output
+        url = config.prometheus.url
+        self._api = Prometheus(url, session, limits) if url else None
+        self._waiting: dict[Key, _Wait] = {}
+
+    async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
+        """Look at all of them; see `control.ports.Observer`.
+
+        `facts` is what status shall show: the rounded figures, nothing where there is no data, and what is shown already
+        where the figures could not be read.
+        """
+        asked = tuple(expectations)
+        if self._api is None:
+            text = "prometheus.url is not set in the operator's configuration, so nothing is read back."
+            return {one.key: Observed(Liveness.UNCONFIGURED, text) for one in asked}
+        if not asked:
+            return {}
+        try:
+            return await self._observe(self._api, asked)
+        except Exception:  # the port promises an answer; what gets here is a defect of ours
+            log.exception("observation failed")
+            return _unreachable(asked, "The observation failed inside Binnacle; its log has the details.")
+
+    async def _observe(self, api: Prometheus, asked: Sequence[Expectation]) -> Mapping[Key, Observed]:
+        listing = Listing(mark for one in asked for mark in one.marks)
+        outcome = await self._list(api, listing, list(dict.fromkeys(mark for one in asked for mark in one.marks)))
+        if isinstance(outcome, Failure):
+            return _unreachable(asked, outcome.message)
+        verdicts = {one.key: listing.judge(one.marks) for one in asked}
+        figures = await read_figures(api, asked)
+        reloaded = None
+        if any(verdict.liveness is Liveness.MISSING for verdict in verdicts.values()):
+            reloaded = await api.reload_succeeded()
+        now = self._clock.monotonic()
+        observed = {one.key: self._one(one, verdicts[one.key], figures, reloaded, now) for one in asked}
+        self._waiting = {key: wait for key, wait in self._waiting.items() if now - wait.asked < _FORGET}
+        return observed
+
+    def _one(self, one: Expectation, verdict: Verdict, figures: Figures, reloaded: bool | None, now: float) -> Observed:
+        """Put together what is known of one resource."""
+        facts = figures.of(one)
+        if verdict.liveness is not Liveness.LOADED:
+            self._waiting.pop(one.key, None)
+            return Observed(verdict.liveness, verdict.message + self._hint(verdict, reloaded), facts)
+        if one.readback is None or facts or figures.failure is not None:
+            self._waiting.pop(one.key, None)
+            return Observed(Liveness.LOADED, facts=facts, settled=verdict.evaluated)
+        wait = self._waiting.get(one.key)
+        since = wait.since if wait is not None and wait.marks == one.marks else now
+        self._waiting[one.key] = _Wait(one.marks, since, now)
+        over = now - since > _PATIENCE * verdict.interval
+        return Observed(Liveness.LOADED, facts=facts, settled=verdict.evaluated and over)
+
+    def _hint(self, verdict: Verdict, reloaded: bool | None) -> str:
+        """Say why rules may be missing."""
+        if verdict.liveness is not Liveness.MISSING:
+            return ""
+        if reloaded is False:
+            return " Its last attempt to load its configuration failed, so it keeps what it had before: see its log."
+        if verdict.other_version:
+            return ""
+        match self._output:
+            case RuleOutput.OPERATOR:
+                return " If this lasts: does the ruleSelector of the Prometheus object select the PrometheusRule?"
+            case RuleOutput.CONFIG_MAP:
+                return (
+                    " If this lasts: is the ConfigMap mounted where rule_files of Prometheus looks, and is it reloaded?"
+                )
+            case RuleOutput.AUTO:
+                return ""
+
+    async def _list(self, api: Prometheus, listing: Listing, marks: Sequence[str]) -> Outcome:
+        """List the rule groups `marks`, or all of them where that is cheaper."""
+        selections = selections_of(marks, _SELECTION)
+        if len(selections) > _SELECTIONS:
+            return await api.rules(listing.take)
+        outcome: Outcome = Answered()
+        for selection in selections:
+            outcome = await api.rules(listing.take, selection)
+            if isinstance(outcome, Failure) or listing.unasked:
+                # A group that was not asked for: the server knows no filters and has listed everything.
+                break
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Since when a resource's rules are seen without data (monotonic seconds), and when it was last asked for."""
+
+    marks: tuple[str, ...]
+    since: float
+    asked: float
+
+
+def _unreachable(asked: Sequence[Expectation], message: str) -> Mapping[Key, Observed]:
+    return {one.key: Observed(Liveness.UNREACHABLE, message, one.shown) for one in asked}
