@@ -5,7 +5,6 @@ of the SLO together and one group; recorded series are counted as they are.
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Final
 
 from binnacle.compile.slo.timing import Timing
@@ -29,33 +28,27 @@ def samples_per_minute(rules: RuleSet, scraped: tuple[Selector, ...], timing: Ti
         scraped: its selectors of scraped series, which share `ASSUMED_SERIES` evenly.
         timing: the clocks of Prometheus.
     """
-    each = Fraction(ASSUMED_SERIES, max(1, len(set(scraped))))
+    each = ASSUMED_SERIES / max(1, len(set(scraped)))
     intervals = {
         rule.record: group.interval_ms or timing.evaluation.ms
         for group in rules.groups
         for rule in group.rules
         if isinstance(rule, Recording)
     }
-    total = Fraction(0)
+    total = 0.0
     for group in rules.groups:
-        per_evaluation = sum((_read(rule.expr, intervals, each, timing) for rule in group.rules), Fraction(0))
-        total += per_evaluation * _MINUTE / (group.interval_ms or timing.evaluation.ms)
+        read = sum(_read(rule.expr, intervals, each, timing.scrape.ms) for rule in group.rules)
+        total += read * _MINUTE / (group.interval_ms or timing.evaluation.ms)
     return round(total)
 
 
-def _read(node: Node, intervals: Mapping[str, int], each: Fraction, timing: Timing) -> Fraction:
-    """Return the samples read by one evaluation of an expression."""
+def _read(node: Node, intervals: Mapping[str, int], each: float, scrape: int) -> float:
+    """Return the samples read by one evaluation of an expression; times are milliseconds."""
     match node:
-        case Range(selector, range_) if isinstance(range_, int):
-            series, interval = _series(selector, intervals, each, timing)
-            return series * Fraction(range_, interval)
-        case Selector():
-            return _series(node, intervals, each, timing)[0]
+        case Selector(name):
+            return 1 if name in intervals else each
+        case Range(Selector(name), range_) if isinstance(range_, int):
+            interval = intervals.get(name or "")
+            return each * range_ / scrape if interval is None else range_ / interval
         case _:
-            return sum((_read(child, intervals, each, timing) for child in children(node)), Fraction(0))
-
-
-def _series(selector: Selector, intervals: Mapping[str, int], each: Fraction, timing: Timing) -> tuple[Fraction, int]:
-    """Return how many series a selector matches and the milliseconds between their samples."""
-    recorded = intervals.get(selector.name or "")
-    return (each, timing.scrape.ms) if recorded is None else (Fraction(1), recorded)
+            return sum(_read(child, intervals, each, scrape) for child in children(node))

@@ -1,0 +1,8 @@
+"""The backends that Binnacle can spell: one line for each target."""
+
+from typing import Final
+
+from binnacle.targets.base import Target
+from binnacle.targets.prometheus_rules import PrometheusRules
+
+TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(),)

@@ -1,0 +1,89 @@
+"""Rule groups as Prometheus reads them: as values for a PrometheusRule, and as the text of a rule file.
+
+Only what Prometheus 2.42, Mimir and Thanos know is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from binnacle.intent.refs import Key
+from binnacle.intent.rules import Alert, Recording, RuleSet
+from binnacle.promql import to_text
+from binnacle.promql.printer import duration_text
+from binnacle.targets.conventions import digest
+from binnacle.targets.yamltext import scalar
+
+_DIGEST_LENGTH: Final = 8
+
+Group = Mapping[str, Any]
+
+
+def groups_of(rule_sets: Sequence[RuleSet], owner: Key) -> tuple[Group, ...]:
+    """Return the groups of a resource in the shape of `spec.groups` of a PrometheusRule, which is also a rule file's.
+
+    A group is called `<kind>.<namespace>.<name>.<part>`; no part holds a dot, so two resources never meet in a name. The
+    stamped group's name ends with a digest of the whole set: a backend that lists it has loaded exactly this version.
+    """
+    stem = f"{owner.kind.lower()}.{owner.namespace}.{owner.name}"
+    groups: list[dict[str, Any]] = []
+    stamped: list[dict[str, Any]] = []
+    for rule_set in rule_sets:
+        for group in rule_set.groups:
+            body: dict[str, Any] = {"name": f"{stem}.{group.part}"}
+            if group.interval_ms is not None:
+                body["interval"] = duration_text(group.interval_ms)
+            body["rules"] = [_rule(rule) for rule in group.rules]
+            groups.append(body)
+            if group.stamped:
+                stamped.append(body)
+    stamp = digest(groups)[:_DIGEST_LENGTH]
+    for body in stamped:
+        body["name"] += f".{stamp}"
+    return tuple(groups)
+
+
+def names(groups: Sequence[Group]) -> tuple[str, ...]:
+    """Return the names of groups: what a backend lists once it has loaded them."""
+    return tuple(group["name"] for group in groups)
+
+
+def text_of(groups: Sequence[Group], owner: Key) -> str:
+    """Return the rule file that holds `groups`, for Prometheus and for people."""
+    lines = [f"# {owner.kind} {owner.namespace}/{owner.name}, written by Binnacle: change the resource, not this file."]
+    lines.append("groups:")
+    for group in groups:
+        lines.append(f"- name: {scalar(group['name'])}")
+        if "interval" in group:
+            lines.append(f"  interval: {group['interval']}")
+        lines.append("  rules:")
+        for rule in group["rules"]:
+            lines += _rule_lines(rule)
+    return "\n".join(lines) + "\n"
+
+
+def _rule(rule: Recording | Alert) -> dict[str, Any]:
+    if isinstance(rule, Recording):
+        body: dict[str, Any] = {"record": rule.record, "expr": to_text(rule.expr)}
+    else:
+        body = {"alert": rule.alert, "expr": to_text(rule.expr)}
+        if rule.for_ms:
+            body["for"] = duration_text(rule.for_ms)
+        if rule.keep_firing_for_ms:
+            body["keep_firing_for"] = duration_text(rule.keep_firing_for_ms)
+    if rule.labels:
+        body["labels"] = dict(rule.labels)
+    if isinstance(rule, Alert) and rule.annotations:
+        body["annotations"] = dict(rule.annotations)
+    return body
+
+
+def _rule_lines(rule: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for key, value in rule.items():
+        if isinstance(value, str):
+            lines.append(f"    {key}: {scalar(value)}")
+        else:
+            lines.append(f"    {key}:")
+            lines += [f"      {scalar(name)}: {scalar(text)}" for name, text in value.items()]
+    lines[0] = f"  - {lines[0].lstrip()}"
+    return lines
