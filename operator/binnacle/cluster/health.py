@@ -1,0 +1,71 @@
+"""What the kubelet and Prometheus ask of a replica: /healthz, /readyz, /metrics."""
+
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from binnacle.cluster.watches import Watch, WatchState
+from binnacle.control.metrics import Metrics
+
+
+class HealthServer:
+    """Answers probes and scrapes; leader or not makes no difference.
+
+    Liveness: every watch is running or retrying. An API server that is away does not fail it, a restart would not
+    help; a watch that nobody tries to repair does. Readiness: the caches are synced.
+
+    Args:
+        watches: how each watch is doing.
+        ready: whether the caches are synced; the text says what is missing, empty when nothing is.
+        metrics: its registry is shown, its watch ages are set at each scrape.
+    """
+
+    def __init__(
+        self, watches: Callable[[], Mapping[Watch, WatchState]], ready: Callable[[], str], metrics: Metrics
+    ) -> None:
+        self._watches = watches
+        self._ready = ready
+        self._metrics = metrics
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""
+        application = web.Application()
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._show_metrics)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        await site.start()
+        address: tuple[str, int] = self._runner.addresses[0][:2]
+        return address[1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        states = self._watches()
+        lines = [
+            f"[{'+' if state.healthy else '-'}] {watch}: {state.phase}{f': {state.error}' if state.error else ''}"
+            for watch, state in states.items()
+        ]
+        healthy = all(state.healthy for state in states.values())
+        return web.Response(status=200 if healthy else 503, text="\n".join(lines) + "\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        missing = self._ready()
+        return web.Response(status=503 if missing else 200, text=f"{missing or 'ok'}\n")
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        ages: dict[str, float] = {}
+        for watch, state in self._watches().items():
+            kind = watch.resource.kind
+            ages[kind] = max(ages.get(kind, 0.0), state.activity_age)
+        for kind, age in ages.items():
+            self._metrics.watch_age.labels(kind).set(age)
+        text = generate_latest(self._metrics.registry)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
