@@ -9,7 +9,7 @@ import pytest
 
 from servers.skips import EXPECTED, SkipWatch, expected_reasons, truth
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["pytester", "servers.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -99,5 +99,20 @@ def test_the_stand_in_takes_any_rule(
     assert cluster.get("prometheusrule", "rules", "-n", namespace)["spec"] == spec
 
 
+def test_a_child_of_a_new_kind_goes_with_its_owner(
+    cluster: Cluster, namespace: str, prometheus_operator_crds: tuple[str, ...]
+) -> None:
+    meta = {"namespace": namespace, "name": "owner"}
+    cluster.apply({"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": meta, "spec": {}})
+    uid = cluster.get("prometheusrule", "owner", "-n", namespace)["metadata"]["uid"]
+    reference = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "name": "owner", "uid": uid}
+    cluster.apply(config_map(namespace, "dependent", ownerReferences=[reference]))
+
+    cluster.kubectl("delete", "prometheusrule", "owner", "-n", namespace)
+    eventually(
+        lambda: not cluster.exists("configmap", "dependent", "-n", namespace), limit=10, what="garbage collection"
+    )
+
+
 def test_the_stand_in_is_gone_for_whoever_did_not_ask(cluster: Cluster) -> None:
     assert not cluster.exists("crd", "prometheusrules.monitoring.coreos.com")

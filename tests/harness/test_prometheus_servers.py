@@ -10,6 +10,7 @@ import pytest
 
 from servers.errors import ServerFailedError
 from servers.prometheus import Prometheus, PrometheusLine, PromtoolError, QueryError
+from servers.target import MetricsTarget
 from servers.waiting import eventually
 
 Start = Callable[..., Prometheus]
@@ -120,10 +121,14 @@ def test_features_are_switched_on(start_prometheus: Start) -> None:
     assert prometheus.value("vector(1)") == 1
 
 
-def test_it_scrapes(start_prometheus: Start) -> None:
-    first = start_prometheus()
-    second = start_prometheus(scrape={"first": [first.url.removeprefix("http://")]})
-    eventually(lambda: second.value('up{job="first"}') == 1, limit=20)
+def test_it_scrapes_what_the_test_says(start_prometheus: Start) -> None:
+    with MetricsTarget(lambda: "traffic_total 7\n") as target:
+        prometheus = start_prometheus(scrape={"app": [target.address]})
+        eventually(lambda: prometheus.value('traffic_total{job="app"}') == 7, limit=20)
+        target.metrics = lambda: "traffic_total 9\n"
+        eventually(lambda: prometheus.value("traffic_total") == 9, limit=20)
+        target.down = True
+        eventually(lambda: prometheus.value('up{job="app"}') == 0, limit=20)
 
 
 def test_promtool_checks_and_refuses(promtool: Promtool, tmp_path: Path) -> None:

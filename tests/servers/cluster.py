@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from servers.process import clean_environment
+from servers.waiting import eventually
 
 Manifest = Mapping[str, Any]
 
@@ -142,7 +143,11 @@ class Cluster:
         files = [argument for path in paths for argument in ("-f", str(path))]
         applied = self.kubectl("apply", "--server-side", "--force-conflicts", *files, "-o", "name").stdout.split()
         self.kubectl("wait", "--for=condition=Established", f"--timeout={limit:g}s", *applied, timeout=limit + 10)
-        return tuple(name.partition("/")[2] for name in applied)
+        names = tuple(name.partition("/")[2] for name in applied)
+        for name in names:
+            # Established comes a moment before the API's list of kinds has it.
+            eventually(lambda name=name: self.kubectl("get", name, "-A"), limit=limit, what=f"{name} to be served")
+        return names
 
     def remove_crds(self, *names: str, limit: float = 30) -> None:
         """Delete CustomResourceDefinitions with all their objects, and wait until they are gone."""

@@ -29,9 +29,6 @@ class ControlPlane(Cluster):
     Start it with ``with ControlPlane(directory) as plane`` or `start` and `stop`. The administrator's kubeconfig is
     ``plane.kubeconfig``. Everything is thrown away at the end except the logs in ``directory``.
 
-    The garbage collector learns of a new kind of owner at its next look at the API's kinds, every 30 s: a child of
-    a kind whose CRD has just been applied may stay that long after its owner.
-
     Args:
         directory: an empty folder of its own.
         apiserver_flags: further flags of kube-apiserver, or others for those set here, without the dashes.
@@ -115,6 +112,28 @@ class ControlPlane(Cluster):
         """Stop and start the API server; watches break, resource versions go on."""
         self.stop_apiserver()
         self.start_apiserver()
+
+    def restart_controllers(self) -> None:
+        """End the controller manager and start it anew; it keeps nothing that a restart would lose."""
+        self._processes["kube-controller-manager"].kill()
+        self._run_controllers()
+
+    def ensure_running(self) -> None:
+        """Start again whatever does not run: a test may have stopped the API server and failed before starting it."""
+        if not self._processes["kube-apiserver"].running:
+            self.start_apiserver()
+        if not self._processes["kube-controller-manager"].running:
+            self._run_controllers()
+
+    def install_crds(self, *paths: Path, limit: float = 30) -> tuple[str, ...]:
+        """Apply CustomResourceDefinitions and wait until they are served and collected; their names.
+
+        The garbage collector looks for new kinds every 30 s only. A restart shows them to it at once, so that no test
+        has to wait that long for a child to follow its owner.
+        """
+        names = super().install_crds(*paths, limit=limit)
+        self.restart_controllers()
+        return names
 
     def endpoint(self) -> tuple[str, bytes]:
         """The API server's URL and the certificate (PEM) that signs its own."""
@@ -215,8 +234,8 @@ class ControlPlane(Cluster):
 
     def _start_controllers(self) -> None:
         kubeconfig = str(self.kubeconfig)
-        port = free_port()
-        manager = self._add(
+        self._controllers_port = free_port()
+        self._add(
             "kube-controller-manager",
             {
                 "kubeconfig": kubeconfig,
@@ -225,7 +244,7 @@ class ControlPlane(Cluster):
                 "authorization-always-allow-paths": "/healthz",
                 "leader-elect": "false",
                 "bind-address": "127.0.0.1",
-                "secure-port": str(port),
+                "secure-port": str(self._controllers_port),
                 "cert-dir": str(self.directory / "controllers"),
                 "root-ca-file": str(self.directory / "serving-ca.crt"),
                 "service-account-private-key-file": str(self.directory / "tokens.key"),
@@ -236,9 +255,14 @@ class ControlPlane(Cluster):
             },
             grace=3,
         )
+        self._run_controllers()
+
+    def _run_controllers(self) -> None:
+        manager = self._processes["kube-controller-manager"]
         manager.start()
         tls = ssl.create_default_context()
         # The controller manager signs its own certificate for itself at each start.
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
-        manager.wait_ready(lambda: fetch(f"https://127.0.0.1:{port}/healthz", tls=tls).status == 200, START_LIMIT)
+        url = f"https://127.0.0.1:{self._controllers_port}/healthz"
+        manager.wait_ready(lambda: fetch(url, tls=tls).status == 200, START_LIMIT)

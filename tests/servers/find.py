@@ -12,7 +12,7 @@ from pathlib import Path
 from servers import debian, go
 from servers.cache import servers_root
 from servers.catalog import KUBERNETES, SERVERS, DebianPackage, GoModule, Server
-from servers.errors import ServerMissingError
+from servers.errors import BuildError, ServerMissingError
 from servers.progress import Progress
 
 ENVTEST_LIMIT = 120.0
@@ -55,9 +55,14 @@ def ensure(name: str, progress: Progress) -> Path:
             progress.say(f"{name}: not among what setup-envtest fetched, building it")
     match server.source:
         case GoModule() as module:
-            return go.build(module, progress) / server.program
+            program = go.build(module, progress) / server.program
         case DebianPackage() as package:
-            return debian.ensure_debian(package, progress) / server.program
+            program = debian.ensure_debian(package, progress) / server.program
+    if not _right_version(server, program):
+        raise BuildError(
+            f"{program} is not the {name} that is wanted; it says: {version_of(program).strip() or 'nothing'}"
+        )
+    return program
 
 
 def _candidates(server: Server) -> Iterator[Path]:

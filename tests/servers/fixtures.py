@@ -66,6 +66,8 @@ def control_plane(cluster: Cluster) -> ControlPlane:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A fresh namespace; it is deleted after the test without waiting for its end."""
+    if isinstance(cluster, ControlPlane):
+        cluster.ensure_running()
     name = f"test-{uuid.uuid4().hex[:10]}"
     cluster.kubectl("create", "namespace", name)
     yield name

@@ -51,6 +51,17 @@ def toolchain(module: GoModule) -> Toolchain:
     return Toolchain(version, f"{system}/{architecture}")
 
 
+def _refuse_old(module: GoModule) -> None:
+    # `go env` answers in any module; only a command that reads `go.mod` compares the versions.
+    asked = subprocess.run(
+        ["go", "list", "-m"], cwd=module.directory, env=_environment(), capture_output=True, text=True
+    )
+    if asked.returncode != 0:
+        raise ServerMissingError(
+            f"building {module.name} needs Go {_wanted_go(module)} or newer: {asked.stderr.strip()}"
+        )
+
+
 def built(module: GoModule, go: Toolchain) -> Path | None:
     """The folder of the module's programs in the cache, if they are there."""
     folder = _target(module, go) / "bin"
@@ -69,6 +80,7 @@ def build(module: GoModule, progress: Progress) -> Path:
     go = toolchain(module)
     if found := built(module, go):
         return found
+    _refuse_old(module)
     waiting = f"{module.name}: another process is building it, waiting"
     with locked(module.name, servers_root(), waiting=lambda: progress.say(waiting)):
         if found := built(module, go):
