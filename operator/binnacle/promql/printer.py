@@ -53,6 +53,7 @@ _METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
 _TEMPLATE = re.compile(rf"(?:{lexer.VARIABLE}|[A-Za-z0-9_:])+", re.ASCII)
 _KEYWORDS = frozenset(
     [
+        "anchored",
         "and",
         "atan2",
         "avg",
@@ -79,6 +80,7 @@ _KEYWORDS = frozenset(
         "on",
         "or",
         "quantile",
+        "smoothed",
         "start",
         "stddev",
         "stdvar",
@@ -88,8 +90,9 @@ _KEYWORDS = frozenset(
         "without",
     ]
 )
-_NUMBER_WORDS = frozenset({"inf", "nan"})
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"} | {
+_UNLISTABLE = frozenset({"anchored", "inf", "nan", "smoothed", "without"})
+"""Classic label names that the grammar does not take bare in a list of labels."""
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\ufffd": "\\ufffd"} | {
     chr(code): f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), 127)
 }
 _ESCAPED = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
@@ -193,7 +196,7 @@ def _labels(labels: tuple[str, ...]) -> str:
 
 
 def _label(name: str) -> str:
-    if _LABEL.fullmatch(name) and name.lower() not in _NUMBER_WORDS:
+    if _LABEL.fullmatch(name) and name.lower() not in _UNLISTABLE:
         return name
     return name if "$" in name and _TEMPLATE.fullmatch(name) else quote(name)
 
