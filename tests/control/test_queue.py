@@ -5,10 +5,11 @@ import random
 from datetime import UTC, date, datetime
 
 import pytest
-from binnacle.control.queue import BACKOFF_BASE, BACKOFF_CAP, Priority, WorkQueue
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from binnacle.control.queue import BACKOFF_BASE, BACKOFF_CAP, Priority, WorkQueue
 
 
 class ManualClock:

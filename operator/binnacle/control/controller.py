@@ -51,12 +51,14 @@ class Settings:
         workers: reconciles at the same time.
         resync_period: seconds between resyncs, ±10%.
         observe_period: seconds between looks at the backends.
+        aggregate_debounce: seconds between a changed share and the write of its aggregate: many changes, one write.
         drain_period: seconds that running reconciles have to end after a stop.
     """
 
     workers: int = 16
     resync_period: float = 600.0
     observe_period: float = 30.0
+    aggregate_debounce: float = 1.0
     drain_period: float = 10.0
 
 
@@ -109,7 +111,7 @@ class Controller:
         self.metrics = metrics
         self.cache = Cache()
         self.aggregates = Aggregates(tools.targets, tools.config)
-        self.queue: WorkQueue[WorkKey] = WorkQueue(ports.clock, ports.rng)
+        self.queue: WorkQueue[WorkKey] = WorkQueue(ports.clock, ports.rng, metrics.queue("binnacle"))
         self.reconciler = Reconciler(
             tools=tools,
             cache=self.cache,
@@ -120,6 +122,7 @@ class Controller:
             recorder=ports.recorder,
             clock=ports.clock,
             fingerprints=fingerprinter(tools),
+            aggregate_debounce=self.settings.aggregate_debounce,
         )
         self._waiting_for = set(kinds)
         self._settled = asyncio.Event()

@@ -61,12 +61,28 @@ def is_ours(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     differing = [key for key in conventions.OWNER_LABELS if live_labels.get(key) != wanted_labels.get(key)]
     if not differing:
         return True
+    held = _held_labels(live)
+    return held is not None and not any(key in held for key in differing)
+
+
+def owner_is_forged(live: Mapping[str, Any]) -> bool:
+    """Say whether an owner label of an object that we applied was written by somebody else since.
+
+    Such an object's labels do not say whose it is; it must not be deleted on their word.
+    """
+    held = _held_labels(live)
+    labels = live["metadata"].get("labels") or {}
+    return held is not None and any(key in labels and key not in held for key in conventions.OWNER_LABELS)
+
+
+def _held_labels(live: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the label keys that our field manager holds, or None when it never applied the object."""
     for entry in live["metadata"].get("managedFields") or ():
         if (
             entry.get("manager") == conventions.FIELD_MANAGER
             and entry.get("operation") == "Apply"
             and not entry.get("subresource")
         ):
-            held = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:labels", {})
-            return not any(f"f:{key}" in held for key in differing)
-    return False
+            fields = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:labels", {})
+            return frozenset(field.removeprefix("f:") for field in fields)
+    return None

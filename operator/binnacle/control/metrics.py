@@ -5,6 +5,9 @@ and client-go's `tools/metrics`. New are the three that show what a watch-based 
 and drift found by the resync.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -87,7 +90,7 @@ class Metrics:
         self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
         self.drift = Counter(
             "resync_drift",
-            "Differences that a resync found and no event had told: ghost, missed, changed.",
+            "Objects of ours that others changed or deleted, and what a resync found and no event had told: ghost, missed.",
             ["kind", "what"],
             registry=registry,
         )
@@ -102,10 +105,37 @@ class Metrics:
             retries=self.queue_retries.labels(name, name),
         )
 
+    @contextmanager
+    def reconciling(self, controller: str) -> Iterator["Outcome"]:
+        """Count one reconcile; the caller notes in the yielded outcome how it ended."""
+        outcome = Outcome()
+        active = self.active_workers.labels(controller)
+        active.inc()
+        started = time.perf_counter()
+        try:
+            yield outcome
+        finally:
+            active.dec()
+            self.reconcile_seconds.labels(controller).observe(time.perf_counter() - started)
+            self.reconciles.labels(controller, outcome.result).inc()
+            if outcome.result == "error":
+                self.reconcile_errors.labels(controller).inc()
+
     def request(self, method: str, code: str, seconds: float) -> None:
         """Count one request to the API server."""
         self.requests.labels(code, method).inc()
         self.request_seconds.labels(method).observe(seconds)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How one reconcile ended; `success` unless `failed` said otherwise."""
+
+    result: str = "success"
+
+    def failed(self, result: str) -> None:
+        """Note another end: `error` or `requeue_after`."""
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True)

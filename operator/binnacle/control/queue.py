@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from binnacle.control.metrics import QueueMetrics
 from binnacle.control.ports import Clock
 
 K = TypeVar("K", bound=Hashable)
@@ -49,10 +50,17 @@ class WorkQueue(Generic[K]):
     """A deduplicating priority queue of keys with delayed adds and per-key back-off; single event loop, no threads."""
 
     def __init__(
-        self, clock: Clock, rng: random.Random, *, backoff_base: float = BACKOFF_BASE, backoff_cap: float = BACKOFF_CAP
+        self,
+        clock: Clock,
+        rng: random.Random,
+        metrics: QueueMetrics | None = None,
+        *,
+        backoff_base: float = BACKOFF_BASE,
+        backoff_cap: float = BACKOFF_CAP,
     ):
         self._clock = clock
         self._rng = rng
+        self._metrics = metrics
         self._backoff_base = backoff_base
         self._backoff_cap = backoff_cap
         self._sequence = itertools.count()
@@ -65,8 +73,6 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._closed = False
-        self.adds = 0
-        self.retries = 0
 
     def __len__(self) -> int:
         """Return how many keys are ready to be worked on."""
@@ -92,7 +98,8 @@ class WorkQueue(Generic[K]):
 
         A key that waits for its back-off is brought forward by an edit or by drift, and left waiting by the rest.
         """
-        self.adds += 1
+        if self._metrics is not None:
+            self._metrics.adds.inc()
         if key in self._processing:
             self._again[key] = min(priority, self._again.get(key, priority))
             return
@@ -121,7 +128,8 @@ class WorkQueue(Generic[K]):
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.retries += 1
+        if self._metrics is not None:
+            self._metrics.retries.inc()
         ceiling = min(self._backoff_cap, self._backoff_base * 2.0 ** min(failures, 32))
         # A pause of nearly nothing would make the first retries useless: jitter spans the upper half.
         pause = max(ceiling / 2 + self._rng.random() * ceiling / 2, at_least)
@@ -146,6 +154,9 @@ class WorkQueue(Generic[K]):
                 continue  # superseded by a more urgent entry
             del self._ready[key]
             self._processing.add(key)
+            if self._metrics is not None:
+                self._metrics.depth.set(len(self._ready))
+                self._metrics.wait_seconds.observe(self._clock.monotonic() - waiting.since)
             return key
         return None
 
@@ -181,12 +192,6 @@ class WorkQueue(Generic[K]):
         self._closed = True
         self._wake.set()
 
-    def longest_wait(self) -> float:
-        """Return for how many seconds the oldest ready key has waited."""
-        if not self._ready:
-            return 0.0
-        return self._clock.monotonic() - min(waiting.since for waiting in self._ready.values())
-
     def _push(self, key: K, priority: Priority) -> None:
         waiting = self._ready.get(key)
         if waiting is not None:
@@ -195,6 +200,8 @@ class WorkQueue(Generic[K]):
             waiting.priority = priority
         else:
             self._ready[key] = _Waiting(priority, self._clock.monotonic())
+            if self._metrics is not None:
+                self._metrics.depth.set(len(self._ready))
         heapq.heappush(self._ready_heap, (priority, next(self._sequence), key))
         self._wake.set()
 

@@ -14,7 +14,7 @@ from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
 from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
 from binnacle.control.desired import Desired, Toolchain, desire
-from binnacle.control.fingerprint import Fingerprinter, is_ours
+from binnacle.control.fingerprint import Fingerprinter, is_ours, owner_is_forged
 from binnacle.control.ports import Clock, LeaseGuard, Liveness, Observed, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
@@ -26,8 +26,6 @@ from binnacle.targets.base import AggregateKey, Output, Owner
 
 log = logging.getLogger(__name__)
 
-AGGREGATE_DEBOUNCE = 1.0
-"""Seconds between a changed share and the write of its aggregate: many changes become one write."""
 PATIENCE = 5.0
 """Seconds after which unfinished work is shown as `Reconciling`."""
 
@@ -56,6 +54,7 @@ class Reconciler:
         recorder: Recorder,
         clock: Clock,
         fingerprints: Fingerprinter,
+        aggregate_debounce: float,
     ):
         self._tools = tools
         self._cache = cache
@@ -66,6 +65,7 @@ class Reconciler:
         self._recorder = recorder
         self._clock = clock
         self._fingerprints = fingerprints
+        self._debounce = aggregate_debounce
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self.synced = False
@@ -112,7 +112,7 @@ class Reconciler:
                 retry = Retry(getattr(error, "retry_after", None) or 0.0)
         for share in desired.shares:
             if self._aggregates.put(share):
-                self._queue.add_after(share.aggregate, AGGREGATE_DEBOUNCE)
+                self._queue.add_after(share.aggregate, self._debounce)
         problem = problem or self._aggregate_problem(key)
         resource.marks, resource.readback = desired.marks, desired.readback
         waiting = not self._aggregates.settled(key)
@@ -156,7 +156,7 @@ class Reconciler:
     async def _tidy(self, key: Key, desired: Desired) -> None:
         """Remove what the resource does not want any more, after all that it wants is in place."""
         for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
-            self._queue.add_after(aggregate, AGGREGATE_DEBOUNCE)
+            self._queue.add_after(aggregate, self._debounce)
         wanted = {output.ref for output in desired.outputs}
         for ref in self._cache.children_of(key):
             if ref not in wanted:
@@ -181,7 +181,7 @@ class Reconciler:
             log.warning("cannot clean up", extra={"key": str(key), "error": str(error)})
             return Retry(getattr(error, "retry_after", None) or 0.0)
         for aggregate in self._aggregates.drop(key):
-            self._queue.add_after(aggregate, AGGREGATE_DEBOUNCE)
+            self._queue.add_after(aggregate, self._debounce)
         return None
 
     # One aggregate.
@@ -275,6 +275,9 @@ class Reconciler:
         child = self._cache.children.get(ref)
         if child is None or not self.synced:
             return
+        live = await self._store.get(ref)
+        if live is None or owner_of(live) != child.owner or owner_is_forged(live):
+            return  # gone already, or not what we took it for: its true owner puts the label back
         self._may_write()
         await self._store.delete(ref, child.uid)
         self._cache.drop_child(ref, child.uid)

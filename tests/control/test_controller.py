@@ -1,0 +1,516 @@
+"""The loop on ports in memory: what it writes, what it leaves alone, and what it says."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from binnacle.api.conditions import Condition, broken_laws
+from binnacle.control.ports import Liveness, Observed
+from binnacle.errors import SpecError, TransientError
+from binnacle.intent.refs import Key, ObjectRef
+from control.memory_world import LoopClock, MemoryCluster, Running, ScriptedObserver, Write, thing
+
+
+def child(name: str, namespace: str = "shop") -> ObjectRef:
+    return ObjectRef("v1", "ConfigMap", namespace, f"binnacle-slo-{name}")
+
+
+AGGREGATE = ObjectRef("v1", "ConfigMap", "monitoring", "binnacle-default-things")
+
+
+def owner(name: str, namespace: str = "shop") -> ObjectRef:
+    return ObjectRef("binnacle.dev/v1alpha1", "SLO", namespace, name)
+
+
+@pytest.fixture
+def cluster() -> MemoryCluster:
+    return MemoryCluster()
+
+
+def lawful(cluster: MemoryCluster) -> None:
+    for ref, body in cluster.objects.items():
+        if ref.kind == "SLO" and "status" in body:
+            conditions = [Condition.model_validate(one) for one in body["status"]["conditions"]]
+            assert broken_laws(conditions) == ()
+
+
+async def test_a_new_resource_costs_its_child_and_one_status(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        assert cluster.writes == [Write("apply", child("a")), Write("status", owner("a"))]
+        assert cluster.objects[child("a")]["data"] == {"text": "hello"}
+        status = run.status("a")
+        assert status["observedGeneration"] == 1
+        assert status["children"] == [
+            {"kind": "ConfigMap", "namespace": "shop", "name": "binnacle-slo-a", "purpose": "thing"}
+        ]
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.condition("a", "Live")["reason"] == "BackendNotConfigured"
+        lawful(cluster)
+
+
+async def test_an_edit_costs_the_child_and_one_status_and_a_resync_costs_nothing(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        cluster.writes.clear()
+        cluster.put(thing("a", text="bye"))
+        await run.settle()
+        assert cluster.writes == [Write("apply", child("a")), Write("status", owner("a"))]
+        cluster.writes.clear()
+        for _ in range(3):
+            await run.controller.resync()
+            run.controller._enqueue_everything()
+            await run.settle()
+        assert cluster.writes == []
+
+
+async def test_a_restart_costs_nothing(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        for number in range(20):
+            cluster.put(thing(f"t{number}", text="x", **({"share": f"s{number}"} if number % 2 else {})))
+        await run.settle()
+    cluster.writes.clear()
+    async with Running(cluster) as run:
+        await run.settle()
+        assert cluster.writes == []
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(lambda body: body["data"].update(text="other"), id="value"),
+        pytest.param(lambda body: body["data"].update(more="x"), id="added-key"),
+        pytest.param(lambda body: body["data"].clear(), id="removed-key"),
+        pytest.param(lambda body: body["metadata"]["labels"].update({"binnacle.dev/name": "b"}), id="owner-label"),
+        pytest.param(lambda body: body["metadata"]["labels"].pop("binnacle.dev/kind"), id="owner-label-removed"),
+        pytest.param(lambda body: body["metadata"]["annotations"].clear(), id="hash"),
+        pytest.param(lambda body: body["metadata"]["ownerReferences"].clear(), id="owner-reference"),
+    ],
+)
+async def test_what_is_changed_by_hand_is_put_back(cluster: MemoryCluster, tamper: Any) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        before = cluster.objects[child("a")]
+        tampered = {
+            **before,
+            "metadata": {k: (v.copy() if hasattr(v, "copy") else v) for k, v in before["metadata"].items()},
+        }
+        tampered["data"] = dict(before["data"])
+        if "ownerReferences" in tampered["metadata"]:
+            tampered["metadata"]["ownerReferences"] = list(before["metadata"]["ownerReferences"])
+        changed = [key for key in before["metadata"]["labels"]]
+        tamper(tampered)
+        # As the real server does, somebody else's change takes the field out of our manager's hand.
+        labels = tampered["metadata"]["labels"]
+        for key in changed:
+            if labels.get(key) != before["metadata"]["labels"][key]:
+                held = tampered["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"]["f:labels"]
+                held.pop(f"f:{key}")
+        cluster.writes.clear()
+        cluster.put(tampered)
+        await run.settle()
+        after = cluster.objects[child("a")]
+        assert after["data"] == {"text": "hello"}
+        assert after["metadata"]["labels"] == before["metadata"]["labels"]
+        assert after["metadata"]["annotations"] == before["metadata"]["annotations"]
+        assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+        assert cluster.writes == [Write("apply", child("a"))]
+
+
+async def test_a_label_that_selects_our_objects_is_put_back(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        body = cluster.objects[child("a")]
+        body["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "me"
+        # The watch selects by this label, so what arrives is a deletion.
+        from binnacle.control.ports import Gone
+
+        for watcher in cluster._watchers:
+            watcher.put_nowait(Gone(child("a"), body["metadata"]["uid"]))
+        await run.settle()
+        assert cluster.objects[child("a")]["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "binnacle"
+
+
+async def test_labels_of_others_are_nobodys_drift(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        cluster.writes.clear()
+        body = cluster.objects[child("a")]
+        body["metadata"]["labels"]["argocd.argoproj.io/instance"] = "x"
+        cluster.put(body)
+        await run.settle()
+        assert cluster.writes == []
+
+
+async def test_a_child_deleted_by_hand_comes_back(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        await run.settle()
+        cluster.remove(child("a"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"text": "hello"}
+
+
+async def test_an_object_of_somebody_else_is_never_touched(cluster: MemoryCluster) -> None:
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "binnacle-slo-a", "namespace": "shop", "labels": {"app": "theirs"}},
+        "data": {"mine": "1"},
+    }
+    cluster.put(theirs)
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello"))
+        cluster.put(thing("b", text="neighbour"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"mine": "1"}
+        stalled = run.condition("a", "Stalled")
+        assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
+        assert run.warnings.said == [(Key("SLO", "shop", "a"), "NameTaken")]
+        assert run.condition("b", "Ready")["status"] == "True"
+        lawful(cluster)
+        # The person makes room: the next try succeeds without an edit.
+        cluster.remove(child("a"))
+        run.controller._enqueue_everything()
+        run.controller.queue.add(Key("SLO", "shop", "a"))
+        await run.settle()
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.condition("a", "Stalled") is None
+
+
+async def test_what_belongs_to_a_deleted_resource_is_removed_across_namespaces_and_downtime(
+    cluster: MemoryCluster,
+) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x", elsewhere="grafana"))
+        cluster.put(thing("b", share="b"))
+        cluster.put(thing("c", share="c"))
+        await run.settle()
+        assert sum(ref.namespace == "grafana" for ref in cluster.objects) == 1
+        assert cluster.objects[AGGREGATE]["data"] == {"SLO.shop.b": "b", "SLO.shop.c": "c"}
+    cluster.remove(owner("a"))
+    cluster.remove(owner("b"))
+    async with Running(cluster) as run:
+        await run.settle()
+        assert not any(ref.namespace == "grafana" for ref in cluster.objects)
+        assert cluster.objects[AGGREGATE]["data"] == {"SLO.shop.c": "c"}
+
+
+async def test_nothing_is_deleted_while_the_owner_is_really_there(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        # A watch that lies: the deletion event comes although the resource exists.
+        run.controller._resource_gone(Key("SLO", "shop", "a"), "")
+        await run.settle()
+        assert child("a") in cluster.objects
+        assert Key("SLO", "shop", "a") in run.controller.cache.resources
+
+
+async def test_when_the_output_moves_the_new_is_there_before_the_old_goes(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.writes.clear()
+        cluster.put(thing("a", share="x"))
+        await run.settle()
+        assert cluster.writes == [
+            Write("apply", AGGREGATE),
+            Write("delete", child("a")),
+            Write("status", owner("a")),
+        ]
+        cluster.writes.clear()
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        assert [write for write in cluster.writes if write.verb != "status"] == [
+            Write("apply", child("a")),
+            Write("apply", AGGREGATE),
+        ]
+
+
+async def test_many_shares_become_one_write_and_statuses_wait_for_it(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        for number in range(50):
+            cluster.put(thing(f"t{number}", share=str(number)))
+        await run.settle(aggregates=False)
+        assert cluster.writes == []
+        await run.settle()
+        assert cluster.writes.count(Write("apply", AGGREGATE)) == 1
+        assert len(cluster.writes) == 51
+        assert run.status("t7")["children"][0]["name"] == AGGREGATE.name
+        lawful(cluster)
+
+
+@pytest.mark.parametrize("broken", [{"invalid": True}, {"nothing": True}, {"crash": True}])
+async def test_a_spec_that_does_not_compile_keeps_its_last_good_version(
+    cluster: MemoryCluster, broken: dict[str, Any]
+) -> None:
+    async with Running(cluster) as run:
+        for number in range(5):
+            cluster.put(thing(f"good{number}", text="x"))
+        cluster.put(thing("a", text="good"))
+        cluster.put(thing("s", share="good"))
+        await run.settle()
+        before = {ref: body["metadata"]["resourceVersion"] for ref, body in cluster.objects.items()}
+        cluster.writes.clear()
+        cluster.put(thing("a", text="bad", **broken))
+        cluster.put(thing("s", share="bad", **broken))
+        await run.settle()
+        assert cluster.writes == [Write("status", owner("a")), Write("status", owner("s"))]
+        assert run.condition("a", "Stalled")["status"] == "True"
+        assert run.condition("a", "Accepted")["status"] == "False"
+        assert run.status("a")["children"], "what is in place is still listed"
+        assert run.status("a")["findings"][0]["severity"] == "error"
+        for ref, version in before.items():
+            if ref not in (owner("a"), owner("s")):
+                assert cluster.objects[ref]["metadata"]["resourceVersion"] == version
+        lawful(cluster)
+    cluster.writes.clear()
+    async with Running(cluster) as run:
+        await run.settle()
+        assert cluster.writes == [], "the restart reads the last good version from what is live"
+        cluster.put(thing("t", share="new"))
+        await run.settle()
+        assert cluster.objects[AGGREGATE]["data"]["SLO.shop.s"] == "good"
+
+
+async def test_items_left_out_are_counted_and_the_rest_is_applied(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x", bad_item=True))
+        await run.settle()
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.condition("a", "Accepted")["reason"] == "ItemsQuarantined"
+        assert child("a") in cluster.objects
+        lawful(cluster)
+
+
+async def test_suspend_stops_changes_and_dry_run_says_what_it_would_change(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.put(thing("a", text="y", suspend=True))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"text": "x"}
+        assert run.condition("a", "Ready")["reason"] == "Suspended"
+        cluster.put(thing("a", text="y", mode="DryRun"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"text": "x"}
+        assert run.status("a")["changes"] == [
+            {"action": "Update", "kind": "ConfigMap", "namespace": "shop", "name": "binnacle-slo-a"}
+        ]
+        lawful(cluster)
+        cluster.put(thing("a", text="y"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"text": "y"}
+
+
+async def test_readers_are_compiled_again_and_nobody_else(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("reader", text="r", reads="other"))
+        cluster.put(thing("counter", text="c", lists=True))
+        cluster.put(thing("stranger", text="s"))
+        await run.settle()
+        assert cluster.objects[child("reader")]["data"]["text"] == "r sees None"
+        cluster.put(thing("other", text="1"))
+        await run.settle()
+        assert cluster.objects[child("reader")]["data"]["text"] == "r sees 1"
+        assert cluster.objects[child("counter")]["data"]["text"] == "c of 4"
+        cluster.writes.clear()
+        cluster.put(thing("other", text="2"))
+        await run.settle()
+        assert {write.ref for write in cluster.writes if write.verb == "apply"} == {child("other"), child("reader")}
+        cluster.remove(owner("other"))
+        await run.settle()
+        assert cluster.objects[child("reader")]["data"]["text"] == "r sees None"
+        assert cluster.objects[child("counter")]["data"]["text"] == "c of 3"
+
+
+async def test_a_resync_finds_what_the_watch_missed(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        cluster.put(thing("b", text="x"))
+        await run.settle()
+        cluster.deaf = True
+        cluster.remove(owner("a"))
+        cluster.put(thing("b", text="y"))
+        cluster.put(thing("c", text="z"))
+        cluster.remove(child("b"))
+        cluster.deaf = False
+        await run.controller.resync()
+        await run.settle()
+        assert child("a") not in cluster.objects
+        assert cluster.objects[child("b")]["data"] == {"text": "y"}
+        assert cluster.objects[child("c")]["data"] == {"text": "z"}
+
+
+async def test_a_permission_that_is_missing_is_shown_and_retried(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        denied = TransientError("patch of configmaps in shop is not allowed", reason="PermissionDenied")
+        cluster.fail["apply"] = [denied, denied]
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        stalled = run.condition("a", "Stalled")
+        assert stalled["reason"] == "PermissionDenied"
+        lawful(cluster)
+        cluster.fail.clear()
+        async with asyncio.timeout(5):
+            while run.condition("a", "Stalled"):
+                await asyncio.sleep(0.01)
+        assert run.condition("a", "Ready")["status"] == "True"
+
+
+async def test_what_passes_by_itself_is_not_shown_before_five_seconds(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.fail["apply"] = [TransientError("away"), TransientError("away"), SpecError("unused")][:2]
+        cluster.put(thing("a", text="x"))
+        async with asyncio.timeout(8):
+            while "a" not in {ref.name for ref in cluster.objects if "status" in cluster.objects[ref]}:
+                await asyncio.sleep(0.01)
+        assert cluster.writes[-1] == Write("status", owner("a"))
+        assert sum(write.verb == "status" for write in cluster.writes) == 1
+        assert run.condition("a", "Ready")["status"] == "True"
+
+
+async def test_a_standby_knows_everything_and_writes_nothing(cluster: MemoryCluster) -> None:
+    run = Running(cluster)
+    run.guard.mine.clear()
+    async with run:
+        cluster.put(thing("a", text="x"))
+        await asyncio.sleep(0.05)
+        assert run.controller.ready
+        assert cluster.writes == []
+        run.guard.mine.set()
+        await run.settle()
+        assert run.condition("a", "Ready")["status"] == "True"
+        run.guard.mine.clear()
+        cluster.writes.clear()
+        cluster.put(thing("a", text="y"))
+        await asyncio.sleep(0.05)
+        assert cluster.writes == []
+
+
+async def test_live_and_the_figures_settle_in_one_write_and_stay_quiet(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    async with Running(cluster, observer=observer) as run:
+        observer.answers[key] = Observed(Liveness.MISSING, "not there yet")
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        assert run.condition("a", "Live")["reason"] == "NotLoadedYet"
+        assert run.condition("a", "Ready")["status"] == "True"
+        cluster.writes.clear()
+        observer.answers[key] = Observed(Liveness.LOADED, settled=False)
+        await asyncio.sleep(0.1)
+        assert cluster.writes == []
+        observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.95%", "budgetRemaining": "50%"})
+        async with asyncio.timeout(2):
+            while run.condition("a", "Live")["status"] != "True":
+                await asyncio.sleep(0.01)
+        assert run.status("a")["sli"] == "99.95%"
+        await asyncio.sleep(0.1)
+        assert cluster.writes == [Write("status", owner("a"))]
+        # The backend goes away for a moment: nothing is said before it had its time.
+        observer.answers[key] = Observed(Liveness.UNREACHABLE, "connection refused")
+        await asyncio.sleep(0.1)
+        assert len(cluster.writes) == 1
+        # An edit carries Live and the figures over: one status.
+        cluster.put(thing("a", text="y"))
+        await run.settle()
+        assert [write.verb for write in cluster.writes] == ["status", "apply", "status"]
+        assert run.status("a")["sli"] == "99.95%"
+    cluster.writes.clear()
+    async with Running(cluster, observer=ScriptedObserver()) as run:
+        await run.settle()
+        assert cluster.writes == []
+        assert run.status("a")["sli"] == "99.95%"
+
+
+async def test_a_backend_that_stays_away_makes_live_unknown_and_nothing_else(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.95%"})
+    async with Running(cluster, observer=observer, reload_period="1s") as run:
+        cluster.put(thing("a", text="x"))
+        async with asyncio.timeout(2):
+            while (run.condition("a", "Live") or {}).get("status") != "True":
+                await asyncio.sleep(0.01)
+        observer.answers[key] = Observed(Liveness.UNREACHABLE, "connection refused")
+        async with asyncio.timeout(5):
+            while run.condition("a", "Live")["status"] != "Unknown":
+                await asyncio.sleep(0.01)
+        assert run.condition("a", "Live")["reason"] == "BackendUnreachable"
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.status("a")["sli"] == "99.95%"
+        lawful(cluster)
+
+
+async def test_a_backend_that_refuses_stalls_the_resource_after_two_reload_periods(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.UNHEALTHY, "rule x: many-to-many matching not allowed")
+    async with Running(cluster, observer=observer, reload_period="1s") as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        assert run.condition("a", "Stalled") is None
+        async with asyncio.timeout(5):
+            while run.condition("a", "Stalled") is None:
+                await asyncio.sleep(0.01)
+        assert run.condition("a", "Stalled")["reason"] == "BackendRefused"
+        assert run.condition("a", "Live")["status"] == "False"
+        lawful(cluster)
+        # A new version has its chance before it is judged.
+        cluster.put(thing("a", text="better"))
+        await run.settle()
+        assert run.condition("a", "Stalled") is None
+        lawful(cluster)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_killed_at_any_moment_the_next_run_comes_to_the_same_end(seed: int) -> None:
+    rng = random.Random(seed)
+    cluster, steady = MemoryCluster(), MemoryCluster()
+    names = [f"t{number}" for number in range(6)]
+
+    def edit(target: MemoryCluster, name: str, choice: int) -> None:
+        match choice:
+            case 0:
+                target.put(thing(name, text=f"v{name}"))
+            case 1:
+                target.put(thing(name, share=f"s{name}"))
+            case 2:
+                target.put(thing(name, text=f"w{name}", elsewhere="grafana"))
+            case 3 if owner(name) in target.objects:
+                target.remove(owner(name))
+
+    for _ in range(8):
+        run = Running(cluster)
+        task = asyncio.create_task(run.__aenter__())
+        for _ in range(rng.randrange(1, 5)):
+            name, choice = rng.choice(names), rng.randrange(4)
+            edit(cluster, name, choice)
+            edit(steady, name, choice)
+            for _ in range(rng.randrange(30)):
+                await asyncio.sleep(0)
+        task.cancel()
+        if run._task is not None:
+            await run.kill()
+    async with Running(cluster) as run:
+        await run.settle()
+    async with Running(steady) as run:
+        await run.settle()
+    assert contents(cluster) == contents(steady)
+
+
+def contents(cluster: MemoryCluster) -> dict[ObjectRef, Any]:
+    return {ref: body["data"] for ref, body in cluster.objects.items() if ref.kind == "ConfigMap" and body["data"]}
+
+
+def test_the_clock_of_these_tests_is_the_loops() -> None:
+    assert LoopClock().today().year == 2026
