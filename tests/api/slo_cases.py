@@ -1,0 +1,170 @@
+"""SLOs that must be taken and SLOs that must be refused: by the models, and by a real API server from the CRD.
+
+A bad one is a change of a good one, with the path that a person is told and words of the message.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Spec = dict[str, Any]
+
+
+def good_slo(name: str = "checkout-availability", namespace: str = "shop") -> dict[str, Any]:
+    """The SLO of the documentation, with the fields that exist."""
+    return {
+        "apiVersion": "binnacle.dev/v1alpha1",
+        "kind": "SLO",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "service": "checkout",
+            "description": "Customers can pay",
+            "owner": "team-payments",
+            "objective": "99.9%",
+            "window": {"rolling": "30d"},
+            "indicator": {
+                "ratio": {
+                    "errors": 'http_requests_total{service="checkout", code=~"5.."}',
+                    "total": 'http_requests_total{service="checkout"}',
+                }
+            },
+            "groupBy": ["region"],
+            "alerting": {
+                "burnRates": [{"name": "fast", "severity": "critical", "budget": "2%", "long": "1h", "short": "5m"}],
+                "runbook": {"url": "https://runbooks.example/checkout"},
+            },
+        },
+    }
+
+
+def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """A change that sets the value at a dotted path (numbers are list indices); `...` removes it."""
+
+    def change(obj: dict[str, Any]) -> None:
+        node: Any = obj
+        *before, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+        for step in before:
+            node = node[step] if isinstance(node, list) else node.setdefault(step, {})
+        if value is ...:
+            del node[last]
+        else:
+            node[last] = value
+
+    return change
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    changes: tuple[Callable[[dict[str, Any]], None], ...]
+    path: str = ""
+    """Path of the finding, as `binnacle.api.registry.parse` gives it."""
+    fix: str = ""
+    """Words of the finding's fix."""
+    server: str = ""
+    """Words of the API server's refusal."""
+    field: str = ""
+    """Path in the API server's refusal, where it differs."""
+
+    def object(self) -> dict[str, Any]:
+        obj = copy.deepcopy(good_slo(self.name))
+        for change in self.changes:
+            change(obj)
+        return obj
+
+
+def case(name: str, *changes: Callable[[dict[str, Any]], None], **said: str) -> Case:
+    return Case(name, changes, **said)
+
+
+LATENCY = put("spec.indicator", {"latency": {"histogram": "http_request_duration_seconds", "below": "300ms"}})
+BURN = "spec.alerting.burnRates[fast]"
+AT_BURN = "spec.alerting.burnRates[0]"
+
+GOOD = [
+    case("as-documented"),
+    case("latency", LATENCY),
+    case("native-latency", LATENCY, put("spec.indicator.latency.histogramType", "native")),
+    case("good-instead-of-errors", put("spec.indicator.ratio", {"good": "a_total", "total": "b_total"})),
+    case("no-alerting", put("spec.alerting", ...)),
+    case("shortest-window", put("spec.window.rolling", "1d")),
+    case("longest-window", put("spec.window.rolling", "1y1d")),
+    case("mixed-units", put("spec.window.rolling", "4w2d12h")),
+    case("hours", put("spec.window.rolling", "36h")),
+    case("milliseconds-add-up", put("spec.window.rolling", "23h59m59s1000ms")),
+    case("many-nines", put("spec.objective", "99.99999999%")),
+    case("low-objective", put("spec.objective", "0.1%")),
+    case("whole-budget", put("spec.alerting.burnRates.0.budget", "100%")),
+    case("labels", put("spec.labels", {"tier": "1"}), put("spec.annotations", {"note": "{{ $labels.region }}"})),
+    case("environment", put("spec.environment", "production"), put("spec.suspend", True), put("spec.mode", "DryRun")),
+    case("no-groups", put("spec.groupBy", [])),
+]  # fmt: skip
+
+BAD = [
+    case("objective-of-100", put("spec.objective", "100%"), path="spec.objective", fix="below 100%", server="below 100%"),
+    case("objective-above-100", put("spec.objective", "101%"), path="spec.objective", fix="below 100%", server="below 100%"),
+    case("objective-of-0", put("spec.objective", "0%"), path="spec.objective", fix="above 0%", server="above 0%"),
+    case("objective-without-sign", put("spec.objective", "99.9"), path="spec.objective", fix="Write 99.9%.", server="with its sign: 99.9%"),
+    case("objective-as-number", put("spec.objective", 99.9), path="spec.objective", fix="Write 99.9%", server="must be of type string"),
+    case("objective-too-fine", put("spec.objective", "99.999999999%"), path="spec.objective", fix="eight after", server="with its sign"),
+    case("no-objective", put("spec.objective", ...), path="spec.objective", fix="Add objective", server="Required value"),
+    case("no-service", put("spec.service", ...), path="spec.service", fix="Add service", server="Required value"),
+    case("service-with-space", put("spec.service", "check out"), path="spec.service", fix="letters, digits", server="letters, digits"),
+    case("window-of-hours", put("spec.window.rolling", "23h"), path="spec.window.rolling", fix="from 1d to 366d", server="from 1d to 366d"),
+    case("window-too-long", put("spec.window.rolling", "2y"), path="spec.window.rolling", fix="from 1d to 366d", server="from 1d to 366d"),
+    case("window-not-whole", put("spec.window.rolling", "30d1m"), path="spec.window.rolling", fix="multiple of 1h", server="multiple of 1h"),
+    case("window-without-unit", put("spec.window.rolling", "30"), path="spec.window.rolling", fix="Add a unit: 30s, 30m", server="largest unit first"),
+    case("window-units-swapped", put("spec.window.rolling", "1h30d"), path="spec.window.rolling", fix="largest unit first", server="largest unit first"),
+    case("window-as-number", put("spec.window.rolling", 30), path="spec.window.rolling", fix="a unit", server="must be of type string"),
+    case("window-as-text", put("spec.window", "30d"), path="spec.window", fix="fields indented", server="must be of type object"),
+    case("no-indicator", put("spec.indicator", {}), path="spec.indicator", fix="Give exactly one", server="exactly one of ratio, latency"),
+    case(
+        "two-indicators", put("spec.indicator.latency", {"histogram": "h", "below": "1s"}),
+        path="spec.indicator", fix="exactly one of ratio, latency", server="exactly one of ratio, latency",
+    ),
+    case("errors-and-good", put("spec.indicator.ratio.good", "x"), path="spec.indicator.ratio", fix="exactly one", server="exactly one of errors, good"),
+    case("neither-errors-nor-good", put("spec.indicator.ratio.errors", ...), path="spec.indicator.ratio", fix="exactly one", server="exactly one of errors, good"),
+    case("no-total", put("spec.indicator.ratio.total", ...), path="spec.indicator.ratio.total", fix="Add total", server="Required value"),
+    case("empty-selector", put("spec.indicator.ratio.total", ""), path="spec.indicator.ratio.total", fix="Write something", server="at least 1 chars"),
+    case("endless-selector", put("spec.indicator.ratio.total", "x" * 4097), path="spec.indicator.ratio.total", fix="Shorten", server="may not be more than 4096"),
+    case(
+        "histogram-type", LATENCY, put("spec.indicator.latency.histogramType", "natve"),
+        path="spec.indicator.latency.histogramType", fix="Write native.", server='supported values: "classic", "native"',
+    ),
+    case("severity", put("spec.alerting.burnRates.0.severity", "Critical"), path=f"{BURN}.severity", fix="Write critical.", server='supported values: "critical"', field=f"{AT_BURN}.severity"),
+    case("budget-of-0", put("spec.alerting.burnRates.0.budget", "0%"), path=f"{BURN}.budget", fix="above 0%", server="above 0%", field=f"{AT_BURN}.budget"),
+    case("budget-above-100", put("spec.alerting.burnRates.0.budget", "100.5%"), path=f"{BURN}.budget", fix="at most 100%", server="at most 100%", field=f"{AT_BURN}.budget"),
+    case("short-not-shorter", put("spec.alerting.burnRates.0.short", "60m"), path=f"{BURN}.short", fix="shorter", server="shorter than the long", field=f"{AT_BURN}.short"),
+    case("long-of-seconds", put("spec.alerting.burnRates.0.long", "90s"), path=f"{BURN}.long", fix="multiple of 1m", server="multiple of 1m", field=f"{AT_BURN}.long"),
+    case("no-long", put("spec.alerting.burnRates.0.long", ...), path=f"{BURN}.long", fix="Add long", server="Required value", field=f"{AT_BURN}.long"),
+    case(
+        "same-name-twice",
+        put("spec.alerting.burnRates", [{"name": "a", "severity": "info", "budget": f"{n}%", "long": "1h", "short": "5m"} for n in (1, 2)]),
+        path="spec.alerting.burnRates[a]", fix="its own name", server="Duplicate value", field="spec.alerting.burnRates[1]",
+    ),
+    case("empty-burn-rates", put("spec.alerting.burnRates", []), path="spec.alerting.burnRates", fix="leave the field out", server="at least 1 items"),
+    case("runbook-without-scheme", put("spec.alerting.runbook.url", "runbooks.example/x"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),
+    case("runbook-with-script", put("spec.alerting.runbook.url", "javascript:alert(1)"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),
+    case("runbook-with-template", put("spec.alerting.runbook.url", "https://x.example/{{ $value }}"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),
+    case("reserved-label", put("spec.labels", {"slo": "x"}), path="spec.labels.slo", fix="other than", server="other than alertname", field="spec.labels"),
+    case("our-prefix", put("spec.labels", {"binnacle_kind": "x"}), path="spec.labels.binnacle_kind", fix="binnacle_", server="binnacle_", field="spec.labels"),
+    case("label-name", put("spec.labels", {"a.b": "x"}), path="spec.labels[a.b]", fix="label name", server="names of letters", field="spec.labels"),
+    case("label-template", put("spec.labels", {"a": "{{ $value }}"}), path="spec.labels.a", fix="without {{", server="without {{", field="spec.labels"),
+    case("label-as-number", put("spec.labels", {"tier": 1}), path="spec.labels.tier", fix="in quotes", server="must be of type string"),
+    case("annotation-name", put("spec.annotations", {"a-b": "x"}), path="spec.annotations.a-b", fix="label name", server="names of letters", field="spec.annotations"),
+    case("group-by-le", put("spec.groupBy", ["le"]), path="spec.groupBy[0]", fix="other than", server="other than"),
+    case("group-twice", put("spec.groupBy", ["a", "a"]), path="spec.groupBy[1]", fix="Leave one out", server="Duplicate value"),
+    case("too-many-groups", put("spec.groupBy", list("abcdefghi")), path="spec.groupBy", fix="at most 8", server="at most 8 items"),
+    case("group-and-label", put("spec.labels", {"region": "eu"}), path="spec.labels.region", fix="Leave it out", server="merge the groups", field="spec.labels"),
+    case(
+        "environment-twice", put("spec.environment", "production"), put("spec.labels", {"environment": "x"}),
+        path="spec.environment", fix="Leave environment out", server="Leave environment out",
+    ),
+    case("suspend-as-text", put("spec.suspend", "yes"), path="spec.suspend", fix="true or false", server="must be of type boolean"),
+    case("mode", put("spec.mode", "Dry"), path="spec.mode", fix="Write", server='supported values: "Apply", "DryRun"'),
+    case("owner-with-template", put("spec.owner", "{{ x }}"), path="spec.owner", fix="without braces", server="without braces"),
+    case("no-spec", put("spec", ...), path="spec", fix="Add spec", server="Required value"),
+    case("name-with-dot", put("metadata.name", "a.b"), path="metadata.name", fix="lower-case", server="without dots", field=""),
+    case("name-too-long", put("metadata.name", "x" * 64), path="metadata.name", fix="1 to 63", server="at most 63", field=""),
+]  # fmt: skip

@@ -1,0 +1,104 @@
+"""Releases stay compatible: whatever an older CRD took, the current one takes."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api.crd_compat import compare_crds
+from binnacle.api.crd import crd_manifest
+from binnacle.api.registry import KINDS
+
+BASELINES = Path(__file__).parent.parent / "data" / "crds-baseline"
+RELEASED = sorted(BASELINES.glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_current_crd_takes_what_a_release_took(path: Path) -> None:
+    old = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert compare_crds(old, crd_manifest(old["spec"]["names"]["kind"])) == []
+
+
+def test_every_kind_has_a_baseline() -> None:
+    kinds = {yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["names"]["kind"] for path in RELEASED}
+    assert kinds == set(KINDS)
+
+
+def at(*steps: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The schema node at a path below spec."""
+
+    def find(crd: dict[str, Any]) -> dict[str, Any]:
+        node = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        for step in steps:
+            node = node["items"] if step == "[]" else node["properties"][step]
+        return node
+
+    return find
+
+
+Change = Callable[[dict[str, Any]], object]
+spec, service, objective = at(), at("service"), at("objective")
+burn_rates, burn_rate = at("alerting", "burnRates"), at("alerting", "burnRates", "[]")
+
+NARROWINGS: list[tuple[str, Change, str]] = [
+    ("field removed", lambda crd: spec(crd)["properties"].pop("owner"), ".spec.owner: gone"),
+    ("item field removed", lambda crd: burn_rate(crd)["properties"].pop("short"), ".spec.alerting.burnRates[].short: gone"),
+    ("newly required", lambda crd: spec(crd)["required"].append("owner"), ".spec.owner: now required"),
+    ("item newly required", lambda crd: burn_rate(crd)["required"].append("for"), "burnRates[].for: now required"),
+    ("enum narrowed", lambda crd: at("mode")(crd)["enum"].remove("DryRun"), ".spec.mode: no longer one of the choices: DryRun"),
+    ("enum added", lambda crd: service(crd).update(enum=["a"]), ".spec.service: no longer one of the choices"),
+    ("pattern changed", lambda crd: service(crd).update(pattern="^x$"), ".spec.service: pattern changed"),
+    ("pattern added", lambda crd: at("description")(crd).update(pattern="^x$"), ".spec.description: pattern changed"),
+    ("shorter", lambda crd: service(crd).update(maxLength=1), ".spec.service: maxLength narrowed"),
+    ("longer at least", lambda crd: service(crd).update(minLength=9), ".spec.service: minLength narrowed"),
+    ("fewer items", lambda crd: burn_rates(crd).update(maxItems=1), "burnRates: maxItems narrowed"),
+    ("more items at least", lambda crd: burn_rates(crd).update(minItems=2), "burnRates: minItems narrowed"),
+    ("fewer keys", lambda crd: at("labels")(crd).update(maxProperties=1), ".spec.labels: maxProperties narrowed"),
+    ("new lower bound", lambda crd: service(crd).update(minimum=1), ".spec.service: minimum narrowed"),
+    ("type changed", lambda crd: objective(crd).update(type="integer"), ".spec.objective: type changed from string to integer"),
+    ("list type changed", lambda crd: burn_rates(crd).update({"x-kubernetes-list-type": "atomic"}), "x-kubernetes-list-type changed"),
+    ("list key changed", lambda crd: burn_rates(crd).update({"x-kubernetes-list-map-keys": ["long"]}), "x-kubernetes-list-map-keys changed"),
+    ("map values narrowed", lambda crd: at("labels")(crd)["additionalProperties"].update(maxLength=1), ".spec.labels{}: maxLength narrowed"),
+    ("default changed", lambda crd: at("suspend")(crd).update(default=True), ".spec.suspend: default changed"),
+    ("new rule", lambda crd: spec(crd)["x-kubernetes-validations"].append({"rule": "false", "message": "no"}), ".spec: a new rule: false"),
+    ("column removed", lambda crd: crd["spec"]["versions"][0]["additionalPrinterColumns"].pop(0), "the column Service is gone"),
+    ("version removed", lambda crd: crd["spec"]["versions"].pop(), "version v1alpha1 is no longer served"),
+    ("version not served", lambda crd: crd["spec"]["versions"][0].update(served=False), "version v1alpha1 is no longer served"),
+    ("status removed", lambda crd: crd["spec"]["versions"][0]["subresources"].pop("status"), "lost its status subresource"),
+    ("scope changed", lambda crd: crd["spec"].update(scope="Cluster"), "scope changed from Namespaced to Cluster"),
+    ("short name removed", lambda crd: crd["spec"]["names"]["shortNames"].clear(), "names.shortNames: slo is gone"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "found"), [row[1:] for row in NARROWINGS], ids=[row[0] for row in NARROWINGS])
+def test_each_kind_of_narrowing_is_found(change: Change, found: str) -> None:
+    old = crd_manifest("SLO")
+    new = copy.deepcopy(old)
+    change(new)
+    (problem,) = compare_crds(old, new)
+    assert found in problem
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda crd: spec(crd)["properties"].update(dependsOn={"type": "string", "maxLength": 9, "description": "new"}),
+        lambda crd: spec(crd)["required"].remove("service"),
+        lambda crd: at("mode")(crd)["enum"].append("Preview"),
+        lambda crd: at("mode")(crd).pop("enum"),
+        lambda crd: service(crd).pop("pattern"),
+        lambda crd: service(crd).update(maxLength=9999),
+        lambda crd: burn_rates(crd).pop("minItems"),
+        lambda crd: spec(crd)["x-kubernetes-validations"].pop(),
+        lambda crd: service(crd).update(description="other words"),
+        lambda crd: crd["spec"]["versions"].append({"name": "v1beta1", "served": True, "storage": False}),
+    ],
+)  # fmt: skip
+def test_what_widens_is_compatible(change: Change) -> None:
+    old = crd_manifest("SLO")
+    new = copy.deepcopy(old)
+    change(new)
+    assert compare_crds(old, new) == []
