@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from binnacle.control.ports import Liveness
 from binnacle.observe.prometheus import Group, tidy
+from binnacle.targets.rulefile import unstamped
 
 _NAMED = 3
 """Names of groups or rules that a message lists."""
 _LABEL_SETS = re.compile(r"\[?(\{[^{}]*\})(, \{[^{}]*\})*\]?")
-_VERSION = re.compile(r"(?<=[^0-9a-z])[0-9a-f]{8,64}$")
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Listing:
 
     def __init__(self, marks: Iterable[str]) -> None:
         self._reports: dict[str, _Report | None] = dict.fromkeys(marks)
-        self._stems = {stem for mark in self._reports if (stem := _stem(mark))}
+        self._stems = {stem for mark in self._reports if (stem := unstamped(mark))}
         self._other_versions: set[str] = set()
         self.unasked = False
 
@@ -60,7 +60,7 @@ class Listing:
         """Note a group that the server lists."""
         if group.name not in self._reports:
             self.unasked = True
-            if (stem := _stem(group.name)) and stem in self._stems:
+            if (stem := unstamped(group.name)) and stem in self._stems:
                 self._other_versions.add(stem)
             return
         report = self._reports[group.name]
@@ -78,7 +78,7 @@ class Listing:
         missing = [mark for mark in marks if self._reports.get(mark) is None]
         if missing:
             # The rules of a resource are loaded as one file: some of them without the rest are another version of it.
-            other = len(missing) < len(marks) or any(_stem(mark) in self._other_versions for mark in missing)
+            other = len(missing) < len(marks) or any(unstamped(mark) in self._other_versions for mark in missing)
             what = "still has another version of the rules loaded" if other else "has not loaded the rules"
             return Verdict(
                 Liveness.MISSING, f"Prometheus {what}; it lacks {_several('rule group', missing)}.", other_version=other
@@ -105,9 +105,3 @@ def _several(what: str, names: Sequence[str]) -> str:
     shown = ", ".join(names[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{what}{'s' if len(names) > 1 else ''} {shown}{more}"
-
-
-def _stem(name: str) -> str:
-    """Return a stamped group's name without its version, or nothing for a name without one."""
-    stem, versions = _VERSION.subn("", name)
-    return stem if versions else ""

@@ -18,10 +18,12 @@ below 1 is `<1`: the budget is not being overspent, and how far it is from that 
 """
 
 import math
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 HOLD = 0.75
 """Quanta by which the truth may differ from what is shown before that changes."""
+_PERCENTAGE = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?%", re.ASCII)
 _SPENT = 100
 _EXACT = 1e-7
 """What float64 arithmetic may do to a budget that is exactly spent, in percents of it."""
@@ -40,13 +42,13 @@ def sli(error_ratio: float, objective: Decimal, shown: str | None = None) -> str
         shown: the text that status shows now; one that is not of this objective's scale is disregarded.
     """
     quantum = 1 - objective
-    everything = 100 / quantum
-    spent = min(float(_SPENT * error_ratio) / float(quantum), float(everything))
+    everything = float(100 / quantum)
+    spent = min(_SPENT * error_ratio / float(quantum), everything)
     before = _number(shown)
+    # 0% is the end of the scale, and seldom a whole number of quanta away from 100%.
+    if everything - spent <= (HOLD if before == 0 else 0.5) * quantum_at(spent):
+        return _percentage(Decimal(0))
     kept = None if before is None else (100 - before) / quantum
-    if before == 0:  # where 0% was cut off a value of the scale that lies beyond it
-        last = quantum_at(float(everything))
-        kept = Decimal(math.ceil(everything / last) * last)
     return _percentage(max(100 - steady(spent, kept) * quantum, Decimal(0)))
 
 
@@ -115,13 +117,7 @@ def _on_scale(shown: Decimal) -> bool:
 
 def _number(text: str | None) -> Decimal | None:
     """Read a percentage that was shown; None for none, and for what is not one."""
-    if not text:
-        return None
-    try:
-        number = Decimal(text.removesuffix("%"))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    return Decimal(text.removesuffix("%")) if text and _PERCENTAGE.fullmatch(text) else None
 
 
 def _percentage(value: Decimal) -> str:

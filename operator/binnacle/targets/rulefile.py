@@ -3,6 +3,7 @@
 Only what Prometheus 2.42, Mimir and Thanos know is written.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from binnacle.targets.conventions import digest
 from binnacle.targets.yamltext import scalar
 
 _DIGEST_LENGTH: Final = 8
+_STAMP: Final = re.compile(f"[0-9a-f]{{{_DIGEST_LENGTH}}}", re.ASCII)
+_STEM_PARTS: Final = 4
+"""Kind, namespace, name, part: none of them holds a dot."""
 
 Group = Mapping[str, Any]
 
@@ -45,6 +49,12 @@ def groups_of(rule_sets: Sequence[RuleSet], owner: Key) -> tuple[Group, ...]:
 def names(groups: Sequence[Group]) -> tuple[str, ...]:
     """Return the names of groups: what a backend lists once it has loaded them."""
     return tuple(group["name"] for group in groups)
+
+
+def unstamped(name: str) -> str | None:
+    """Return the name of a stamped group without its stamp, the same in every version; None for any other group."""
+    *stem, stamp = name.split(".")
+    return ".".join(stem) if len(stem) == _STEM_PARTS and _STAMP.fullmatch(stamp) else None
 
 
 def text_of(groups: Sequence[Group], owner: Key) -> str:
