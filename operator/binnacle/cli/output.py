@@ -110,7 +110,8 @@ def _headline(item: Located) -> Text:
 
 
 def _subject(item: Located) -> str:
-    return f"{item.key.kind} {item.key.namespace}/{item.key.name}" if item.key.name else item.key.kind
+    name = "/".join(part for part in (item.key.namespace, item.key.name) if part) if item.key.name else ""
+    return f"{item.key.kind} {name}".strip()
 
 
 def _excerpt(source: str, item: Located) -> Text:

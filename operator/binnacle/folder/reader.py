@@ -257,7 +257,8 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
         piece = text[begin:end]
         if end < len(text) and "%" in piece:
             piece = _without_directives(piece)
-        yield line, piece
+        if piece.strip() not in ("", "---"):
+            yield line, piece
         line += text.count("\n", begin, end)
 
 
