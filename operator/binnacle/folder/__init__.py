@@ -1,0 +1,1 @@
+"""A folder of YAML behind the ports of the loop."""

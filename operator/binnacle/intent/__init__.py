@@ -1,0 +1,1 @@
+"""What compile says and targets spell: frozen values without behaviour."""
