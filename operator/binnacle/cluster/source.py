@@ -5,13 +5,15 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 
+from binnacle.api.reasons import Reason
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection
 from binnacle.cluster.refusals import Call, NotFoundError
 from binnacle.cluster.streaming import Streaming
 from binnacle.cluster.watches import Watch, WatchState
-from binnacle.control.ports import Event, Stamp, Synced
+from binnacle.control.ports import Event, Stamp, Synced, Trouble
 from binnacle.errors import SpecError
 from binnacle.intent.refs import ObjectRef
 from binnacle.targets.base import Resource
@@ -21,7 +23,8 @@ class KubernetesSource:
     """Implements `binnacle.control.ports.Source`.
 
     `Synced` comes for a kind when all of its watches have delivered what existed, and again after each later list:
-    kopf tells nothing of what vanished between two lists, so that is when to look for ghosts with `stamps`.
+    kopf tells nothing of what vanished between two lists, so that is when to look for ghosts with `stamps`. `Trouble`
+    comes when the API server refuses a watch, within a second of its doing so.
 
     Args:
         connection: where; watches have sessions of their own.
@@ -48,7 +51,8 @@ class KubernetesSource:
                 connection,
                 client,
                 deliver=self._events.put_nowait,
-                synced=lambda resource=watch.resource: self._on_synced(resource),  # type: ignore[misc]
+                synced=partial(self._on_synced, watch.resource),
+                trouble=partial(self._on_trouble, watch.resource),
                 signals=signals,
                 clock=clock,
                 random=random.random,
@@ -105,6 +109,9 @@ class KubernetesSource:
     def _on_synced(self, resource: Resource) -> None:
         if all(stream.state().synced for stream in self._of_kind[resource.api_version, resource.kind]):
             self._events.put_nowait(Synced(resource.api_version, resource.kind))
+
+    def _on_trouble(self, resource: Resource, reason: Reason, message: str) -> None:
+        self._events.put_nowait(Trouble(resource.api_version, resource.kind, reason, message))
 
     def _on_end(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

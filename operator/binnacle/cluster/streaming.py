@@ -8,7 +8,7 @@ What kopf does not tell is seen on its HTTP session: every attempt, whether a st
 come over it, which the API server's bookmarks keep growing about once a minute.
 
 kopf marks no end of its first list. So whenever a list begins, the names of all objects are listed beside it, without
-bodies; when each has been delivered, or has gone, the watch counts as synced.
+bodies; when each has been delivered, or has gone, and the stream is open, the watch counts as synced.
 """
 
 import asyncio
@@ -20,9 +20,10 @@ from typing import Any
 import aiohttp
 import kopf
 
+from binnacle.api.reasons import Reason
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection
-from binnacle.cluster.refusals import Call, permission_denied
+from binnacle.cluster.refusals import Call, refusal
 from binnacle.cluster.watches import ATTEMPT_SECONDS, Phase, Watch, WatchState
 from binnacle.control.ports import Gone, Present
 from binnacle.errors import BinnacleError, SpecError, TransientError
@@ -34,6 +35,7 @@ _FIRST_BACKOFF = 1.0
 _LAST_BACKOFF = 15.0
 _ABSENT_SECONDS = 10.0
 _WATCHDOG_SECONDS = 5.0
+_REFUSED = frozenset({401, 403})
 _RELIST_SECONDS = (1.0, 2.0, 5.0)
 # A stream and, while it lasts, one list and a few requests of discovery.
 _CONNECTIONS = 4
@@ -47,7 +49,9 @@ class Streaming:
         connection: where; the watch has a session of its own, so that streams never wait for writes.
         client: for discovery and for the list beside kopf's.
         deliver: takes each event, in order for each object; must not block.
-        synced: called each time a list has been delivered in full, after a reconnect with a new list too.
+        synced: called each time a list has been delivered in full, after a reconnect with a new list too, and when a
+            trouble has ended.
+        trouble: called with a reason and a message when the API server refuses to let us watch.
         signals: called after kopf has started, which takes over SIGINT and SIGTERM of the loop, to put the process's
             own handlers back.
         clock: monotonic seconds.
@@ -62,6 +66,7 @@ class Streaming:
         *,
         deliver: Callable[[Present | Gone], None],
         synced: Callable[[], None],
+        trouble: Callable[[Reason, str], None],
         signals: Callable[[], None],
         clock: Callable[[], float],
         random: Callable[[], float],
@@ -71,13 +76,15 @@ class Streaming:
         self._client = client
         self._deliver = deliver
         self._tell_synced = synced
+        self._tell_trouble = trouble
         self._signals = signals
         self._clock = clock
         self._random = random
         self._attempted = self._active = clock()
         self._phase = Phase.STARTING
         self._error = ""
-        self._synced = False
+        self._synced = self._troubled = False
+        self._listed = self._told = False
         self._stream: aiohttp.ClientResponse | None = None
         self._received = 0
         self._listing: asyncio.Task[None] | None = None
@@ -96,7 +103,7 @@ class Streaming:
             phase=Phase.RUNNING if running else self._phase,
             attempt_age=now - self._attempted,
             activity_age=now - self._active,
-            synced=self._synced,
+            synced=self._synced and not self._troubled,
             error="" if running else self._error,
         )
 
@@ -110,7 +117,7 @@ class Streaming:
                     await self._watch()
                     raise TransientError(f"the watch of {self.watch} ended without a word")
                 self._phase, self._error = Phase.ABSENT, f"the API server does not know {self.watch.resource.plural}"
-                self._settle()
+                self._settled()
                 await asyncio.sleep(_ABSENT_SECONDS)
                 continue
             except BinnacleError as error:
@@ -186,8 +193,9 @@ class Streaming:
         except (aiohttp.ClientError, TimeoutError) as error:
             self._failed(f"cannot reach the API server to watch {self.watch}: {str(error) or type(error).__name__}")
             raise
-        if response.status == 403 and mine:
-            self._failed(str(permission_denied(self._call("watch" if streaming else "list"))))
+        if response.status in _REFUSED and mine:
+            refused = refusal(self._call("watch" if streaming else "list"), response.status, None, b"")
+            self._failed(str(refused), Reason.PERMISSION_DENIED)
         elif response.status >= 400:
             self._failed(f"the API server answered {response.status} to {request.method} {request.url.path}")
         elif mine and streaming:
@@ -196,11 +204,16 @@ class Streaming:
             if self._error:
                 log.info("watching %s again", self.watch)
             self._phase, self._error = Phase.RUNNING, ""
+            self._told = self._told and not self._troubled
+            self._settle()
         return response
 
-    def _failed(self, error: str) -> None:
+    def _failed(self, error: str, refused: Reason | None = None) -> None:
         if error != self._error:
             log.warning("%s", error)
+            if refused is not None:
+                self._troubled = True
+                self._tell_trouble(refused, error)
         self._phase, self._error = Phase.RETRYING, error
 
     def _explain(self, errors: list[Exception]) -> BinnacleError:
@@ -230,6 +243,7 @@ class Streaming:
         if self._listing is not None:
             self._listing.cancel()
         self._delivered = set()
+        self._listed = self._told = False
         self._listing = asyncio.create_task(self._compare(), name=f"list beside the watch of {self.watch}")
 
     async def _stop_listing(self) -> None:
@@ -250,7 +264,7 @@ class Streaming:
                     metadata["uid"] async for metadata in self._client.metadata(self._call("list"), self.watch.selector)
                 }
             except (TransientError, SpecError) as error:
-                self._failed(str(error))
+                log.info("the list beside the watch of %s failed: %s", self.watch, error)
             else:
                 self._missing = listed - self._delivered
                 if not self._missing:
@@ -260,10 +274,17 @@ class Streaming:
                 break
             pause = next(pauses, pause)
         self._delivered, self._missing = None, set()
+        self._listed = True
         self._settle()
 
     def _settle(self) -> None:
-        self._synced = True
+        """Count as synced once everything listed has arrived and the stream is open."""
+        if self._listed and not self._told and self.state().phase is Phase.RUNNING:
+            self._settled()
+
+    def _settled(self) -> None:
+        self._told = self._synced = True
+        self._troubled = False
         self._tell_synced()
 
     def _call(self, verb: str) -> Call:
