@@ -20,7 +20,7 @@ STACK_BYTES = 8 * 1024 * 1024
 """Stack that a thread needs which parses (`threading.stack_size`); the main thread of Linux has it."""
 
 _WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
-_RAW_BYTES = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7]{2})")
+_RAW_BYTES = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:x[89a-fA-F]|[23][0-7]{2}))")
 _SMART_QUOTES = {"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"}
 
 
@@ -48,7 +48,7 @@ def check(text: str) -> list[Token]:
         elif kind is Kind.STRING and "\\" in word and word[0] != "`" and (raw := _RAW_BYTES.search(word)):
             raise PromQLError(
                 "A byte escape above \\x7f stands for half a character in Prometheus.",
-                column=token.start + raw.end(),
+                column=token.column + raw.start(1),
                 fix="Write the character itself, or \\u and its number.",
             )
     if nesting > MAX_NESTING:

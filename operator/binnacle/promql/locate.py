@@ -13,6 +13,7 @@ from binnacle.promql.lexer import Kind, Token
 from binnacle.promql.sentinels import Sentinels
 
 SYNTAX = "invalid promql query"
+_BAD_NUMBER = "bad number or duration syntax: "
 _UNREADABLE = re.compile(
     r"invalid promql query|unexpected |unclosed |bad number|not a valid|duration must|unterminated|unknown escape"
 )
@@ -40,17 +41,29 @@ def explain(message: str, tokens: list[Token], sentinels: Sentinels, failure: _F
         sentinels: the stand-ins among them.
         failure: promql-parser's message about another text, empty when that one parses.
     """
+    unbalanced = _unbalanced(tokens)
+    if unbalanced is not None:
+        return _bracket(unbalanced)
     column = _column(message, tokens, failure)
+    if message.startswith(_BAD_NUMBER):
+        # The parser stops reading at the first wrong character; people know the whole word.
+        message = _BAD_NUMBER + next((token.text for token in tokens if token.column == column), message)
     text, fix = _plain(message, tokens, column)
     return PromQLError(sentinels.name(text), column=column, fix=fix)
+
+
+def _bracket(token: Token) -> PromQLError:
+    if token.kind is Kind.OPEN:
+        closing = _PAIRS[token.text]
+        return PromQLError(f"The `{token.text}` here is never closed.", column=token.column, fix=f"Add `{closing}`.")
+    return PromQLError(
+        f"`{token.text}` closes nothing.", column=token.column, fix="Remove it, or add the opening bracket."
+    )
 
 
 def _column(message: str, tokens: list[Token], failure: _Failure) -> int | None:
     if not tokens:
         return None
-    unbalanced = _unbalanced(tokens)
-    if unbalanced is not None and ("unclosed" in message or "unexpected" in message or message == SYNTAX):
-        return unbalanced.column
     quoted = re.search(
         r"'(.+?)'$|function (?:with name )?'(\w+)'|call to '(\w+)'|expression '(\w+)'|operator '(\w+)'", message
     )
@@ -214,9 +227,6 @@ def _syntax(tokens: list[Token], column: int | None) -> tuple[str, str]:
 
 _PHRASES = (
     (r"no expression found in input", "The expression is empty.", "Write a PromQL expression."),
-    (r"unclosed left (\w+)", "A bracket is never closed.", "Close it."),
-    (r"unexpected end of input inside (\w+)", "A bracket is never closed.", "Close it."),
-    (r"unexpected right \w+ '(.)'", r"`\1` closes nothing.", "Remove it, or add the opening bracket."),
     (
         r"expected type matrix in call to function '(\w+)', got (vector|scalar)",
         r"`\1` needs a range of samples.",
@@ -231,6 +241,11 @@ _PHRASES = (
         r"expected type (\w+) in call to function '(\w+)', got (\w+)",
         r"`\2` needs a \1 here and not a \3.",
         "Check the order of the arguments.",
+    ),
+    (
+        r"unknown function with name 'holt_winters'",
+        "Prometheus 3 has renamed `holt_winters`.",
+        "Write double_exponential_smoothing.",
     ),
     (r"unknown function with name '(\w+)'", r"There is no function `\1`.", "Check the spelling."),
     (
