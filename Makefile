@@ -75,11 +75,13 @@ generate: setup ## regenerate crds/, manifests/ and docs/reasons.md
 	$(BIN)/python .ci/generate.py
 
 .PHONY: generated-check
-generated-check: setup ## fail when a generated file is stale
+generated-check: setup ## fail when a generated file, or a pinned requirement, is stale
 	$(BIN)/python .ci/generate.py --check
+	$(BIN)/uv pip check --quiet --python $(BIN)/python
 
 .PHONY: requirements
 requirements: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/$(COMPILE) --upgrade requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(BIN)/$(COMPILE) --upgrade pyproject.toml -o requirements/run.txt
 	$(BIN)/$(COMPILE) --upgrade pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+	@if grep -n '://' requirements/*.txt; then echo "requirements must not name an index"; exit 1; fi
