@@ -64,7 +64,8 @@ class _Gathered:
         if not self.errors:
             return
         worst = min(self.errors, key=lambda group: (-self.errors[group], group))
-        before = (self.shown.get("groups") or {}).get("worst")
+        groups = self.shown.get("groups")
+        before = groups.get("worst") if isinstance(groups, Mapping) else None
         if self.readback.group_by and before:
             for group, ratio in self.errors.items():
                 if self._near(ratio, self.errors[worst]) and self.text(group) == before:
@@ -79,18 +80,22 @@ class _Gathered:
 
     def facts(self, *, keep_missing: bool) -> dict[str, Any]:
         """Return the status fields, rounded; those without data are left out, or kept as they are shown."""
-        shown = self.shown
-        facts: dict[str, Any] = dict(shown) if keep_missing else {}
+        facts: dict[str, Any] = dict(self.shown) if keep_missing else {}
         if self.chosen is None:
             return facts
-        facts |= {"sli": rounding.sli(self.errors[self.chosen], self.readback.objective, shown.get("sli"))}
+        facts |= {"sli": rounding.sli(self.errors[self.chosen], self.readback.objective, self._text("sli"))}
         if self.remaining is not None:
-            facts["budgetRemaining"] = rounding.budget_remaining(self.remaining, shown.get("budgetRemaining"))
+            facts["budgetRemaining"] = rounding.budget_remaining(self.remaining, self._text("budgetRemaining"))
         if self.burn is not None:
-            facts["burnRate"] = rounding.burn_rate(self.burn, shown.get("burnRate"))
+            facts["burnRate"] = rounding.burn_rate(self.burn, self._text("burnRate"))
         if self.readback.group_by:
             facts["groups"] = {"count": len(self.errors), "worst": self.text(self.chosen)}
         return facts
+
+    def _text(self, name: str) -> str | None:
+        """Return a figure that status shows now; what somebody else made of it is none."""
+        value = self.shown.get(name)
+        return value if isinstance(value, str) else None
 
     def _near(self, ratio: float, worst: float) -> bool:
         """Say whether two groups are one quantum apart at most, and on the same side of every edge."""

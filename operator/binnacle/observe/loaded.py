@@ -54,12 +54,10 @@ class Listing:
         self._reports: dict[str, _Report | None] = dict.fromkeys(marks)
         self._stems = {stem for mark in self._reports if (stem := unstamped(mark))}
         self._other_versions: set[str] = set()
-        self.unasked = False
 
     def take(self, group: Group) -> None:
         """Note a group that the server lists."""
         if group.name not in self._reports:
-            self.unasked = True
             if (stem := unstamped(group.name)) and stem in self._stems:
                 self._other_versions.add(stem)
             return

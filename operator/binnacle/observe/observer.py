@@ -7,6 +7,7 @@ like any other, and status keeps the figures that it has.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import aiohttp
 
@@ -15,14 +16,12 @@ from binnacle.control.ports import Clock, Expectation, Liveness, Observed
 from binnacle.intent.refs import Key
 from binnacle.observe.figures import Figures, read_figures
 from binnacle.observe.loaded import Listing, Verdict
-from binnacle.observe.prometheus import Answered, Failure, Limits, Outcome, Prometheus, selections_of
+from binnacle.observe.prometheus import Failure, Limits, Prometheus
 
 log = logging.getLogger(__name__)
 
 _SELECTION = 6000
-"""Characters of group names in one request; proxies refuse addresses that are longer than 8 KiB."""
-_SELECTIONS = 2
-"""Requests with selected groups that are better than one with all of them."""
+"""Characters of selected group names up to which they are asked for instead of all; proxies refuse addresses over 8 KiB."""
 _PATIENCE = 2.5
 """Evaluations of the slowest group after which figures are not to be expected soon any more.
 
@@ -70,8 +69,10 @@ class PrometheusObserver:
             return _unreachable(asked, "The observation failed inside Binnacle; its log has the details.")
 
     async def _observe(self, api: Prometheus, asked: Sequence[Expectation]) -> Mapping[Key, Observed]:
-        listing = Listing(mark for one in asked for mark in one.marks)
-        outcome = await self._list(api, listing, list(dict.fromkeys(mark for one in asked for mark in one.marks)))
+        marks = tuple(dict.fromkeys(mark for one in asked for mark in one.marks))
+        listing = Listing(marks)
+        few = sum(len("&rule_group%5B%5D=") + len(quote(mark)) for mark in marks) <= _SELECTION
+        outcome = await api.rules(listing.take, marks if few else ())
         if isinstance(outcome, Failure):
             return _unreachable(asked, outcome.message)
         verdicts = {one.key: listing.judge(one.marks) for one in asked}
@@ -116,19 +117,6 @@ class PrometheusObserver:
                 )
             case RuleOutput.AUTO:
                 return ""
-
-    async def _list(self, api: Prometheus, listing: Listing, marks: Sequence[str]) -> Outcome:
-        """List the rule groups `marks`, or all of them where that is cheaper."""
-        selections = selections_of(marks, _SELECTION)
-        if len(selections) > _SELECTIONS:
-            return await api.rules(listing.take)
-        outcome: Outcome = Answered()
-        for selection in selections:
-            outcome = await api.rules(listing.take, selection)
-            if isinstance(outcome, Failure) or listing.unasked:
-                # A group that was not asked for: the server knows no filters and has listed everything.
-                break
-        return outcome
 
 
 @dataclass(frozen=True, slots=True)

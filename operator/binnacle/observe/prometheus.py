@@ -8,8 +8,9 @@ of the rules API are asked for and not counted on: older servers ignore the para
 import asyncio
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -197,6 +198,8 @@ class Prometheus:
             return self._failure(f"did not finish its answer within {self._limits.seconds:g} s.")
         except aiohttp.ClientConnectorCertificateError:
             return self._failure("cannot be reached: its TLS certificate is not trusted.")
+        except aiohttp.ClientConnectorSSLError:
+            return self._failure("cannot be reached: no TLS handshake. Does it speak https?")
         except aiohttp.ClientConnectorDNSError:
             return self._failure("cannot be reached: the host name does not resolve.")
         except aiohttp.ClientConnectorError as error:
@@ -258,20 +261,6 @@ class Prometheus:
         return Failure(f"Prometheus at {self.address} {text}")
 
 
-def selections_of(names: Iterable[str], characters: int) -> list[list[str]]:
-    """Divide `names` into lists whose `rule_group[]` parameters are at most about `characters` long when encoded."""
-    chunks: list[list[str]] = []
-    room = 0
-    for name in names:
-        cost = len("&rule_group[]=") + 3 * len(name.encode())
-        if not chunks or cost > room:
-            chunks.append([])
-            room = characters
-        chunks[-1].append(name)
-        room -= cost
-    return chunks
-
-
 def _group(element: Mapping[str, Any]) -> Group:
     try:
         return Group(
@@ -295,10 +284,10 @@ def _sample(element: Mapping[str, Any]) -> Sample:
 
 
 def _cause(error: OSError) -> str:
-    """Name the cause without the port numbers and addresses that differ from one attempt to the next."""
+    """Name the cause without the addresses that differ from one attempt to the next."""
     if isinstance(error, ConnectionRefusedError):
         return "the connection is refused"
-    return (error.strerror or type(error).__name__).partition("[")[0].strip().lower() or "no connection"
+    return os.strerror(error.errno).lower() if error.errno else "no connection"
 
 
 def _said(head: bytes) -> str:
