@@ -32,15 +32,23 @@ class Command(NamedTuple):
     summary: str
 
 
-COMMANDS = (Command("crds", "binnacle.cli.crds", "Print the custom resource definitions."),)
+COMMANDS = (
+    Command("check", "binnacle.cli.check", "Check resources without a server."),
+    Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
+    Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
+    Command("crds", "binnacle.cli.crds", "Print the custom resource definitions."),
+)
 
 _HELP = """\
 Observability as code for Kubernetes: say what matters about a service, and get the rules that watch over it.
 
 \b
 [bold]Examples[/bold]
-  binnacle crds | kubectl apply -f -      install the resource definitions
-  binnacle crds -o crds/                  or keep them in a repository
+  binnacle check slos/                            find mistakes before anything is applied
+  binnacle render slos/                           see what the operator would apply
+  binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
+  binnacle crds | kubectl apply -f -              install the resource definitions
+  binnacle operator --config config.yaml          run the operator
 
 Also installed as kubectl binnacle. Exit status: 0 good, 1 findings of severity error, 2 wrong usage or environment.
 NO_COLOR turns colours off, BINNACLE_DEBUG=1 shows where an unexpected error comes from.

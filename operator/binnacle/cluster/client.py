@@ -1,5 +1,6 @@
 """Requests to the API server as JSON bytes through one bounded session; answers as values or as our errors."""
 
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ JSON = "application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _EXPIRED = 410
+_LARGE = 2**20
 
 
 class Client:
@@ -105,8 +107,10 @@ class Client:
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
+        # A large body is sent in pieces, so that the loop goes on in between.
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE else body
         try:
-            async with self._session.request(method, call.path, data=body, headers=headers, params=params) as response:
+            async with self._session.request(method, call.path, data=data, headers=headers, params=params) as response:
                 return response.status, response.headers.get("Retry-After"), await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(str(call), error) from error

@@ -18,15 +18,21 @@ class HealthServer:
     Args:
         watches: how each watch is doing.
         ready: whether the caches are synced; the text says what is missing, empty when nothing is.
-        metrics: its registry is shown, its watch ages are set at each scrape.
+        metrics: its registry is shown, its watch ages and cache sizes are set at each scrape.
+        counts: objects in the caches by kind.
     """
 
     def __init__(
-        self, watches: Callable[[], Mapping[Watch, WatchState]], ready: Callable[[], str], metrics: Metrics
+        self,
+        watches: Callable[[], Mapping[Watch, WatchState]],
+        ready: Callable[[], str],
+        metrics: Metrics,
+        counts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._watches = watches
         self._ready = ready
         self._metrics = metrics
+        self._counts = counts
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -67,5 +73,7 @@ class HealthServer:
             ages[kind] = max(ages.get(kind, 0.0), state.activity_age)
         for kind, age in ages.items():
             self._metrics.watch_age.labels(kind).set(age)
+        for kind, count in self._counts().items():
+            self._metrics.cache_objects.labels(kind).set(count)
         text = generate_latest(self._metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -5,7 +5,7 @@ microseconds. Of children only identity, version, owner and fingerprint are held
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,6 +140,10 @@ class Cache:
     _by_owner: dict[Key | AggregateKey, set[ObjectRef]] = field(default_factory=dict)
     _readers: dict[Read, set[Key]] = field(default_factory=lambda: defaultdict(set))
     _namespaces: dict[Listing, set[Key]] = field(default_factory=lambda: defaultdict(set))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many objects of each kind are held."""
+        return dict(Counter([*(key.kind for key in self.resources), *(ref.kind for ref in self.children)]))
 
     def put_resource(self, body: Mapping[str, Any]) -> tuple[Key, Change]:
         """Take in a resource as seen; returns its key and what of it is new.

@@ -5,6 +5,7 @@ to stop. Standby replicas run the intake (their caches are warm and they count a
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Coroutine, Iterable, Mapping
@@ -125,6 +126,7 @@ class Controller:
             aggregate_debounce=self.settings.aggregate_debounce,
         )
         self._waiting_for = set(kinds)
+        self._resync_now = asyncio.Event()
         self._settled = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -244,6 +246,9 @@ class Controller:
 
     def _kind_synced(self, api_version: str, kind: str) -> None:
         recovered = self.reconciler.troubles.pop((api_version, kind), None)
+        if (api_version, kind) not in self._waiting_for:
+            # A watch that had to list again may have missed deletions: kopf tells of none.
+            self._resync_now.set()
         self._kind_settled(api_version, kind)
         if recovered is not None and self.ready:
             self._enqueue_everything()
@@ -318,7 +323,10 @@ class Controller:
     async def _resync_regularly(self) -> None:
         await self._settled.wait()
         while True:
-            await self.ports.clock.sleep(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random())):
+                    await self._resync_now.wait()
+            self._resync_now.clear()
             try:
                 await self.resync()
             except BinnacleError as error:

@@ -21,7 +21,7 @@ class Owner:
     uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class AggregateKey:
     """An object, or a set of shards, that many resources fill: `target` names it, `namespace` is where it lives."""
 

@@ -32,10 +32,11 @@ class PrometheusRules:
     name = "rules"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
-        """Return the kinds of objects that hold rules under `config`."""
-        if config.prometheus.output is RuleOutput.OPERATOR:
-            return (Resource(_RULE_API, _RULE_KIND, "prometheusrules"),)
-        return (Resource("v1", "ConfigMap", "configmaps", config.prometheus.namespace),)
+        """Return the kinds of objects that hold rules: both, because after a switch the other's must be taken away."""
+        return (
+            Resource(_RULE_API, _RULE_KIND, "prometheusrules"),
+            Resource("v1", "ConfigMap", "configmaps", config.prometheus.namespace),
+        )
 
     def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:
         """Return the administrator's labels, by which Prometheus selects the objects."""

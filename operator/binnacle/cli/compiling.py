@@ -1,0 +1,66 @@
+"""What every command that compiles does first: read, fill in, compile, and find where each finding stands."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from binnacle.api.config import Config, RuleOutput
+from binnacle.cli.options import day
+from binnacle.control.onepass import Pass, run
+from binnacle.control.toolchain import shipped
+from binnacle.folder.context import read_config
+from binnacle.folder.located import Located, locate
+from binnacle.folder.reader import read
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The outcome of one pass over files.
+
+    Attributes:
+        outcome: what the resources want.
+        findings: of the reader and of the compilers, with their places.
+        texts: the files read, to show lines of them.
+        resources: how many of ours were read.
+    """
+
+    outcome: Pass
+    findings: Sequence[Located]
+    texts: Mapping[str, str]
+    resources: int
+
+
+def compile_paths(
+    paths: Iterable[str], context: Path | None, when: datetime | None, *, files: bool = False
+) -> Compilation:
+    """Read resources and compile them all.
+
+    Args:
+        paths: files, folders, `-`.
+        context: the administrator's configuration.
+        when: the date to compile for; None is today.
+        files: spell the backends' own files instead of Kubernetes objects.
+
+    Raises:
+        BinnacleError: a path does not exist, or the configuration is unusable.
+    """
+    config = offline(read_config(context))
+    reading = read(paths, stdin=sys.stdin.buffer)
+    today: date = day(when, datetime.now(UTC).date())
+    documents = {document.key: document for document in reading.documents}
+    outcome = run(shipped(config), [document.obj for document in documents.values()], today, files=files)
+    findings = list(reading.findings)
+    for key, desired in outcome.desired.items():
+        if desired.findings:
+            findings.extend(locate(documents[key], desired.findings))
+    return Compilation(outcome, findings, reading.texts, len(documents))
+
+
+def offline(config: Config) -> Config:
+    """Resolve `auto` where no cluster can be asked: PrometheusRule objects, what most clusters have."""
+    if config.prometheus.output is not RuleOutput.AUTO:
+        return config
+    prometheus = config.prometheus.model_copy(update={"output": RuleOutput.OPERATOR})
+    return config.model_copy(update={"prometheus": prometheus})

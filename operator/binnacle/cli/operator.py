@@ -1,0 +1,100 @@
+"""`binnacle operator`: the operator on Kubernetes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import typer
+
+from binnacle import __version__
+from binnacle.api.config import Config
+from binnacle.cli.logs import LogFormat, set_up
+from binnacle.cluster.run import Options, run_operator
+from binnacle.control.ports import Clock, Observer
+from binnacle.errors import BinnacleError
+from binnacle.folder.context import read_config
+from binnacle.observe.observer import PrometheusObserver
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+log = logging.getLogger("binnacle")
+
+
+class Level(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+
+
+@asynccontextmanager
+async def _prometheus(config: Config, clock: Clock) -> AsyncIterator[Observer]:
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        yield PrometheusObserver(config, session, clock)
+
+
+@app.command()
+def operator(
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", metavar="NS", help="Serve only this namespace; may be given several times."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The administrator's configuration.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="How to reach the API server; in a pod its ServiceAccount."),
+    ] = None,
+    lease_namespace: Annotated[
+        str | None,
+        typer.Option("--lease-namespace", metavar="NS", help="Where the Lease lives; in a pod its own namespace."),
+    ] = None,
+    health_address: Annotated[
+        str, typer.Option("--health-address", metavar="HOST:PORT", help="Address of /healthz, /readyz and /metrics.")
+    ] = "0.0.0.0:8080",
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="One JSON object a line, or text.", case_sensitive=False)
+    ] = LogFormat.TEXT,
+    log_level: Annotated[Level, typer.Option("--log-level", help="How much is logged.", case_sensitive=False)] = (
+        Level.INFO
+    ),
+) -> None:
+    """Run the operator: keep the cluster equal to what the resources say, and say in their status how that goes.
+
+    \b
+    [bold]Examples[/bold]
+      binnacle operator --config /etc/binnacle/config.yaml              in a pod
+      binnacle operator --kubeconfig ~/.kube/config --namespace shop    from a desk
+
+    It ends in order on SIGTERM: running work is finished and the Lease is given back, so that another replica goes on
+    at once. A lost Lease ends it with exit status 1.
+    """  # noqa: D301 - \b keeps the lines of a paragraph apart
+    set_up(log_format, log_level.value)
+    settings = read_config(config)
+    if namespaces:
+        settings = Config.from_data({**settings.model_dump(mode="json", by_alias=True), "namespaces": namespaces})
+    host, port = _address(health_address)
+    log.info("binnacle %s starts", __version__)
+    options = Options(
+        config=settings,
+        kubeconfig=str(kubeconfig) if kubeconfig else None,
+        namespace=lease_namespace,
+        health_host=host,
+        health_port=port,
+    )
+    if not asyncio.run(run_operator(options, _prometheus)):
+        raise typer.Exit(1)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT; the host may be empty or an IPv6 address in brackets."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise BinnacleError(f"--health-address {text}: write HOST:PORT, such as 0.0.0.0:8080")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - as above

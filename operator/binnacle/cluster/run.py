@@ -1,0 +1,209 @@
+"""The operator as a whole: the loop on a Kubernetes API server, from the first connection to the orderly stop."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from binnacle.api.config import Config
+from binnacle.api.registry import KINDS
+from binnacle.cluster.client import Client
+from binnacle.cluster.connection import Connection, connect
+from binnacle.cluster.health import HealthServer
+from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
+from binnacle.cluster.leaseobject import LeaseObject
+from binnacle.cluster.platform import resolve
+from binnacle.cluster.recorder import EventRecorder
+from binnacle.cluster.source import KubernetesSource, require
+from binnacle.cluster.store import KubernetesStore
+from binnacle.cluster.watches import plan
+from binnacle.control.clock import SystemClock
+from binnacle.control.controller import Controller, Ports, Settings
+from binnacle.control.metrics import Metrics
+from binnacle.control.ports import Clock, Observer
+from binnacle.control.toolchain import shipped
+from binnacle.errors import TransientError
+from binnacle.targets import conventions
+from binnacle.targets.base import Resource
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 32
+"""Sockets for reads and writes at any time; watches and the lease have their own."""
+
+ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Observer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the operator is run.
+
+    Attributes:
+        config: the administrator's configuration; `auto` is resolved at start.
+        kubeconfig: path, or None for the pod's own ServiceAccount or the user's default.
+        namespace: where the Lease lives; None is the pod's own.
+        health_host, health_port: address of /healthz, /readyz and /metrics; port 0 takes a free one.
+        lease: when the right to write changes hands.
+        resync_period: seconds between listings that find what watches missed.
+        observe_period: seconds between looks at the backends; None takes a quarter of the reload period, 1 to 30.
+    """
+
+    config: Config
+    kubeconfig: str | None = None
+    namespace: str | None = None
+    health_host: str = "0.0.0.0"  # noqa: S104 - probes and scrapes come from other hosts
+    health_port: int = 8080
+    lease: LeaseTimes = field(default_factory=LeaseTimes)
+    resync_period: float = 600.0
+    observe_period: float | None = None
+
+    def settings(self) -> Settings:
+        """Return the loop's settings."""
+        period = self.observe_period
+        if period is None:
+            period = min(30.0, max(1.0, self.config.reload_period.ms / 4000))
+        return Settings(resync_period=self.resync_period, observe_period=period)
+
+
+async def run_operator(options: Options, observer: ObserverFactory) -> bool:
+    """Run until SIGTERM or SIGINT, or until the lease is lost.
+
+    Args:
+        options: how.
+        observer: gives the observer for a configuration.
+
+    Returns:
+        Whether the end was an orderly one; a lost lease is not.
+
+    Raises:
+        SpecError: no usable configuration, or our kinds are not installed.
+    """
+    clock = SystemClock()
+    metrics = Metrics(CollectorRegistry())
+    stop, lost = asyncio.Event(), asyncio.Event()
+
+    def on_lost() -> None:
+        lost.set()
+        stop.set()
+
+    def take_signals() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+    take_signals()
+    async with (
+        await connect(options.kubeconfig, metrics.request) as connection,
+        connection.session(CONNECTIONS) as session,
+    ):
+        client = Client(session)
+        config = await _until_answered(lambda: _prepare(options.config, client), stop)
+        if config is None:
+            return True
+        async with observer(config, clock) as watching:
+            await _serve(options, config, connection, client, watching, metrics, clock, stop, on_lost, take_signals)
+    return not lost.is_set()
+
+
+async def _prepare(config: Config, client: Client) -> Config:
+    await require(client, own_kinds())
+    return await resolve(config, client)
+
+
+async def _until_answered(ask: Callable[[], Coroutine[Any, Any, Config]], stop: asyncio.Event) -> Config | None:
+    """Return the answer; None when told to stop while waiting. An API server that is away at the start is waited for."""
+    pause = 1.0
+    while not stop.is_set():
+        try:
+            return await ask()
+        except TransientError as error:
+            log.warning("waiting for the API server: %s", error)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()
+        pause = min(pause * 2, 15.0)
+    return None
+
+
+def own_kinds() -> tuple[Resource, ...]:
+    """Return our kinds as the API server serves them."""
+    return tuple(Resource(info.api_version, info.kind, info.plural) for info in KINDS.values())
+
+
+async def _serve(
+    options: Options,
+    config: Config,
+    connection: Connection,
+    client: Client,
+    observer: Observer,
+    metrics: Metrics,
+    clock: Clock,
+    stop: asyncio.Event,
+    on_lost: Callable[[], None],
+    take_signals: Callable[[], None],
+) -> None:
+    tools = shipped(config)
+    kinds = own_kinds()
+    children = tuple(dict.fromkeys(child for target in tools.targets for child in target.resources(config)))
+    namespace = options.namespace or connection.namespace
+    host = socket.gethostname()
+    source = KubernetesSource(connection, client, plan(config, kinds, children), signals=take_signals)
+    recorder = EventRecorder(client, clock, host)
+    name = conventions.lease_name(config.instance)
+    async with connection.api_client() as api:
+        guard = KubernetesLeaseGuard(
+            LeaseObject(api, clock, namespace, name, options.lease.duration),
+            clock,
+            f"{host}_{secrets.token_hex(8)}",
+            on_lost,
+            options.lease,
+        )
+        controller = Controller(
+            tools,
+            Ports(
+                source=source,
+                store=KubernetesStore(client, (*kinds, *children)),
+                guard=guard,
+                recorder=recorder,
+                clock=clock,
+                observer=observer,
+            ),
+            [(resource.api_version, resource.kind) for resource in (*kinds, *children)],
+            metrics,
+            options.settings(),
+        )
+        metrics.leader.labels(name).set_function(lambda: float(guard.held()))
+        health = HealthServer(
+            source.watches,
+            lambda: "" if controller.ready else "caches are not synced yet",
+            metrics,
+            controller.cache.counts,
+        )
+        port = await health.start(options.health_host, options.health_port)
+        log.info("serving health and metrics on port %d", port)
+        async with _beside(guard.run(), recorder.run()):
+            try:
+                await controller.run(stop)
+            finally:
+                # Nothing is written any more: the next replica need not wait for the lease to run out.
+                await guard.release()
+                await health.stop()
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

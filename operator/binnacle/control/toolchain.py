@@ -1,0 +1,12 @@
+"""The toolchain as it is shipped: every kind, every target."""
+
+from binnacle.api.config import Config
+from binnacle.api.registry import parse
+from binnacle.compile.registry import KINDS
+from binnacle.control.desired import Toolchain
+from binnacle.targets.registry import TARGETS
+
+
+def shipped(config: Config) -> Toolchain:
+    """Return the toolchain for `config`, in which every `auto` has been resolved."""
+    return Toolchain(parse=parse, compilers=KINDS, targets=TARGETS, config=config)
