@@ -100,17 +100,19 @@ def test_the_stand_in_takes_any_rule(
 
 
 def test_a_child_of_a_new_kind_goes_with_its_owner(
-    cluster: Cluster, namespace: str, prometheus_operator_crds: tuple[str, ...]
+    control_plane: ControlPlane, namespace: str, prometheus_operator_crds: tuple[str, ...]
 ) -> None:
     meta = {"namespace": namespace, "name": "owner"}
-    cluster.apply({"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": meta, "spec": {}})
-    uid = cluster.get("prometheusrule", "owner", "-n", namespace)["metadata"]["uid"]
+    control_plane.apply(
+        {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": meta, "spec": {}}
+    )
+    uid = control_plane.get("prometheusrule", "owner", "-n", namespace)["metadata"]["uid"]
     reference = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "name": "owner", "uid": uid}
-    cluster.apply(config_map(namespace, "dependent", ownerReferences=[reference]))
+    control_plane.apply(config_map(namespace, "dependent", ownerReferences=[reference]))
 
-    cluster.kubectl("delete", "prometheusrule", "owner", "-n", namespace)
+    control_plane.kubectl("delete", "prometheusrule", "owner", "-n", namespace)
     eventually(
-        lambda: not cluster.exists("configmap", "dependent", "-n", namespace), limit=10, what="garbage collection"
+        lambda: not control_plane.exists("configmap", "dependent", "-n", namespace), limit=10, what="garbage collection"
     )
 
 

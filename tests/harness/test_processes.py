@@ -23,8 +23,10 @@ STARTER = """
 import sys, time
 from pathlib import Path
 from servers.process import ServerProcess, clean_environment
-server = ServerProcess("test", ["sleep", "600"], log=Path(sys.argv[1]), env=clean_environment(Path("/")))
+log = Path(sys.argv[1])
+server = ServerProcess("test", [sys.executable, "-c", sys.argv[2]], log=log, env=clean_environment(log.parent), grace=60)
 server.start()
+server.wait_ready(lambda: "deaf" in server.tail(), limit=10)
 print(server.pid, flush=True)
 time.sleep(600)
 """
@@ -64,7 +66,7 @@ def test_one_that_does_not_listen_is_killed_after_its_grace(tmp_path: Path) -> N
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_orphan_is_left_when_the_starter_dies(tmp_path: Path, number: signal.Signals) -> None:
     starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, str(tmp_path / "log")],
+        [sys.executable, "-c", STARTER, str(tmp_path / "log"), DEAF],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

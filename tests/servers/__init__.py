@@ -27,7 +27,7 @@ Classes
 
 `servers.controlplane.ControlPlane` (a `Cluster`): ``with ControlPlane(directory, apiserver_flags=)``, ``url``, ``pids``,
 ``audit_log``, ``stop_apiserver()``, ``start_apiserver()``, ``restart_apiserver()``, ``kill_apiserver()``,
-``admin_kubeconfig(path, server=)``.
+``restart_controllers()``, ``ensure_running()``, ``admin_kubeconfig(path, server=)``. ``python -m servers up`` runs one.
 
 `servers.audit`: ``WriteCounter(log)`` with ``mark()``, ``since(mark)``, ``settle(mark, quiet=, limit=, user=)``,
 ``prove(cluster)``; `WriteRecord`; ``counted(records, user=, namespace=, resource=)`` leaves out Leases, Events and requests
@@ -38,6 +38,9 @@ that only ask; ``service_account_user(namespace, name)``.
 ``Prometheus(line, directory, rule_files=, config=, scrape=, features=, flags=, data=)`` with ``url``, ``start()``, ``stop()``,
 ``write_rules(name, document)``, ``configure(**sections)``, ``reload()``, ``wait_evaluated()``, ``query(expression, at)``,
 ``value(expression, at)``, ``query_range(expression, start=, end=, step=)``, ``rules()``, ``alerts()``.
+
+`servers.target.MetricsTarget`: ``with MetricsTarget(function) as target`` serves what the function gives at each scrape, at
+``target.address``; ``target.metrics`` may be replaced, ``target.down`` set.
 
 `servers.waiting`: ``eventually(condition, limit=)`` and ``await eventually_async(condition, limit=)``.
 

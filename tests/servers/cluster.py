@@ -144,9 +144,12 @@ class Cluster:
         applied = self.kubectl("apply", "--server-side", "--force-conflicts", *files, "-o", "name").stdout.split()
         self.kubectl("wait", "--for=condition=Established", f"--timeout={limit:g}s", *applied, timeout=limit + 10)
         names = tuple(name.partition("/")[2] for name in applied)
-        for name in names:
-            # Established comes a moment before the API's list of kinds has it.
-            eventually(lambda name=name: self.kubectl("get", name, "-A"), limit=limit, what=f"{name} to be served")
+        # Established comes a moment before the API's list of kinds has it.
+        eventually(
+            lambda: all(self.kubectl("get", name, "-A").returncode == 0 for name in names),
+            limit=limit,
+            what=f"serving {', '.join(names)}",
+        )
         return names
 
     def remove_crds(self, *names: str, limit: float = 30) -> None:

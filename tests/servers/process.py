@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -128,7 +129,13 @@ class ServerProcess:
 
     def request_stop(self) -> None:
         """Begin an orderly stop without waiting for its end."""
-        if self._supervisor is not None and self._supervisor.stdin is not None:
+        if self._supervisor is None or self._supervisor.stdin is None or self._supervisor.stdin.closed:
+            return
+        # A server that has ended took its supervisor along: nobody reads the request then.
+        with contextlib.suppress(BrokenPipeError):
+            self._supervisor.stdin.write(b"stop")
+            self._supervisor.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
             self._supervisor.stdin.close()
 
     def stop(self) -> None:

@@ -1,8 +1,10 @@
 """Ends a server when whoever started it goes away, however it goes.
 
 Run as a program of its own: ``supervise.py GRACE COMMAND...``. Standard input is the life line, a pipe whose other end
-the starter holds: when it closes (an orderly stop, a crash, ``kill -9``), the server gets SIGTERM and, after GRACE
-seconds, SIGKILL. Standard output gets one line, the server's process id; standard error is the server's log.
+the starter holds. When something is written to it, or it closes, the server gets SIGTERM and some seconds later SIGKILL:
+GRACE seconds after an orderly stop, which is written; ORPHANED after the starter's death, which nobody announces and
+which takes away the other servers that this one would wait for. Standard output gets one line, the server's process id;
+standard error is the server's log.
 
 Asking the kernel to signal on the parent's death alone would not do: it watches the thread that started the process,
 and a test may start a server in a thread that ends.
@@ -18,6 +20,8 @@ import sys
 import threading
 
 PR_SET_PDEATHSIG = 1
+ORPHANED = 1.0
+"""Seconds that a server has to end after its starter died."""
 
 
 def _die_with_supervisor() -> None:
@@ -39,11 +43,10 @@ def main(grace: float, command: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
 
     def hold_on() -> None:
-        while os.read(0, 64):
-            pass
+        orderly = os.read(0, 1) != b""
         server.terminate()
         try:
-            server.wait(grace)
+            server.wait(grace if orderly else ORPHANED)
         except subprocess.TimeoutExpired:
             server.kill()
 
