@@ -165,6 +165,6 @@ BAD = [
     case("mode", put("spec.mode", "Dry"), path="spec.mode", fix="Write", server='supported values: "Apply", "DryRun"'),
     case("owner-with-template", put("spec.owner", "{{ x }}"), path="spec.owner", fix="without braces", server="without braces"),
     case("no-spec", put("spec", ...), path="spec", fix="Add spec", server="Required value"),
-    case("name-with-dot", put("metadata.name", "a.b"), path="metadata.name", fix="lower-case", server="without dots", field=""),
-    case("name-too-long", put("metadata.name", "x" * 64), path="metadata.name", fix="1 to 63", server="at most 63", field=""),
+    case("name-with-dot", put("metadata.name", "a.b"), path="metadata.name", fix="lower-case", server="without dots"),
+    case("name-too-long", put("metadata.name", "x" * 64), path="metadata.name", fix="1 to 63", server="at most 63"),
 ]  # fmt: skip

@@ -1,6 +1,9 @@
 """The way in: objects of files and of a live cluster."""
 
+import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -81,16 +84,16 @@ def test_each_kind_is_listed_under_its_own_name() -> None:
         assert len({column.name for column in info.columns}) == len(info.columns)
 
 
-def test_a_thousand_slos_are_read_quickly() -> None:
-    objects = [good_slo(f"slo-{number}") for number in range(1000)]
-    parse(objects[0])
-    # The best of some rounds: what the code takes when the machine lets it.
-    best = min(_seconds(objects) for _ in range(5))
-    assert best / len(objects) < 100e-6
+def test_reading_costs_a_few_times_what_json_costs() -> None:
+    objects = [good_slo(f"slo-{number}") for number in range(200)]
 
+    def seconds(work: Callable[[dict[str, Any]], object]) -> float:
+        start = time.process_time()
+        for obj in objects:
+            work(obj)
+        return time.process_time() - start
 
-def _seconds(objects: list[dict[str, object]]) -> float:
-    start = time.perf_counter()
-    for obj in objects:
-        parse(obj)
-    return time.perf_counter() - start
+    # Against something of the same run, since machines differ; the best of some rounds, since they are shared. About 4
+    # where this was written (40 microseconds for an SLO).
+    rounds = [(seconds(parse), seconds(lambda obj: json.loads(json.dumps(obj)))) for _ in range(7)]
+    assert min(ours for ours, _ in rounds) < 10 * min(reference for _, reference in rounds)

@@ -1,8 +1,9 @@
 """The part of a status that every kind has."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from binnacle.api.conditions import Condition
 from binnacle.api.findings import Finding, Severity
@@ -75,6 +76,26 @@ class CommonStatus(StatusModel):
         Items("map", 32),
         Field(description="Values in use that the spec does not state."),
     ] = ()
+
+    @classmethod
+    def from_live(cls, status: object) -> Self:
+        """Read what is in a live object.
+
+        An older operator may meet the status of a newer one: a field, or an item of a list, that it cannot read counts as
+        absent.
+        """
+        given: dict[str, Any] = dict(status) if isinstance(status, Mapping) else {}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            places = {detail["loc"][:2] for detail in error.errors(include_url=False, include_context=False)}
+        for name in {place[0] for place in places}:
+            bad = {place[1] for place in places if place[0] == name and len(place) > 1}
+            if isinstance(given[str(name)], list) and bad:
+                given[str(name)] = [item for index, item in enumerate(given[str(name)]) if index not in bad]
+            else:
+                del given[str(name)]
+        return cls.model_validate(given)
 
 
 def findings_for_status(findings: tuple[Finding, ...] | list[Finding]) -> dict[str, Any]:
