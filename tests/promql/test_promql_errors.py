@@ -59,6 +59,13 @@ from binnacle.promql import PromQLError, parse
         ('{a=~".*"}', 1, "every series"),
         ('x{__name__="y"}', None, "twice"),
         ("holt_winters(x[5m], 0.5, 0.5)", 1, "holt_winters"),
+        ("sum by (a:b) (x)", 9, "label's name"),
+        ("x[0]", None, "zero"),
+        ("x[1h:0]", None, "zero"),
+        ('x{a=~"a{1001}"}', None, "1000"),
+        ('x{a=~"a**"}', None, "repeats a repetition"),
+        ('x{a=~"(?x) a"}', None, "flag"),
+        ('x{a!~"\\\\u{61}"}', None, "escape"),
         ("", None, "empty"),
         ("# nothing", None, "empty"),
         ("x[101y]", None, "100 years"),
@@ -88,3 +95,22 @@ def test_messages_show_variables_as_they_were_written() -> None:
         parse("$agg(x)", variables=True)
     assert "$agg" in caught.value.message
     assert "zv" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a*?b+?",
+        "[*+]+",
+        r"\\*+",
+        "(?i:a)b",
+        "(?P<n>a)*",
+        "[]a]*",
+        "(?-s)a{2,3}?",
+        "a{2}b{3}",
+        "[[:alpha:]*]+",
+        "(?:a)?",
+    ],
+)
+def test_patterns_that_both_dialects_know_pass(pattern: str) -> None:
+    assert parse(f'x{{a=~"{pattern}"}}') is not None

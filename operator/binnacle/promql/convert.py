@@ -9,6 +9,7 @@ from typing import Any
 
 import promql_parser as rust
 
+from binnacle.promql import regex
 from binnacle.promql.errors import TOO_LARGE, PromQLError
 from binnacle.promql.nodes import (
     METRIC_NAME,
@@ -60,7 +61,7 @@ def convert(expr: Any, sentinels: Sentinels = NO_SENTINELS, depth: int = 0) -> N
         case rust.VectorSelector():
             return _selector(expr, sentinels)
         case rust.MatrixSelector():
-            return Range(_selector(expr.vector_selector, sentinels), _duration(expr.range, sentinels))
+            return Range(_selector(expr.vector_selector, sentinels), _positive(expr.range, sentinels))
         case rust.Call():
             args = tuple([convert(arg, sentinels, below) for arg in expr.args])
             return sentinels.scalar(Call(expr.func.name, args))
@@ -95,7 +96,7 @@ def _selector(expr: Any, sentinels: Sentinels) -> Selector:
             "`or` between label matchers is not PromQL.",
             fix='Use a regular expression (a=~"b|c") or `or` between two selectors.',
         )
-    matchers = tuple([Matcher(sentinels.name(m.name), _op(m.op), m.value) for m in expr.matchers.matchers])
+    matchers = tuple([_matcher(matcher, sentinels) for matcher in expr.matchers.matchers])
     name = expr.name
     if name is None:
         names = [m for m in matchers if m.name == METRIC_NAME]
@@ -111,8 +112,8 @@ def _subquery(expr: Any, inner: Node, sentinels: Sentinels) -> Subquery:
     step = expr.step
     return Subquery(
         inner,
-        _duration(expr.range, sentinels),
-        None if step is None else _duration(step, sentinels),
+        _positive(expr.range, sentinels),
+        None if step is None else _positive(step, sentinels),
         _duration(expr.offset, sentinels),
         _at(expr.at),
     )
@@ -131,6 +132,15 @@ def _binary(op: str, left: Node, right: Node, modifier: Any, sentinels: Sentinel
         _group(modifier, sentinels),
         _fill(modifier.fill_values),
     )
+
+
+def _matcher(matcher: Any, sentinels: Sentinels) -> Matcher:
+    op, value = _op(matcher.op), matcher.value
+    if op in {MatchOp.REGEX, MatchOp.NOT_REGEX} and (problem := regex.problem(value)) is not None:
+        raise PromQLError(
+            f"`{value}` is not a regular expression of Prometheus: {problem}.", fix="Write it in RE2's syntax."
+        )
+    return Matcher(sentinels.name(matcher.name), op, value)
 
 
 def _op(op: Any) -> MatchOp:
@@ -158,6 +168,13 @@ def _duration(value: timedelta | None, sentinels: Sentinels) -> Duration:
     if abs(milliseconds) > MAX_DURATION:
         raise PromQLError("A duration is longer than 100 years.", fix="Shorten it.")
     return milliseconds
+
+
+def _positive(value: timedelta, sentinels: Sentinels) -> Duration:
+    # The parser lets `x[0]` pass and refuses `x[0s]`; Prometheus refuses both.
+    if not value:
+        raise PromQLError("A range or step is zero.", fix="Write a longer duration.")
+    return _duration(value, sentinels)
 
 
 def _at(value: Any) -> At | None:

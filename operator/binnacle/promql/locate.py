@@ -124,7 +124,13 @@ def _mentioned(message: str, tokens: list[Token]) -> int | None:
     """Column of the token that the message ends with: `bad number or duration syntax: 5mm`, `illegal regex for (`."""
     quoted = re.search(r"'(.+?)'", message)
     words = [quoted.group(1)] if quoted else []
-    for word in (*words, message.rpartition(": ")[2], message.rpartition("regex for ")[2], message.rpartition(" ")[2]):
+    for word in (
+        *words,
+        message.partition(" ")[0],
+        message.rpartition(": ")[2],
+        message.rpartition("regex for ")[2],
+        message.rpartition(" ")[2],
+    ):
         bare = word.strip("'\"")
         if not bare or bare == message:
             continue
@@ -273,6 +279,11 @@ _PHRASES = (
         r"unexpected identifier '(.+)' in label matching, expected string",
         r"The value `\1` is not quoted.",
         r'Write "\1".',
+    ),
+    (
+        r"(\S+) is not valid label in .*",
+        r"`\1` is not a label's name.",
+        "Names of labels have letters, digits and underscores; put others into quotes.",
     ),
     (r"illegal regex for (.*)", r"`\1` is not a regular expression.", "Check brackets and repetitions."),
     (
