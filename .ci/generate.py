@@ -11,12 +11,14 @@ from pathlib import Path
 
 from binnacle.api.crd import render_crds
 from binnacle.api.reasons import render_reasons
+from binnacle.cluster.run import shipped_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # folder, pattern of the files there that are ours to remove, name → text
 GENERATED: tuple[tuple[str, str, Callable[[], dict[str, str]]], ...] = (
     ("crds", "*.yaml", render_crds),
+    ("manifests", "*.yaml", shipped_manifests),
     ("docs", "reasons.md", lambda: {"reasons.md": render_reasons()}),
 )
 

@@ -13,6 +13,7 @@ Fixtures (`servers.fixtures`, loaded by ``tests/conftest.py``)
 ``write_counter``             test      a `WriteCounter` on the audit log, proved by a control write
 ``crds_applied``              session   the names of the CRDs of ``crds/``, served
 ``prometheus_operator_crds``  test      the names of the stand-in CRDs of prometheus-operator, served for this test alone
+``start_operator``            test      ``start_operator(config=, namespaces=, arguments=, server=)`` gives a running `OperatorProcess`
 ``prometheus_line``           session   a `PrometheusLine`; the test runs once with each of ``2.42`` and ``3.x``
 ``promtool``                  session   ``promtool(*arguments, input=, cwd=, check=, timeout=)`` of each line in turn
 ``start_prometheus``          test      ``start_prometheus(**arguments of Prometheus)`` gives a ready `Prometheus` of each line
@@ -41,6 +42,9 @@ that only ask; ``service_account_user(namespace, name)``.
 
 `servers.target.MetricsTarget`: ``with MetricsTarget(function) as target`` serves what the function gives at each scrape, at
 ``target.address``; ``target.metrics`` may be replaced, ``target.down`` set.
+
+`servers.operator.OperatorProcess`: the operator under its own account and generated rights; ``url``, ``log``, ``metrics()``,
+``stop()``, ``kill()``, ``start()`` again; ``USER`` is its name in the audit log.
 
 `servers.waiting`: ``eventually(condition, limit=)`` and ``await eventually_async(condition, limit=)``.
 

@@ -15,6 +15,7 @@ from servers.cluster import Cluster
 from servers.controlplane import ControlPlane
 from servers.errors import ServerMissingError
 from servers.find import find
+from servers.operator import OperatorProcess
 from servers.prometheus import LINES, Prometheus, PrometheusLine
 from servers.skips import unavailable
 
@@ -101,6 +102,24 @@ def prometheus_operator_crds(cluster: Cluster) -> Iterator[tuple[str, ...]]:
     names = cluster.install_crds(*sorted(STAND_INS.glob("monitoring.coreos.com_*.yaml")))
     yield names
     cluster.remove_crds(*names)
+
+
+@pytest.fixture
+def start_operator(
+    cluster: Cluster, crds_applied: tuple[str, ...], tmp_path: Path
+) -> Iterator[Callable[..., OperatorProcess]]:
+    """``start_operator(**arguments of OperatorProcess)``: a ready operator, stopped after the test."""
+    started: list[OperatorProcess] = []
+
+    def start(*, directory: Path | None = None, **arguments: object) -> OperatorProcess:
+        place = directory or tmp_path / f"operator-{len(started)}"
+        operator = OperatorProcess(cluster, place, **arguments)  # type: ignore[arg-type] # passed on as they come
+        started.append(operator)
+        return operator.start()
+
+    yield start
+    for operator in started:
+        operator.stop()
 
 
 @pytest.fixture(scope="session", params=LINES)

@@ -33,7 +33,10 @@ class Level(StrEnum):
 
 
 @asynccontextmanager
-async def _prometheus(config: Config, clock: Clock) -> AsyncIterator[Observer]:
+async def _prometheus(config: Config, clock: Clock) -> AsyncIterator[Observer | None]:
+    if config.prometheus.url is None:
+        yield None
+        return
     async with aiohttp.ClientSession(trust_env=False) as session:
         yield PrometheusObserver(config, session, clock)
 

@@ -21,12 +21,14 @@ from binnacle.cluster.health import HealthServer
 from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
 from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
+from binnacle.cluster.rbac import Installation, manifests, render
 from binnacle.cluster.recorder import EventRecorder
 from binnacle.cluster.source import KubernetesSource, require
 from binnacle.cluster.store import KubernetesStore
 from binnacle.cluster.watches import plan
 from binnacle.control.clock import SystemClock
 from binnacle.control.controller import Controller, Ports, Settings
+from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import Clock, Observer
 from binnacle.control.toolchain import shipped
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 32
 """Sockets for reads and writes at any time; watches and the lease have their own."""
 
-ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Observer]]
+ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Observer | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
 
     Args:
         options: how.
-        observer: gives the observer for a configuration.
+        observer: gives the observer for a configuration; None where no backend's address is known.
 
     Returns:
         Whether the end was an orderly one; a lost lease is not.
@@ -138,12 +140,23 @@ def own_kinds() -> tuple[Resource, ...]:
     return tuple(Resource(info.api_version, info.kind, info.plural) for info in KINDS.values())
 
 
+def written_kinds(tools: Toolchain) -> tuple[Resource, ...]:
+    """Return every kind of object that the targets may write."""
+    return tuple(dict.fromkeys(child for target in tools.targets for child in target.resources(tools.config)))
+
+
+def shipped_manifests() -> dict[str, str]:
+    """Return the files of `manifests/`: the rights of an installation with the default configuration."""
+    children = written_kinds(shipped(Config.from_data({})))
+    return {"rbac.yaml": render(manifests(own_kinds(), children, Installation()))}
+
+
 async def _serve(
     options: Options,
     config: Config,
     connection: Connection,
     client: Client,
-    observer: Observer,
+    observer: Observer | None,
     metrics: Metrics,
     clock: Clock,
     stop: asyncio.Event,
@@ -152,7 +165,7 @@ async def _serve(
 ) -> None:
     tools = shipped(config)
     kinds = own_kinds()
-    children = tuple(dict.fromkeys(child for target in tools.targets for child in target.resources(config)))
+    children = written_kinds(tools)
     namespace = options.namespace or connection.namespace
     host = socket.gethostname()
     source = KubernetesSource(connection, client, plan(config, kinds, children), signals=take_signals)

@@ -1,0 +1,115 @@
+"""The operator as a process of its own, with its own account and its generated rights, as a cluster runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from servers.audit import service_account_user
+from servers.cluster import Cluster
+from servers.http import fetch
+from servers.process import ServerProcess, free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAMESPACE = "binnacle-system"
+ACCOUNT = "binnacle"
+USER = service_account_user(NAMESPACE, ACCOUNT)
+"""Who the operator is in the audit log."""
+
+
+class OperatorProcess:
+    """`binnacle operator` on a cluster, under its ServiceAccount and the rights of `manifests/`.
+
+    Args:
+        cluster: where; Binnacle's CRDs are applied.
+        directory: for its configuration and its log.
+        config: the administrator's configuration.
+        namespaces: serve only these.
+        arguments: further command line arguments.
+        server: address of the API server where it is not the cluster's own (a proxy).
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Path,
+        config: Mapping[str, Any] | None = None,
+        *,
+        namespaces: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+        server: str | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        install(cluster)
+        settings = directory / "config.yaml"
+        settings.write_text(yaml.safe_dump(dict(config or {})))
+        self.port = free_port()
+        self.process = ServerProcess(
+            "operator",
+            [
+                sys.executable,
+                *("-m", "binnacle.cli.main", "operator"),
+                *("--kubeconfig", str(cluster.service_account_kubeconfig(NAMESPACE, ACCOUNT, server=server))),
+                *("--lease-namespace", NAMESPACE),
+                *("--config", str(settings)),
+                *("--health-address", f"127.0.0.1:{self.port}"),
+                *(part for namespace in namespaces for part in ("--namespace", namespace)),
+                *arguments,
+            ],
+            log=directory / "operator.log",
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(directory),
+                "PYTHONPATH": str(REPOSITORY / "operator"),
+                "PYTHONWARNINGS": "default",
+            },
+            grace=20.0,
+        )
+
+    def start(self, limit: float = 30.0) -> OperatorProcess:
+        """Start it and wait until its caches are synced; it may still wait for the Lease."""
+        self.process.start()
+        self.process.wait_ready(lambda: fetch(f"{self.url}/readyz").status == 200, limit)
+        return self
+
+    @property
+    def url(self) -> str:
+        """Address of its health endpoints."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self.process.log.read_text(errors="replace")
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics: `name{labels}` as printed -> value."""
+        lines = fetch(f"{self.url}/metrics").body.decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+
+    def stop(self) -> None:
+        """Stop it in order."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would: the Lease is not given back."""
+        self.process.kill()
+
+    def __enter__(self) -> OperatorProcess:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def install(cluster: Cluster) -> None:
+    """Apply what an installation needs beside its CRDs: namespaces, the account and its rights."""
+    cluster.apply(
+        [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "monitoring")]
+    )
+    cluster.apply(REPOSITORY / "manifests")
