@@ -42,7 +42,7 @@ test: setup servers ## run every test that can run here (finds or builds the tes
 
 .PHONY: unit
 unit: setup ## run the tests that need no server (seconds)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/cluster --ignore=tests/stack --ignore=tests/kind $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree
