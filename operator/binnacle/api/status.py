@@ -51,6 +51,23 @@ class EffectiveValue(StatusModel):
     value: Annotated[str, Field(max_length=1024, description="The value in use.")]
 
 
+class Action(StrEnum):
+    """What applying would do to an object."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+class Change(StatusModel):
+    """One change that a dry run found."""
+
+    action: Annotated[Action, Field(description="Create, Update or Delete.")]
+    kind: Annotated[str, Field(max_length=63, description="Kind of the object.")]
+    namespace: Annotated[str, Field(max_length=63, description="Namespace of the object.")]
+    name: Annotated[str, Field(max_length=253, description="Name of the object.")]
+
+
 class CommonStatus(StatusModel):
     """What every kind's status has."""
 
@@ -71,6 +88,11 @@ class CommonStatus(StatusModel):
     findings_total: Annotated[
         int | None, Field(ge=0, description="How many findings there are, with those not listed.")
     ] = None
+    changes: Annotated[
+        tuple[Change, ...],
+        Items("atomic", 64),
+        Field(description="With mode DryRun: what applying would change."),
+    ] = ()
     effective: Annotated[
         tuple[EffectiveValue, ...],
         Items("map", 32),

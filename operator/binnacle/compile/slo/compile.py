@@ -3,6 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
+from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Finding
 from binnacle.api.slo import SLO
 from binnacle.compile.slo import burn, cost, indicator, recording
@@ -19,7 +20,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     """Return the rules of an SLO, the findings about it, and what status shows of both.
 
     An indicator that cannot be read leaves nothing; a burn alert that cannot be built is left out alone.
-    `facts` has `alerts` (one for each pair of windows) and `cost`.
+    `facts` has `alerts` (one for each pair of windows), `cost` and `effective`.
     """
     timing = Timing.of(world.config.prometheus)
     subject = _subject(slo)
@@ -46,9 +47,19 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
             "rules": cost.rule_count(rules),
             "samplesPerMinute": cost.samples_per_minute(rules, counted.selectors, timing),
         },
+        "effective": _effective(world.config.prometheus),
     }
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
     return Compiled((rules,), tuple(sorted(findings)), facts, readback)
+
+
+def _effective(prometheus: PrometheusConfig) -> list[dict[str, str]]:
+    """Return what the administrator's configuration decided about the rules."""
+    return [
+        {"name": "prometheus.evaluationInterval", "value": str(prometheus.evaluation_interval)},
+        {"name": "prometheus.output", "value": prometheus.output.value},
+        {"name": "prometheus.scrapeInterval", "value": str(prometheus.scrape_interval)},
+    ]
 
 
 def _subject(slo: SLO) -> Subject:
