@@ -1,6 +1,7 @@
 """The part of a status that every kind has."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
