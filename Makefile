@@ -36,6 +36,10 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: demo
+demo: setup ## a guided tour: what a team writes, what becomes of it, a change, a mistake
+	@$(BIN)/binnacle demo
+
 .PHONY: test
 test: setup servers ## run every test that can run here (finds or builds the test servers first)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

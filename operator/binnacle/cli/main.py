@@ -36,6 +36,7 @@ COMMANDS = (
     Command("check", "binnacle.cli.check", "Check resources without a server."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
+    Command("demo", "binnacle.cli.demo", "A guided tour in a temporary folder."),
     Command("crds", "binnacle.cli.crds", "Print the custom resource definitions."),
 )
 

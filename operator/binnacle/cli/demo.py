@@ -1,0 +1,173 @@
+"""`binnacle demo`: a guided tour in a temporary folder; needs nothing but Python."""
+
+import difflib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from binnacle.cli.compiling import Compilation, compile_paths
+from binnacle.cli.output import Format, write_findings
+from binnacle.errors import BinnacleError
+from binnacle.folder.store import FolderStore
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+
+_LABELS = re.compile(r"\{slo=[^}]*\}")
+
+
+@app.command()
+def demo(
+    quickstart: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The resources to show.", show_default=True)
+    ] = Path("examples/quickstart"),
+) -> None:
+    """Show what Binnacle does: compile the quickstart, change it, break it. Writes only to a temporary folder.
+
+    \b
+    [bold]Examples[/bold]
+      binnacle demo
+    """  # noqa: D301 - \b keeps the lines of a paragraph apart
+    if not quickstart.is_dir():
+        raise BinnacleError(f"{quickstart} is not a folder; run this in the repository, or name a folder of resources")
+    with tempfile.TemporaryDirectory(prefix="binnacle-demo-") as scratch:
+        _Tour(quickstart, Path(scratch), Console(highlight=False)).run()
+
+
+class _Tour:
+    """The tour.
+
+    Args:
+        source: the folder to show.
+        scratch: where the copy that is changed, and what is compiled from it, go.
+        console: where it is shown.
+    """
+
+    def __init__(self, source: Path, scratch: Path, console: Console):
+        self._resources = scratch / "resources"
+        self._out = FolderStore(scratch / "out")
+        self._out_path = scratch / "out"
+        self._console = console
+        shutil.copytree(source, self._resources)
+        self._file = next(path for path in sorted(self._resources.glob("*.yaml")) if "kind: SLO" in path.read_text())
+        self._source = source
+
+    def run(self) -> None:
+        """Go through the steps."""
+        self._step(1, "What a team writes", f"{self._source / self._file.name}")
+        self._console.print(Syntax(self._file.read_text().strip(), "yaml", background_color="default"))
+        self._step(2, "What becomes of it", "what `kubectl get slo` would show, and what fires when")
+        good = self._compile()
+        self._console.print(_slos(good))
+        self._console.print(_alerts(good))
+        self._step(3, "What is written for the backends", "binnacle render --format files -o out/")
+        self._write(good)
+        self._step(4, "A change, and what it changes", "the objective goes from 99.9% to 99.95%")
+        self._change("objective: 99.9%", "objective: 99.95%")
+        self._step(5, "A mistake, and what becomes of that", "a bracket is lost in the errors' selector")
+        self._break('code=~"5.."}', 'code=~"5.."')
+        self._console.print(Rule(style="dim"))
+        self._console.print(
+            "Next: [bold]binnacle check[/bold] in your pipeline, [bold]binnacle render[/bold] for GitOps, "
+            "[bold]binnacle operator[/bold] in a cluster. [bold]binnacle --help[/bold] lists the rest."
+        )
+
+    def _step(self, number: int, title: str, what: str) -> None:
+        self._console.print()
+        self._console.print(Rule(Text.assemble((f" {number}. {title} ", "bold"), (f"{what} ", "dim")), align="left"))
+
+    def _compile(self) -> Compilation:
+        return compile_paths([str(self._resources)], None, None, files=True)
+
+    def _write(self, done: Compilation) -> None:
+        broken = [str(key) for key, desired in done.outcome.desired.items() if not desired.valid]
+        changes = self._out.sync(done.outcome.files, keep=broken)
+        for path in changes.written:
+            text = (self._out_path / path).read_text()
+            rules = sum(line.lstrip(" -").startswith(("record:", "alert:")) for line in text.splitlines())
+            self._console.print(
+                f"  [green]written[/green]    out/{path}  [dim]{rules} rules, {len(text):,} bytes[/dim]"
+            )
+        for path in changes.unchanged:
+            self._console.print(f"  [dim]unchanged  out/{path}[/dim]")
+        if not changes.written and not changes.unchanged:
+            self._console.print("  [dim]nothing written; what was there stays[/dim]")
+
+    def _change(self, old: str, new: str) -> None:
+        before = self._texts()
+        self._edit(old, new)
+        self._write(self._compile())
+        after = self._texts()
+        for path in sorted(before.keys() | after.keys()):
+            lines = list(
+                difflib.unified_diff(
+                    before.get(path, "").splitlines(), after.get(path, "").splitlines(), lineterm="", n=0
+                )
+            )[2:]
+            self._console.print(f"  [dim]{path}, this SLO's own labels written as {{…}}:[/dim]")
+            for line in lines:
+                if not line.startswith("@@"):
+                    style = "green" if line.startswith("+") else "red"
+                    short = Text(f"  {_LABELS.sub('{…}', line)}", style=style, no_wrap=True, overflow="ellipsis")
+                    self._console.print(short)
+
+    def _break(self, old: str, new: str) -> None:
+        kept = self._texts()
+        self._edit(old, new)
+        done = self._compile()
+        write_findings(done.findings, Format.TEXT, sys.stdout, texts=done.texts)
+        self._write(done)
+        same = "byte for byte as before" if self._texts() == kept else "CHANGED"
+        self._console.print(f"  The rules of the last good version are in place, {same}.")
+
+    def _edit(self, old: str, new: str) -> None:
+        text = self._file.read_text()
+        if old not in text:
+            raise BinnacleError(f"the tour expects {old!r} in {self._source / self._file.name}")
+        self._file.write_text(text.replace(old, new, 1))
+
+    def _texts(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in sorted(self._out_path.rglob("*.yaml"))}
+
+
+def _slos(done: Compilation) -> Table:
+    table = _table("NAMESPACE", "NAME", "SERVICE", "OBJECTIVE", "WINDOW", "RULES", "SAMPLES/MIN", "ACCEPTED")
+    for key, desired in done.outcome.desired.items():
+        if desired.model is None or desired.facts is None:
+            table.add_row(key.namespace, key.name, "", "", "", "", "", "False")
+            continue
+        spec, cost = desired.model.spec, desired.facts["cost"]
+        cells = (spec.service, spec.objective, spec.window.rolling, cost["rules"], cost["samplesPerMinute"])
+        accepted = "True" if not desired.quarantined else f"{desired.quarantined} left out"
+        table.add_row(key.namespace, key.name, *(str(cell) for cell in cells), accepted)
+    return table
+
+
+def _alerts(done: Compilation) -> Table:
+    table = _table("ALERT", "SEVERITY", "BURN RATE", "BUDGET", "LONG", "SHORT", "TOTAL OUTAGE")
+    for alert in _facts(done, "alerts"):
+        names = ("name", "severity", "factor", "budget", "long", "short", "worstCaseDetection")
+        table.add_row(*(str(alert.get(name, "")) for name in names))
+    return table
+
+
+def _facts(done: Compilation, name: str) -> Iterable[Any]:
+    for desired in done.outcome.desired.values():
+        yield from (desired.facts or {}).get(name, ())
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
