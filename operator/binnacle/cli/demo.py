@@ -116,10 +116,11 @@ class _Tour:
             )[2:]
             self._console.print(f"  [dim]{path}, this SLO's own labels written as {{…}}:[/dim]")
             for line in lines:
-                if not line.startswith("@@"):
+                # The alerts' texts repeat the numbers; the rules are what matters here.
+                if not line.startswith("@@") and "{{ range" not in line:
                     style = "green" if line.startswith("+") else "red"
-                    short = Text(f"  {_LABELS.sub('{…}', line)}", style=style, no_wrap=True, overflow="ellipsis")
-                    self._console.print(short)
+                    short = Text(f"  {_LABELS.sub('{…}', line)}", style=style)
+                    self._console.print(short, no_wrap=True, overflow="ellipsis")
 
     def _break(self, old: str, new: str) -> None:
         kept = self._texts()
