@@ -160,6 +160,26 @@ def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
     assert only(read([str(file)])).position("kind") == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "path", "place"),
+    [
+        ("metadata: {namespace: shop}", "metadata.name", (3, 1)),
+        ("metadata: {name: 5}", "metadata.name", (3, 12)),
+        ("metadata: {name: a, namespace: 5}", "metadata.namespace", (3, 21)),
+        ("metadata: a", "metadata.name", (3, 1)),
+        ("spec: {}", "metadata.name", (1, 1)),
+    ],
+)
+def test_what_has_no_identity_is_refused_and_hides_nobody(metadata: str, path: str, place: tuple[int, int]) -> None:
+    bad = f"apiVersion: binnacle.dev/v1alpha1\nkind: SLO\n{metadata}\n"
+    reading = read_text(f"{bad}---\n{bad}---\n{CHECKOUT}")
+    assert [document.key.name for document in reading.documents] == ["checkout"]
+    found = [item for item in reading.findings if item.finding.path == path]
+    assert {item.finding.reason for item in reading.findings} == {Reason.MISSING_FIELD}
+    assert (found[0].line, found[0].column) == place
+    assert len(found) == 2
+
+
 def test_the_second_of_two_resources_of_a_name_is_refused(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(CHECKOUT)

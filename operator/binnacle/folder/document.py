@@ -73,7 +73,7 @@ class Document:
 
     @property
     def key(self) -> Key:
-        """Identity; a part that is missing or not text is empty."""
+        """Identity. Of what the reader returns every part is there."""
         return key_of(self.obj)
 
     def position(self, path: str = "", column: int | None = None) -> Position:

@@ -33,7 +33,8 @@ class Reading:
     """What was read.
 
     Attributes:
-        documents: our resources in the order of paths, files (by name) and places.
+        documents: our resources in the order of paths, files (by name) and places; each has a kind, a namespace and a
+            name, and no two have the same.
         findings: what is wrong with files, and a note for each document that is not ours.
         texts: every file that is text, to show a line beside a finding.
     """
@@ -210,13 +211,21 @@ class _Reader:
             self._add(document.file, problem, document.piece.first_line, document.key)
         if any(problem.severity is Severity.ERROR for problem in problems):
             return
-        if self._is_new(document):
+        if self._has_identity(document) and self._is_new(document):
             self.documents.append(document)
+
+    def _has_identity(self, document: Document) -> bool:
+        key = document.key
+        parts = {"kind": key.kind, "metadata.namespace": key.namespace, "metadata.name": key.name}
+        missing = [path for path, part in parts.items() if not part]
+        for path in missing:
+            message = f"{path} is missing, or is not text."
+            finding = Finding(Severity.ERROR, Reason.MISSING_FIELD, path, message, f"Write {path} as text.")
+            self.findings.append(Located(finding, key, document.file, *document.position(path)))
+        return not missing
 
     def _is_new(self, document: Document) -> bool:
         key = document.key
-        if not key.name:
-            return True
         first = self._seen.get(key)
         if first is None:
             self._seen[key] = document.file
