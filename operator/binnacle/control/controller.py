@@ -154,6 +154,8 @@ class Controller:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
+                if not stop.is_set():
+                    raise BinnacleError(f"{task.get_name()} ended although nobody stopped it")
         finally:
             self.queue.close()
             if self._workers:

@@ -68,7 +68,7 @@ class WorkQueue(Generic[K]):
         self._ready_heap: list[tuple[int, int, K]] = []
         self._delayed: dict[K, tuple[float, Priority]] = {}
         self._delayed_heap: list[tuple[float, int, K]] = []
-        self._processing: set[K] = set()
+        self._processing: dict[K, float] = {}
         self._again: dict[K, Priority] = {}
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
@@ -153,7 +153,7 @@ class WorkQueue(Generic[K]):
             if waiting is None or waiting.priority != priority:
                 continue  # superseded by a more urgent entry
             del self._ready[key]
-            self._processing.add(key)
+            self._processing[key] = self._clock.monotonic()
             if self._metrics is not None:
                 self._metrics.depth.set(len(self._ready))
                 self._metrics.wait_seconds.observe(self._clock.monotonic() - waiting.since)
@@ -181,7 +181,9 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """Say that the work on `key` is over; if it was added meanwhile it becomes ready again."""
-        self._processing.discard(key)
+        started = self._processing.pop(key, None)
+        if self._metrics is not None and started is not None:
+            self._metrics.work_seconds.observe(self._clock.monotonic() - started)
         priority = self._again.pop(key, None)
         if priority is not None:
             self._delayed.pop(key, None)
