@@ -23,7 +23,7 @@ from binnacle.observe.prometheus import (
 from binnacle.promql import parse
 from observe.fake_prometheus import Backend, Request, Responder, answer, rule, rule_group, serving, success, vector
 
-LIMITS = Limits(seconds=1.0, size=1024 * 1024, page=2)
+LIMITS = Limits(seconds=0.6, size=1024 * 1024, page=2)
 
 
 @pytest.fixture
@@ -87,6 +87,11 @@ TROUBLES: dict[str, tuple[Responder, str]] = {
         "to https://login.example, and redirects are not followed",
     ),
     "redirect nowhere": (sends(answer("", "302 Found", "text/plain")), "redirects are not followed"),
+    "redirect within": (
+        sends(answer("", "301 Moved Permanently", "text/plain", Location="/graph")),
+        "to /graph, and redirects are not followed",
+    ),
+    "warnings of another kind": (sends(answer({"status": "error", "warnings": 7})), "refused the request"),
     "html": (
         sends(answer("<!DOCTYPE html><html>sign in</html>", kind="text/html")),
         "not an answer of the Prometheus API",
@@ -118,10 +123,10 @@ TROUBLES: dict[str, tuple[Responder, str]] = {
     "not http": (sends(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "without a proper answer"),
     "huge": (endless, "answered with more than 1 MiB"),
     "packed": (sends(answer(gzip.compress(b"x" * 10_000_000), Content_Encoding="gzip")), "packs its answer"),
-    "slow head": (sends(pause=30), "did not finish its answer within 1 s"),
+    "slow head": (sends(pause=30), "did not finish its answer within 0.6 s"),
     "slow body": (
         sends(WHOLE[:300], *(bytes([one]) for one in WHOLE[300:]), pause=0.2),
-        "did not finish its answer within 1 s",
+        "did not finish its answer within 0.6 s",
     ),
 }
 
@@ -130,7 +135,7 @@ async def no_answer(_request: Request, _writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 
 
-TROUBLES["slow head"] = (no_answer, "did not finish its answer within 1 s")
+TROUBLES["slow head"] = (no_answer, "did not finish its answer within 0.6 s")
 
 
 @pytest.mark.parametrize(("respond", "said"), TROUBLES.values(), ids=TROUBLES.keys())
@@ -241,6 +246,18 @@ async def test_a_path_prefix_is_kept(session: aiohttp.ClientSession) -> None:
         await Prometheus(f"{fake.url}/prometheus/", session, LIMITS).query(parse("up"), samples.append)
         assert samples == [Sample({"job": "x"}, 1.0)]
         assert [request.path for request in fake.requests] == ["/prometheus/api/v1/query"]
+
+
+async def test_a_vector_of_another_shape_is_refused(session: aiohttp.ClientSession) -> None:
+    for element in (
+        {},
+        {"metric": {}, "value": 1},
+        {"metric": 3, "value": [1, "1"]},
+        {"metric": {}, "value": [1, None]},
+    ):
+        async with serving(sends(answer(success({"result": [element]}, warnings=7)))) as fake:
+            outcome = await Prometheus(fake.url, session, LIMITS).query(parse("up"), lambda _one: None)
+        assert isinstance(outcome, Failure)
 
 
 async def test_values_that_are_no_number_are_left_out_and_warnings_told(session: aiohttp.ClientSession) -> None:

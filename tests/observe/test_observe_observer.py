@@ -333,6 +333,15 @@ async def test_replicas_behind_one_address_are_not_groups(session: aiohttp.Clien
     assert found[CHECKOUT].facts["sli"] == "99.98%"
 
 
+async def test_counting_groups_ends_and_the_worst_is_still_found(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("binnacle.observe.figures.MAX_GROUPS", 5)
+    samples = figures(**{f"r{number:02}": (number * 1e-5, 1 - number / 100, 0) for number in range(20)})
+    found = await look(Backend(groups_of(), samples), session, expect(readback=BY_REGION))
+    assert found[CHECKOUT].facts["groups"] == {"count": 5, "worst": 'region="r19"'}
+
+
 async def test_long_labels_of_a_group_are_cut_and_still_recognised(session: aiohttp.ClientSession) -> None:
     long = "x" * 2000
     samples = figures(**{long: (0.0005, 0.5, 1), "a": (0.0005, 0.5, 1)})

@@ -120,7 +120,7 @@ STEADY = {
 
 def cases() -> Iterator[Any]:
     for name, values in STEADY.items():
-        for seed in range(3):
+        for seed in range(2):
             yield pytest.param(*values, seed, id=f"{name}-{seed}")
 
 
@@ -131,7 +131,7 @@ async def test_noise_does_not_show(objective: str, per_minute: float, burn: floa
     assert counts["writes"] <= 5, counts
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_noise_does_not_show_among_equal_groups(seed: int) -> None:
     rng = random.Random(seed)
     counts, history = await changes("0.999", [Traffic(600, 0.0005, rng) for _ in range(5)], ("region",))

@@ -4,6 +4,7 @@ One instant query for each figure brings all SLOs at once; what is kept of it is
 each of its groups).
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from binnacle.promql.nodes import Call, Matcher, MatchOp, Node, Range, Selector
 from binnacle.promql.printer import quote
 
 MAX_GROUPS = 10_000
-"""Groups of one SLO that are told apart; status counts no further."""
+"""Groups of one SLO up to which status counts, and which are told apart; the worst one is found among all."""
 MAX_WORST = 256
 """Characters of the worst group's labels."""
 BURN_WINDOW_MS = 3_600_000
@@ -39,6 +40,7 @@ class _Gathered:
     readback: SLOReadback
     shown: Mapping[str, Any]
     errors: dict[Identity, float] = field(default_factory=dict)
+    worst: float = -math.inf
     chosen: Identity | None = None
     remaining: float | None = None
     burn: float | None = None
@@ -48,8 +50,10 @@ class _Gathered:
 
     def take_error(self, sample: Sample) -> None:
         group = self.identity(sample)
-        if group in self.errors or len(self.errors) < MAX_GROUPS:
-            self.errors[group] = max(sample.value, self.errors.get(group, sample.value))
+        ratio = max(sample.value, self.errors.get(group, sample.value))
+        if group in self.errors or len(self.errors) < MAX_GROUPS or ratio > self.worst:
+            self.errors[group] = ratio
+            self.worst = max(ratio, self.worst)
 
     def take_remaining(self, sample: Sample) -> None:
         if self.identity(sample) == self.chosen:
@@ -89,7 +93,7 @@ class _Gathered:
         if self.burn is not None:
             facts["burnRate"] = rounding.burn_rate(self.burn, self._text("burnRate"))
         if self.readback.group_by:
-            facts["groups"] = {"count": len(self.errors), "worst": self.text(self.chosen)}
+            facts["groups"] = {"count": min(len(self.errors), MAX_GROUPS), "worst": self.text(self.chosen)}
         return facts
 
     def _text(self, name: str) -> str | None:

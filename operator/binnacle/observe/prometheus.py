@@ -24,7 +24,7 @@ MAX_TEXT = 300
 """Characters of another's text (an error, a body) that are repeated."""
 _HEAD = 4096
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
-_PAGES = 1000
+_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,9 @@ def address(url: str) -> str:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return "its address"
+        return "an address that is no URL"
+    if not host:
+        return parts.path
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
@@ -236,7 +238,8 @@ class Prometheus:
         data = rest.get("data")
         if not isinstance(data, dict):
             raise ValueError("no data")  # noqa: TRY004 - one class for every answer of the wrong shape
-        return data, tuple(map(str, rest.get("warnings") or ()))
+        warnings = rest.get("warnings")
+        return data, tuple(map(str, warnings)) if isinstance(warnings, list) else ()
 
     def _refusal(self, response: aiohttp.ClientResponse, head: bytes) -> Failure:
         status = response.status
@@ -249,7 +252,7 @@ class Prometheus:
             case 404:
                 text = f"{said}: there is no Prometheus API there. Check prometheus.url, its path too."
             case _ if 300 <= status < 400:
-                where = address(response.headers.get("Location", ""))
+                where = address(response.headers.get("Location", "")) or "nowhere"
                 text = (
                     f"{said} to {tidy(where)}, and redirects are not followed. Set prometheus.url to the final address."
                 )
@@ -278,8 +281,8 @@ def _group(element: Mapping[str, Any]) -> Group:
 def _sample(element: Mapping[str, Any]) -> Sample:
     try:
         _instant, value = element["value"]
-        return Sample(dict(element["metric"]), float(value))
-    except (LookupError, TypeError) as error:
+        return Sample({name: str(text) for name, text in element["metric"].items()}, float(value))
+    except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("not a sample of a vector") from error
 
 
