@@ -290,11 +290,16 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "hint"), [("a: {{ .Values.x }}\nb: {{- end }}\n", "helm template"), ("a:\n\tb: 1\n", "spaces")]
+    ("text", "hint"),
+    [
+        ("a: {{ .Values.x }}\nb: {{- end }}\n", "helm template"),
+        ("a:\n\tb: 1\n", "spaces"),
+        ("a: b\n---\na: 'x\nb: c\n", "begins on line 3"),
+        ("a: [x,\n  y\nb: c\n", "begins on line 1"),
+    ],
 )
 def test_the_usual_mistakes_come_with_a_fix(text: str, hint: str) -> None:
-    (item,) = read_text(text).findings
-    assert hint in item.finding.fix
+    assert hint in read_text(text).findings[-1].finding.fix
 
 
 # -- where things stand -----------------------------------------------------------------------------------------------

@@ -40,7 +40,10 @@ LIMITS = Limits()
 
 
 class Problem(NamedTuple):
-    """Something wrong at a place; `line` and `column` count from 0 in the text that was parsed."""
+    """Something wrong at a place; `line` and `column` count from 0 in the text that was parsed.
+
+    `since` is the line on which the construct begins that should have ended, where that is another line.
+    """
 
     severity: Severity
     reason: Reason
@@ -49,6 +52,7 @@ class Problem(NamedTuple):
     column: int
     message: str
     fix: str = ""
+    since: int | None = None
 
 
 class Place(NamedTuple):
@@ -168,7 +172,9 @@ def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     said = ", ".join(str(part) for part in (error.context, error.problem) if part) or "something is wrong"
     message = f"This is not YAML: {said}."
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    return Problem(Severity.ERROR, Reason.YAML_SYNTAX, (), line, column, message)
+    began: Any = error.context_mark
+    since = began.line if began and began.line != line else None
+    return Problem(Severity.ERROR, Reason.YAML_SYNTAX, (), line, column, message, since=since)
 
 
 class _Builder:

@@ -298,7 +298,7 @@ def _problem(reason: Reason, message: str, fix: str) -> Problem:
 
 
 def _with_hint(problem: Problem, piece: Piece) -> Problem:
-    """Add what to do about the two mistakes behind most syntax errors."""
+    """Add what to do about the mistakes behind most syntax errors."""
     if problem.reason is not Reason.YAML_SYNTAX or problem.fix:
         return problem
     line = piece.lines[problem.line] if problem.line < len(piece.lines) else ""
@@ -306,6 +306,8 @@ def _with_hint(problem: Problem, piece: Piece) -> Problem:
         return problem._replace(fix="This looks like a template: render it first, for example with `helm template`.")
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return problem._replace(fix="Indent with spaces: YAML does not allow tabs there.")
+    if problem.since is not None:
+        return problem._replace(fix=f"What does not end there begins on line {piece.first_line + problem.since}.")
     return problem
 
 
