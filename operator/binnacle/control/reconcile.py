@@ -245,11 +245,12 @@ class Reconciler:
         wanted = self._fingerprints.of(output.body)
         child = self._cache.children.get(output.ref)
         owner = owner_of(output.body)
-        if child is not None and child.owner == owner and child.in_sync(wanted):
-            return False
         trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
         if trouble is not None:
+            # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
             raise TransientError(trouble[1], reason=trouble[0])
+        if child is not None and child.owner == owner and child.in_sync(wanted):
+            return False
         if child is None or child.owner != owner:
             # Not known, or its labels say that it is somebody's else: look before touching it.
             live = await self._store.get(output.ref)
