@@ -279,7 +279,7 @@ def test_a_file_too_large_is_refused_whole_and_the_next_is_read(tmp_path: Path) 
 def test_a_file_that_is_not_text_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: b\nc: \xff\n")
     (item,) = read([str(tmp_path)]).findings
-    assert (item.finding.reason, item.line) == (Reason.YAML_SYNTAX, 2)
+    assert (item.finding.reason, item.line) == (Reason.FILE_UNREADABLE, 2)
 
 
 def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:

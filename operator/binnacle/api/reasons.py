@@ -202,7 +202,10 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Two alerts of one SLO have come out with the same windows, factor and severity; one of them is left out.",
         "Remove one of them, or change its windows or its budget.",
     ),
-    Reason.YAML_SYNTAX: Doc("The file is not YAML.", "Correct it at the line and column that the finding names."),
+    Reason.YAML_SYNTAX: Doc(
+        "The text is not YAML from the named place on. Other documents of the same file are read all the same.",
+        "Correct it at the line and column that the finding names; the mistake is often on the line before.",
+    ),
     Reason.YAML_TOO_DEEP: Doc(
         "The file nests values more deeply than any resource does; reading on could end the program.",
         "Flatten the value.",
@@ -219,7 +222,7 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "A field is written twice in one place, and only one of the two values could count.", "Remove one of them."
     ),
     Reason.AMBIGUOUS_VALUE: Doc(
-        "YAML readers differ on what a value without quotes means, such as `on`, `0o17` or a date.",
+        "YAML 1.2 and kubectl differ on what a value without quotes means, such as `on`, `0777` or `1_000`.",
         "Put the value in quotes if it is text; write `true`, `false` or a plain number otherwise.",
     ),
     Reason.FILE_UNREADABLE: Doc(
@@ -234,8 +237,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Rename or remove one of them.",
     ),
     Reason.NOT_A_RESOURCE: Doc(
-        "The document is not a Kubernetes resource: it has no `apiVersion` or no `kind`.",
-        "Add both, or keep the document in another file.",
+        "The document is not of Binnacle's API group, `binnacle.dev`, and is passed over.",
+        "Nothing need be done. If it is meant to be one of Binnacle's resources, correct its `apiVersion`.",
     ),
 }
 """Cause and fix of every reason."""

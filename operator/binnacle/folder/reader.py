@@ -140,7 +140,7 @@ class _Reader:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start)
-            problem = _problem(Reason.YAML_SYNTAX, "The file is not UTF-8 text.", "Save it as UTF-8.")._replace(
+            problem = _problem(Reason.FILE_UNREADABLE, "The file is not UTF-8 text.", "Save it as UTF-8.")._replace(
                 line=line
             )
             self._add(file, problem, 1)
