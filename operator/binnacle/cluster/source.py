@@ -22,9 +22,9 @@ from binnacle.targets.base import Resource
 class KubernetesSource:
     """Implements `binnacle.control.ports.Source`.
 
-    `Synced` comes for a kind when all of its watches have delivered what existed, and again after each later list:
-    kopf tells nothing of what vanished between two lists, so that is when to look for ghosts with `stamps`. `Trouble`
-    comes when the API server refuses a watch, within a second of its doing so.
+    `Synced` comes for a kind when all of its watches have delivered what existed, and again after each later list;
+    objects that vanished between two lists are told as `Gone` before it. `Trouble` comes when the API server refuses
+    a watch for the second time, a second after the first.
 
     Args:
         connection: where; watches have sessions of their own.

@@ -8,13 +8,14 @@ What kopf does not tell is seen on its HTTP session: every attempt, whether a st
 come over it, which the API server's bookmarks keep growing about once a minute.
 
 kopf marks no end of its first list. So whenever a list begins, the names of all objects are listed beside it, without
-bodies; when each has been delivered, or has gone, and the stream is open, the watch counts as synced.
+bodies; when each has been delivered, or has gone, and the stream is open, the watch counts as synced. After a second
+list kopf tells nothing of what vanished in between; what was known and is not listed any more is told from here.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -32,10 +33,12 @@ from binnacle.intent.refs import ObjectRef
 log = logging.getLogger(__name__)
 
 _FIRST_BACKOFF = 1.0
-_LAST_BACKOFF = 15.0
+_LAST_BACKOFF = 5.0
 _ABSENT_SECONDS = 10.0
 _WATCHDOG_SECONDS = 5.0
 _REFUSED = frozenset({401, 403})
+# An API server that has just started refuses what it allows a moment later. kopf tries again after a second.
+_REFUSALS = 2
 _RELIST_SECONDS = (1.0, 2.0, 5.0)
 # A stream and, while it lasts, one list and a few requests of discovery.
 _CONNECTIONS = 4
@@ -84,10 +87,12 @@ class Streaming:
         self._phase = Phase.STARTING
         self._error = ""
         self._synced = self._troubled = False
+        self._refusals = 0
         self._listed = self._told = False
         self._stream: aiohttp.ClientResponse | None = None
         self._received = 0
         self._listing: asyncio.Task[None] | None = None
+        self._known: dict[str, ObjectRef] = {}
         self._delivered: set[str] | None = None
         self._missing: set[str] = set()
         self._complete = asyncio.Event()
@@ -117,6 +122,7 @@ class Streaming:
                     await self._watch()
                     raise TransientError(f"the watch of {self.watch} ended without a word")
                 self._phase, self._error = Phase.ABSENT, f"the API server does not know {self.watch.resource.plural}"
+                self._bury(self._known)
                 self._settled()
                 await asyncio.sleep(_ABSENT_SECONDS)
                 continue
@@ -195,7 +201,11 @@ class Streaming:
             raise
         if response.status in _REFUSED and mine:
             refused = refusal(self._call("watch" if streaming else "list"), response.status, None, b"")
-            self._failed(str(refused), Reason.PERMISSION_DENIED)
+            self._failed(str(refused))
+            self._refusals += 1
+            if self._refusals == _REFUSALS:
+                self._troubled = True
+                self._tell_trouble(Reason.PERMISSION_DENIED, str(refused))
         elif response.status >= 400:
             self._failed(f"the API server answered {response.status} to {request.method} {request.url.path}")
         elif mine and streaming:
@@ -203,17 +213,14 @@ class Streaming:
             self._active = self._clock()
             if self._error:
                 log.info("watching %s again", self.watch)
-            self._phase, self._error = Phase.RUNNING, ""
+            self._phase, self._error, self._refusals = Phase.RUNNING, "", 0
             self._told = self._told and not self._troubled
             self._settle()
         return response
 
-    def _failed(self, error: str, refused: Reason | None = None) -> None:
+    def _failed(self, error: str) -> None:
         if error != self._error:
             log.warning("%s", error)
-            if refused is not None:
-                self._troubled = True
-                self._tell_trouble(refused, error)
         self._phase, self._error = Phase.RETRYING, error
 
     def _explain(self, errors: list[Exception]) -> BinnacleError:
@@ -228,14 +235,16 @@ class Streaming:
         body, kind = event["object"], event["type"]
         metadata = body["metadata"]
         self._active = self._clock()
+        uid = metadata["uid"]
         if kind == "DELETED":
-            ref = ObjectRef(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
-            self._deliver(Gone(ref, metadata["uid"]))
+            self._known.pop(uid, None)
+            self._deliver(Gone(self._ref(metadata), uid))
         else:
+            self._known[uid] = self._ref(metadata)
             self._deliver(Present(body))
         if self._delivered is not None:
-            self._delivered.add(metadata["uid"])
-            self._missing.discard(metadata["uid"])
+            self._delivered.add(uid)
+            self._missing.discard(uid)
             if not self._missing:
                 self._complete.set()
 
@@ -260,12 +269,12 @@ class Streaming:
         while self._delivered is not None:
             self._complete.clear()
             try:
-                listed = {
-                    metadata["uid"] async for metadata in self._client.metadata(self._call("list"), self.watch.selector)
-                }
+                listing = self._client.metadata(self._call("list"), self.watch.selector)
+                listed = {metadata["uid"] async for metadata in listing}
             except (TransientError, SpecError) as error:
                 log.info("the list beside the watch of %s failed: %s", self.watch, error)
             else:
+                self._bury(self._known.keys() - listed - self._delivered)
                 self._missing = listed - self._delivered
                 if not self._missing:
                     break
@@ -277,6 +286,11 @@ class Streaming:
         self._listed = True
         self._settle()
 
+    def _bury(self, uids: Iterable[str]) -> None:
+        """Tell of objects that have gone unseen. One that is still on its way is told as gone once more; no harm."""
+        for uid in list(uids):
+            self._deliver(Gone(self._known.pop(uid), uid))
+
     def _settle(self) -> None:
         """Count as synced once everything listed has arrived and the stream is open."""
         if self._listed and not self._told and self.state().phase is Phase.RUNNING:
@@ -286,6 +300,10 @@ class Streaming:
         self._told = self._synced = True
         self._troubled = False
         self._tell_synced()
+
+    def _ref(self, metadata: Mapping[str, Any]) -> ObjectRef:
+        resource = self.watch.resource
+        return ObjectRef(resource.api_version, resource.kind, metadata.get("namespace", ""), metadata["name"])
 
     def _call(self, verb: str) -> Call:
         return Call(verb, self.watch.resource, self.watch.namespace or "")
