@@ -12,9 +12,9 @@ from typing import Any
 
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding
+from binnacle.intent.base import Intent
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key
-from binnacle.intent.rules import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,6 @@ class World:
         """Return the keys of all resources of `kind` in `namespace`, sorted; the read is recorded."""
         self.reads.add(Listing(kind, namespace))
         return tuple(sorted(self.listing(kind, namespace)))
-
-
-Intent = RuleSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,10 @@ def derive(objective: Fraction, window: Duration, timing: Timing) -> tuple[tuple
         factor = max(tier.budget * window.ms / long.ms, tier.floor)
         pair, finding = _reachable(Pair(tier.name, tier.severity, factor, long, short), objective, Severity.INFO)
         findings.extend(finding)
-        pairs.append(pair)
-    return tuple(pair for pair in pairs if not any(_makes_needless(other, pair) for other in pairs)), findings
+        if not any(_makes_needless(other, pair) for other in pairs):
+            pairs = [other for other in pairs if not _makes_needless(pair, other)]
+            pairs.append(pair)
+    return tuple(pairs), findings
 
 
 def given(
@@ -180,9 +182,7 @@ def _alike(one: Pair, other: Pair) -> bool:
 
 def _makes_needless(one: Pair, other: Pair) -> bool:
     """Say whether `one` fires before `other` in whatever makes `other` fire, at the same severity."""
-    if one is other or one.severity != other.severity:
-        return False
-    return one.long <= other.long and one.factor <= other.factor
+    return one.severity == other.severity and one.long <= other.long and one.factor <= other.factor
 
 
 def _finding(reason: Reason, severity: Severity, message: str, path: str = PATH, fix: str = "") -> Finding:
