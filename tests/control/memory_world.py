@@ -242,6 +242,7 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
 
 class ThingTarget:
     name = "things"
+    backend = "prometheus"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         return (Resource("v1", "ConfigMap", "configmaps"),)
@@ -297,7 +298,10 @@ class ThingTarget:
     def shard_name(self, shard: int, config: Config) -> str:
         return conventions.aggregate_name(config.instance, self.name, shard)
 
-    def files(self, intents: Sequence[Any], owner: Owner, config: Config) -> tuple[File, ...]:
+    def files(self, intents: Sequence[Any], owner: Owner, config: Config) -> tuple[File | Share, ...]:
+        return ()
+
+    def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:
         return ()
 
 
@@ -333,7 +337,15 @@ class Running:
         )
         self.controller = Controller(
             self.tools,
-            Ports(cluster, cluster, self.guard, self.warnings, LoopClock(), observer, random.Random(1)),
+            Ports(
+                cluster,
+                cluster,
+                self.guard,
+                self.warnings,
+                LoopClock(),
+                {"prometheus": observer} if observer is not None else {},
+                random.Random(1),
+            ),
             [OWN, CONFIG_MAP],
             Metrics(CollectorRegistry()),
             Settings(workers=4, resync_period=0, observe_period=0.02, aggregate_debounce=0.1),

@@ -103,7 +103,7 @@ async def test_what_is_changed_by_hand_is_put_back(cluster: MemoryCluster, tampe
         tampered["data"] = dict(before["data"])
         if "ownerReferences" in tampered["metadata"]:
             tampered["metadata"]["ownerReferences"] = list(before["metadata"]["ownerReferences"])
-        changed = [key for key in before["metadata"]["labels"]]
+        changed = list(before["metadata"]["labels"])
         tamper(tampered)
         # As the real server does, somebody else's change takes the field out of our manager's hand.
         labels = tampered["metadata"]["labels"]

@@ -2,26 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
 import typer
 
 from binnacle import __version__
 from binnacle.api.config import Config
+from binnacle.api.values import Duration
 from binnacle.cli.logs import LogFormat, set_up
 from binnacle.cluster.run import Options, run_operator
 from binnacle.control.ports import Clock, Observer
-from binnacle.errors import BinnacleError
+from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
 from binnacle.observe.observer import PrometheusObserver
+from binnacle.observe.prometheus import open_session
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 log = logging.getLogger("binnacle")
+
+_SHORTEST_RESYNC = Duration.of(seconds=1)
 
 
 class Level(StrEnum):
@@ -33,12 +36,13 @@ class Level(StrEnum):
 
 
 @asynccontextmanager
-async def _prometheus(config: Config, clock: Clock) -> AsyncIterator[Observer | None]:
+async def _observers(config: Config, clock: Clock) -> AsyncIterator[Mapping[str, Observer]]:
+    """Give an observer for each backend whose address is configured."""
     if config.prometheus.url is None:
-        yield None
+        yield {}
         return
-    async with aiohttp.ClientSession(trust_env=False) as session:
-        yield PrometheusObserver(config, session, clock)
+    async with open_session() as session:
+        yield {"prometheus": PrometheusObserver(config, session, clock)}
 
 
 @app.command()
@@ -61,6 +65,14 @@ def operator(
     health_address: Annotated[
         str, typer.Option("--health-address", metavar="HOST:PORT", help="Address of /healthz, /readyz and /metrics.")
     ] = "0.0.0.0:8080",
+    resync_period: Annotated[
+        str,
+        typer.Option(
+            "--resync-period",
+            metavar="DURATION",
+            help="How often everything is listed and compared, to find what a watch missed; at least 1s.",
+        ),
+    ] = "10m",
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="One JSON object a line, or text.", case_sensitive=False)
     ] = LogFormat.TEXT,
@@ -90,9 +102,21 @@ def operator(
         namespace=lease_namespace,
         health_host=host,
         health_port=port,
+        resync_period=_resync_seconds(resync_period),
     )
-    if not asyncio.run(run_operator(options, _prometheus)):
+    if not asyncio.run(run_operator(options, _observers)):
         raise typer.Exit(1)
+
+
+def _resync_seconds(text: str) -> float:
+    """Read the period between resyncs."""
+    try:
+        period = Duration.parse(text)
+    except SpecError as error:
+        raise BinnacleError(f"--resync-period: {error}") from error
+    if period < _SHORTEST_RESYNC:
+        raise BinnacleError(f"--resync-period {text}: the shortest is {_SHORTEST_RESYNC}")
+    return period.ms / 1000
 
 
 def _address(text: str) -> tuple[str, int]:

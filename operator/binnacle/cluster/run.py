@@ -6,7 +6,7 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 32
 """Sockets for reads and writes at any time; watches and the lease have their own."""
 
-ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Observer | None]]
+ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Mapping[str, Observer]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
 
     Args:
         options: how.
-        observer: gives the observer for a configuration; None where no backend's address is known.
+        observer: gives the observers for a configuration, by backend; none for one whose address is not known.
 
     Returns:
         Whether the end was an orderly one; a lost lease is not.
@@ -156,7 +156,7 @@ async def _serve(
     config: Config,
     connection: Connection,
     client: Client,
-    observer: Observer | None,
+    observers: Mapping[str, Observer],
     metrics: Metrics,
     clock: Clock,
     stop: asyncio.Event,
@@ -187,7 +187,7 @@ async def _serve(
                 guard=guard,
                 recorder=recorder,
                 clock=clock,
-                observer=observer,
+                observers=observers,
             ),
             [(resource.api_version, resource.kind) for resource in (*kinds, *children)],
             metrics,

@@ -14,7 +14,7 @@ from typing import Any
 from binnacle.api.config import Config
 from binnacle.control.status import Problem
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey, Output, Share, Target
+from binnacle.targets.base import AggregateKey, File, Output, Share, Target
 
 Snapshot = Mapping[Key, bytes]
 
@@ -128,6 +128,12 @@ class Aggregates:
         outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
         state.placed = dict(placed)
         return outputs, snapshot
+
+    def assemble_files(self, key: AggregateKey) -> tuple[File, ...]:
+        """Return the files of an aggregate, for a folder."""
+        state = self._states[key]
+        texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
+        return state.target.assemble_files(key, texts, self._config)
 
     def written(self, key: AggregateKey, snapshot: Snapshot) -> tuple[Key, ...]:
         """Note that the live objects hold `snapshot` now; returns the owners whose share has changed by that.

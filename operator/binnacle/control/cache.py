@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from binnacle.compile.world import Listing, Read
-from binnacle.control.ports import Observed
+from binnacle.control.ports import Mark, Observed
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
@@ -55,7 +55,7 @@ class Resource:
     spec: bytes
     status: bytes
     reads: frozenset[Read] = frozenset()
-    marks: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
     readback: SLOReadback | None = None
     applied_at: float | None = None
     observed: Observed | None = None

@@ -24,6 +24,7 @@ from binnacle.control.ports import (
     Expectation,
     Gone,
     LeaseGuard,
+    Observed,
     Observer,
     Present,
     Recorder,
@@ -32,9 +33,10 @@ from binnacle.control.ports import (
     Store,
     Synced,
     Trouble,
+    merged,
 )
 from binnacle.control.queue import Priority, WorkQueue
-from binnacle.control.reconcile import UNCONFIGURED, Reconciler, WorkKey
+from binnacle.control.reconcile import Reconciler, WorkKey
 from binnacle.errors import BinnacleError
 from binnacle.intent.readback import READBACK_FIELDS
 from binnacle.intent.refs import Key, ObjectRef
@@ -72,7 +74,7 @@ class Ports:
     guard: LeaseGuard
     recorder: Recorder
     clock: Clock
-    observer: Observer | None = None
+    observers: Mapping[str, Observer] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.SystemRandom)
 
 
@@ -124,6 +126,7 @@ class Controller:
             clock=ports.clock,
             fingerprints=fingerprinter(tools),
             aggregate_debounce=self.settings.aggregate_debounce,
+            backends=frozenset(ports.observers),
         )
         self._waiting_for = set(kinds)
         self._resync_now = asyncio.Event()
@@ -147,8 +150,8 @@ class Controller:
         tasks = [self._spawn(self._intake(), "intake"), self._spawn(self._work(), "work")]
         if self.settings.resync_period > 0:
             tasks.append(self._spawn(self._resync_regularly(), "resync"))
-        if self.ports.observer is not None:
-            tasks.append(self._spawn(self._observe_regularly(self.ports.observer), "observe"))
+        if self.ports.observers:
+            tasks.append(self._spawn(self._observe_regularly(), "observe"))
         stopping = self._spawn(_wait(stop), "stop")
         try:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -197,8 +200,6 @@ class Controller:
         if change is Change.STATUS:
             self.queue.add(key, Priority.DRIFT)
             return
-        if self.ports.observer is None and resource.observed is None:
-            resource.observed = UNCONFIGURED
         resource.work_since = self.ports.clock.monotonic()
         self.queue.forget(key)
         # What is there at the start is no edit: a person's edit goes before a thousand of them.
@@ -332,7 +333,10 @@ class Controller:
             try:
                 await self.resync()
             except BinnacleError as error:
+                self.metrics.resyncs.labels("error").inc()
                 log.warning("resync failed", extra={"error": str(error)})
+            else:
+                self.metrics.resyncs.labels("success").inc()
 
     async def resync(self) -> None:
         """Compare the caches with a listing of what exists; fetch what was missed and drop what is gone.
@@ -369,30 +373,38 @@ class Controller:
 
     # Observation: what the backends say.
 
-    async def _observe_regularly(self, observer: Observer) -> None:
+    async def _observe_regularly(self) -> None:
         await self._settled.wait()
         await self.ports.guard.acquired()
         while True:
-            await self.observe(observer)
+            await self.observe()
             await self.ports.clock.sleep(self.settings.observe_period)
 
-    async def observe(self, observer: Observer) -> None:
+    async def observe(self) -> None:
         """Look at the backends once; resources whose status would say something else are enqueued."""
-        expectations = [
-            Expectation(key, resource.marks, resource.readback, _figures(key, resource.live_status()))
-            for key, resource in self.cache.resources.items()
-            if resource.marks
-        ]
-        if not expectations:
-            return
-        observed = await observer.observe(expectations)
-        for key, one in observed.items():
+        found: dict[Key, list[Observed]] = {}
+        for backend, observer in self.ports.observers.items():
+            expectations = self._expectations(backend)
+            if expectations:
+                for key, one in (await observer.observe(expectations)).items():
+                    found.setdefault(key, []).append(one)
+        for key, observations in found.items():
             resource = self.cache.resources.get(key)
             if resource is None:
                 continue
-            resource.observed = one
+            resource.observed = merged(observations)
             if self._says_something_new(key, resource):
                 self.queue.add(key, Priority.OBSERVED)
+
+    def _expectations(self, backend: str) -> list[Expectation]:
+        """Return what is to be known from one backend: of every resource that it loads something of."""
+        expectations = []
+        for key, resource in self.cache.resources.items():
+            marks = tuple(mark.name for mark in resource.marks if mark.backend == backend)
+            if marks:
+                shown = _figures(key, resource.live_status())
+                expectations.append(Expectation(key, marks, resource.readback, shown))
+        return expectations
 
     def _says_something_new(self, key: Key, resource: Resource) -> bool:
         live = self.reconciler.live_now(key, resource)

@@ -9,6 +9,7 @@ from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import Compiled, Read, World
+from binnacle.control.ports import Mark
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.intent.readback import SLOReadback
 from binnacle.targets.base import File, Output, Owner, Share, Target
@@ -45,6 +46,7 @@ class Desired:
         valid: whether it compiled to something; when not, what was applied last stays as it is.
         outputs, shares: what to apply.
         findings: sorted, errors first.
+        marks: what the backends list once they have loaded exactly this.
         facts: the kind's own status fields that follow from the spec.
         readback: what to observe.
         reads: what the compilation depended on.
@@ -56,15 +58,10 @@ class Desired:
     shares: tuple[Share, ...] = ()
     files: tuple[File, ...] = ()
     findings: tuple[Finding, ...] = ()
+    marks: tuple[Mark, ...] = ()
     facts: Mapping[str, Any] | None = None
     readback: SLOReadback | None = None
     reads: frozenset[Read] = frozenset()
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """What the backends list once they have loaded exactly this."""
-        items: tuple[Output | Share, ...] = (*self.outputs, *self.shares)
-        return tuple(mark for item in items for mark in item.marks)
 
     @property
     def quarantined(self) -> int:
@@ -90,19 +87,22 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
     shares: list[Share] = []
     spelled: list[File] = []
     valid = bool(compiled.intents)
+    marks: list[Mark] = []
     try:
         for target in tools.targets:
-            if files:
-                spelled.extend(target.files(compiled.intents, owner, tools.config))
-                continue
-            for item in target.render(compiled.intents, owner, tools.config):
+            spell = target.files if files else target.render
+            for item in spell(compiled.intents, owner, tools.config):
+                if isinstance(item, File):
+                    spelled.append(item)
+                    continue
                 if isinstance(item, Share):
                     shares.append(item)
                 else:
                     outputs.append(item)
+                marks.extend(Mark(target.backend, mark) for mark in item.marks)
     except Exception as error:  # noqa: BLE001 - as above
         findings.append(_finding(error))
-        valid, outputs, shares, spelled = False, [], [], []
+        valid, outputs, shares, spelled, marks = False, [], [], [], []
     return Desired(
         model,
         valid=valid,
@@ -110,6 +110,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         shares=tuple(shares),
         files=tuple(spelled),
         findings=tuple(sorted(findings)),
+        marks=tuple(marks),
         facts=compiled.facts,
         readback=compiled.readback,
         reads=frozenset(world.reads),

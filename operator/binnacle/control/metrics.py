@@ -1,8 +1,8 @@
 """Every metric of the operator, under controller-runtime's names where it has one, so that existing dashboards work.
 
 Names and buckets follow sigs.k8s.io/controller-runtime `pkg/internal/controller/metrics`, `pkg/metrics/workqueue.go`
-and client-go's `tools/metrics`. New are the three that show what a watch-based cache can hide: watch age, cache size,
-and drift found by the resync.
+and client-go's `tools/metrics`. New are the four that show what a watch-based cache can hide: watch age, cache size,
+resyncs, and drift.
 """
 
 import time
@@ -88,6 +88,14 @@ class Metrics:
             registry=registry,
         )
         self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
+        self.resyncs = Counter(
+            "resyncs",
+            "Listings that compared the caches with what exists, by result: success, error.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("success", "error"):
+            self.resyncs.labels(result)
         self.drift = Counter(
             "resync_drift",
             "Objects of ours that others changed or deleted, and what a resync found and no event had told: ghost, missed.",

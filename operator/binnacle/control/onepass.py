@@ -75,7 +75,10 @@ def run(tools: Toolchain, bodies: Sequence[Mapping[str, Any]], today: date, *, f
         for share in wants.shares:
             aggregates.put(share)
     for aggregate in sorted(aggregates.keys()):
-        objects.extend(aggregates.assemble(aggregate)[0])
+        if files:
+            spelled.extend(aggregates.assemble_files(aggregate))
+        else:
+            objects.extend(aggregates.assemble(aggregate)[0])
     return Pass(
         desired, tuple(sorted(objects, key=lambda one: one.ref)), tuple(sorted(spelled, key=lambda one: one.path))
     )

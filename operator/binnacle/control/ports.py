@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key, ObjectRef
@@ -132,13 +132,20 @@ class Liveness(StrEnum):
     UNCONFIGURED = "unconfigured"
 
 
+class Mark(NamedTuple):
+    """Something that a backend lists once it has loaded a version of a resource: a rule group, a receiver."""
+
+    backend: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the loop wants to know of one resource.
+    """What the loop wants to know of one resource from one backend.
 
     Attributes:
         key: the resource.
-        marks: what the backend lists when it has loaded the current version.
+        marks: names of what the backend lists when it has loaded the current version.
         readback: which figures are wanted.
         shown: the figures that status shows now; the observer keeps to them until the difference matters.
     """
@@ -163,8 +170,22 @@ class Observed:
     settled: bool = True
 
 
+_WORST_FIRST = (Liveness.UNHEALTHY, Liveness.MISSING, Liveness.UNREACHABLE, Liveness.LOADED, Liveness.UNCONFIGURED)
+
+
+def merged(observations: Sequence[Observed]) -> Observed:
+    """Return one observation for a resource that several backends load: the worst one's word, everybody's figures.
+
+    A backend that is not configured does not count beside one that is.
+    """
+    worst = min((one.liveness for one in observations), key=_WORST_FIRST.index)
+    said = [one.message for one in observations if one.liveness is worst and one.message]
+    facts = {name: value for one in observations for name, value in one.facts.items()}
+    return Observed(worst, " ".join(said), facts, all(one.settled for one in observations))
+
+
 class Observer(Protocol):
-    """Reads back from the backends."""
+    """Reads back from one backend."""
 
     async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
         """Look at all of them in few requests; never raises: a backend that is away is an answer."""

@@ -55,6 +55,7 @@ class Reconciler:
         clock: Clock,
         fingerprints: Fingerprinter,
         aggregate_debounce: float,
+        backends: frozenset[str],
     ):
         self._tools = tools
         self._cache = cache
@@ -66,6 +67,7 @@ class Reconciler:
         self._clock = clock
         self._fingerprints = fingerprints
         self._debounce = aggregate_debounce
+        self._backends = backends
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self.synced = False
@@ -115,6 +117,8 @@ class Reconciler:
                 self._queue.add_after(share.aggregate, self._debounce)
         problem = problem or self._aggregate_problem(key)
         resource.marks, resource.readback = desired.marks, desired.readback
+        if not any(mark.backend in self._backends for mark in desired.marks):
+            resource.observed = UNCONFIGURED
         waiting = not self._aggregates.settled(key)
         if problem is None and not waiting:
             try:

@@ -6,6 +6,7 @@ tuples of pairs sorted by name, so that equal meaning is equal value and prints 
 
 from dataclasses import dataclass
 
+from binnacle.intent.base import Intent
 from binnacle.promql.nodes import Node
 
 Pairs = tuple[tuple[str, str], ...]
@@ -54,7 +55,7 @@ class RuleGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSet:
+class RuleSet(Intent):
     """All rules of one resource: one file, or one PrometheusRule."""
 
     groups: tuple[RuleGroup, ...]

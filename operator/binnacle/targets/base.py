@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from binnacle.api.config import Config
-from binnacle.compile.world import Intent
+from binnacle.intent.base import Intent
 from binnacle.intent.refs import Key, ObjectRef
 
 
@@ -101,9 +101,15 @@ class Resource:
 
 
 class Target(Protocol):
-    """How one backend spells intents."""
+    """How one backend spells intents.
+
+    Attributes:
+        name: of the target, in object names and labels.
+        backend: who loads what it writes (`prometheus`, `alertmanager`, `grafana`, `fluentd`); names the observer.
+    """
 
     name: str
+    backend: str
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kinds of objects that this target may write under `config`."""
@@ -132,5 +138,8 @@ class Target(Protocol):
     def shard_name(self, shard: int, config: Config) -> str:
         """Return the name of the object that holds a shard."""
 
-    def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:
-        """Spell the same for a folder: the backend's own files."""
+    def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
+        """Spell the same for a folder: the backend's own files, and shares of files that many resources fill."""
+
+    def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:
+        """Build the files that many resources fill."""

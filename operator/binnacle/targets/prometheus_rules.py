@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from binnacle.api.config import Config, RuleOutput
 from binnacle.api.reasons import Reason
-from binnacle.compile.world import Intent
 from binnacle.errors import SpecError
+from binnacle.intent.base import Intent
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.intent.rules import RuleSet
 from binnacle.targets import conventions, rulefile
@@ -30,6 +30,7 @@ class PrometheusRules:
     """Target: rules for Prometheus and for the rulers that read its format."""
 
     name = "rules"
+    backend = "prometheus"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kinds of objects that hold rules: both, because after a switch the other's must be taken away."""
@@ -104,6 +105,10 @@ class PrometheusRules:
             return ()
         path = f"prometheus/rules/{_data_key(owner.key)}"
         return (File(path, rulefile.text_of(groups, owner.key), owner.key),)
+
+    def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: every resource has a file of its own."""
+        return ()
 
     def _config_map(self, aggregate: AggregateKey, shard: int, data: Mapping[str, str], config: Config) -> Output:
         name = self.shard_name(shard, config)
