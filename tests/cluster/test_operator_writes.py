@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -118,7 +119,9 @@ def test_three_resyncs_a_relist_and_a_restart_cost_nothing(busy: World, place: s
 def eventually_resynced(busy: World, times: int) -> None:
     """Wait until the operator has listed everything so many times more."""
     before = busy.operator.metrics()['resyncs_total{result="success"}']
-    eventually(lambda: busy.operator.metrics()['resyncs_total{result="success"}'] >= before + times, limit=20, what="a resync")
+    eventually(
+        lambda: busy.operator.metrics()['resyncs_total{result="success"}'] >= before + times, limit=20, what="a resync"
+    )
 
 
 def test_many_resources_at_once_share_the_writes_of_their_aggregate(busy: World, place: str) -> None:
@@ -138,7 +141,7 @@ def test_many_resources_at_once_share_the_writes_of_their_aggregate(busy: World,
         return
     assert {record.name for record in children} == {"binnacle-default-rules"}
     times = [record.at for record in children]
-    pauses = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     print(f"20 new resources: {len(children)} writes of the aggregate, pauses {pauses}")
     assert all(pause >= 0.99 for pause in pauses)
     assert len(busy.api.get(config_map_path("binnacle-default-rules"))["data"]) >= 20
@@ -148,7 +151,15 @@ def test_nothing_is_put_on_the_objects_of_users(busy: World, place: str) -> None
     busy.made(place, "mine")
     live = busy.made(place, "mine", objective="99.5%")
     metadata = live["metadata"]
-    assert metadata.keys() <= {"creationTimestamp", "generation", "managedFields", "name", "namespace", "resourceVersion", "uid"}
+    assert metadata.keys() <= {
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "uid",
+    }
     managers = {(entry["manager"], entry.get("subresource", "")) for entry in metadata["managedFields"]}
     assert managers == {("kubectl", ""), ("binnacle-status", "status")}
     assert busy.api.get(slo_path(place, "mine"))["metadata"].get("finalizers") is None
