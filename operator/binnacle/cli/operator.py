@@ -113,7 +113,7 @@ def _resync_seconds(text: str) -> float:
     try:
         period = Duration.parse(text)
     except SpecError as error:
-        raise BinnacleError(f"--resync-period: {error}") from error
+        raise BinnacleError(f"--resync-period: {error.message} {error.fix}") from error
     if period < _SHORTEST_RESYNC:
         raise BinnacleError(f"--resync-period {text}: the shortest is {_SHORTEST_RESYNC}")
     return period.ms / 1000
