@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.check.base import Check, Checked
 from binnacle.compile.world import Compiled, Read, World
 from binnacle.control.ports import Mark
 from binnacle.errors import BinnacleError, SpecError
@@ -28,6 +29,7 @@ class Toolchain:
         parse: reads a resource as its model, or says what is wrong with it.
         compilers: kind -> what it means.
         targets: how each backend spells it.
+        checks: kind -> what is checked of it with every compilation.
         config: the administrator's configuration with `auto` resolved.
     """
 
@@ -35,6 +37,7 @@ class Toolchain:
     compilers: Mapping[str, Compile]
     targets: Sequence[Target]
     config: Config
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,11 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         if model is None:
             return Desired(None, valid=False, findings=tuple(sorted(problems)))
         compiled = tools.compilers[owner.key.kind](model, world)
+        check = tools.checks.get(owner.key.kind)
+        checked = check(model, compiled, world) if check is not None else Checked()
     except Exception as error:  # noqa: BLE001 - the fence around everything that reads what people wrote
         return Desired(None, valid=False, findings=(_finding(error),), reads=frozenset(world.reads))
-    findings = [*problems, *compiled.findings]
+    findings = [*problems, *compiled.findings, *checked.findings]
     outputs: list[Output] = []
     shares: list[Share] = []
     spelled: list[File] = []
@@ -111,7 +116,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         files=tuple(spelled),
         findings=tuple(sorted(findings)),
         marks=tuple(marks),
-        facts=compiled.facts,
+        facts={**compiled.facts, **checked.facts},
         readback=compiled.readback,
         reads=frozenset(world.reads),
     )

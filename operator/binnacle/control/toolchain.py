@@ -2,6 +2,7 @@
 
 from binnacle.api.config import Config
 from binnacle.api.registry import parse
+from binnacle.check.registry import CHECKS
 from binnacle.compile.registry import KINDS
 from binnacle.control.desired import Toolchain
 from binnacle.targets.registry import TARGETS
@@ -9,4 +10,4 @@ from binnacle.targets.registry import TARGETS
 
 def shipped(config: Config) -> Toolchain:
     """Return the toolchain for `config`, in which every `auto` has been resolved."""
-    return Toolchain(parse=parse, compilers=KINDS, targets=TARGETS, config=config)
+    return Toolchain(parse=parse, compilers=KINDS, targets=TARGETS, config=config, checks=CHECKS)

@@ -1,0 +1,1 @@
+"""Proofs and lints over intents and rendered output."""

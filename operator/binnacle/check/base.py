@@ -1,0 +1,42 @@
+"""The shapes of checks: what runs with every compilation, and the outcome of one test."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from binnacle.api.findings import Finding
+from binnacle.compile.world import Compiled, World
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """The outcome of one test that a resource carries, or that was generated for it.
+
+    Attributes:
+        name: as written in the resource, or of the generated test.
+        passed: whether it held; meaningless when `unproved` says why it could not be run.
+        message: what was expected and what came, for a person; empty when it passed.
+        unproved: why it could not be run here (`promtool is not installed`); empty when it was.
+        path: field path of the test in the resource.
+    """
+
+    name: str
+    passed: bool
+    message: str = ""
+    unproved: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check adds to a compilation: findings, and the kind's own status fields (`tests`)."""
+
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Check = Callable[[Any, Compiled, World], Checked]
+"""A check of one kind: the model, what it compiled to, and the world; pure, and quick enough for every reconcile."""
+
+Tests = Callable[[Any, Compiled, World], tuple[TestResult, ...]]
+"""The tests of one kind, also those that need a program (promtool); for `binnacle test`, not for the loop."""
