@@ -149,6 +149,22 @@ async def test_a_released_lease_is_taken_within_a_second(world: World, pair: tup
     assert second.guard.held()
 
 
+async def test_a_release_beside_a_running_guard_is_no_loss_and_is_not_undone(
+    world: World, pair: tuple[Replica, Replica]
+) -> None:
+    first, second = pair
+    for _ in range(3):
+        await world.run(0.7, [first.guard, second.guard])
+    renewal = asyncio.create_task(first.guard._renewed())
+    await first.guard.release()
+    await renewal
+    assert not first.guard.held()
+    await world.run(30, [first.guard, second.guard])
+    assert second.guard.held()
+    assert first.losses == []
+    assert first.task.done()
+
+
 async def test_a_leader_that_cannot_renew_stops_before_anybody_else_begins(
     world: World, pair: tuple[Replica, Replica]
 ) -> None:

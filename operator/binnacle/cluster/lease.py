@@ -84,6 +84,8 @@ class KubernetesLeaseGuard:
         self._record: LeaseRecord | None = None
         self._until: float | None = None
         self._acquired = asyncio.Event()
+        self._released = False
+        self._writing = asyncio.Lock()
 
     @property
     def epoch(self) -> int:
@@ -99,11 +101,13 @@ class KubernetesLeaseGuard:
         await self._acquired.wait()
 
     async def run(self) -> None:
-        """Get the lease, keep it, and return when it is lost; runs as long as the process."""
+        """Get the lease, keep it, and return when it is lost or released; runs as long as the process."""
         await self._acquire()
         log.info("holding the lease as %s, epoch %d", self._identity, self.epoch)
         self._acquired.set()
         await self._keep()
+        if self._released:
+            return
         self._until = None
         log.error("lost the lease, epoch %d: another replica may write now", self.epoch)
         self._lost()
@@ -113,10 +117,13 @@ class KubernetesLeaseGuard:
 
         Best effort: when it fails, the lease runs out by itself.
         """
-        held, self._until = self.held(), None
-        if held and self._record is not None:
-            with contextlib.suppress(BinnacleError, TimeoutError):
-                async with asyncio.timeout(self._times.retry):
+        held, self._until, self._released = self.held(), None, True
+        if not held:
+            return
+        with contextlib.suppress(BinnacleError, TimeoutError):
+            # The lock: a renewal under way must not come after this, nor take away the version that this replaces.
+            async with asyncio.timeout(self._times.retry), self._writing:
+                if self._record is not None:
                     self._record = await self._records.write("", self._record.transitions, self._record)
 
     async def _acquire(self) -> None:
@@ -155,10 +162,13 @@ class KubernetesLeaseGuard:
             return False
         began = self._clock.monotonic()
         try:
-            async with asyncio.timeout(max(0.1, self._until - began)):
+            async with asyncio.timeout(max(0.1, self._until - began)), self._writing:
+                if self._released:
+                    return False
                 try:
                     self._record = await self._records.write(self._identity, self._record.transitions, self._record)
-                    self._until = began + self._times.renew_deadline
+                    if not self._released:
+                        self._until = began + self._times.renew_deadline
                 except ConflictError:
                     return await self._still_ours()
         except (BinnacleError, TimeoutError) as error:

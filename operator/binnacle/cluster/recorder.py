@@ -69,7 +69,6 @@ class EventRecorder:
                 log.info("an Event about %s was not sent: %s", key, error)
 
     def _event(self, key: Key, uid: str, reason: str, message: str) -> dict[str, object]:
-        note = message if len(message) <= _NOTE_LIMIT else message[: _NOTE_LIMIT - 1] + "…"
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
@@ -77,7 +76,7 @@ class EventRecorder:
             "eventTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "type": "Warning",
             "reason": reason,
-            "note": note,
+            "note": _cut(message),
             "action": "Reconcile",
             "reportingController": _CONTROLLER,
             "reportingInstance": self._instance,
@@ -89,3 +88,11 @@ class EventRecorder:
                 "uid": uid,
             },
         }
+
+
+def _cut(message: str) -> str:
+    """Cut to the API server's limit, which counts bytes."""
+    encoded = message.encode()
+    if len(encoded) <= _NOTE_LIMIT:
+        return message
+    return encoded[: _NOTE_LIMIT - 3].decode(errors="ignore") + "…"

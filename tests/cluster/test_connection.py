@@ -1,0 +1,214 @@
+"""Credentials: from where, renewed when refused, and never told; and what faults of the way become."""
+
+import asyncio
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+
+from binnacle.api.config import Config, RuleOutput
+from binnacle.api.reasons import Reason
+from binnacle.cluster import connection as connection_module
+from binnacle.cluster.client import Client
+from binnacle.cluster.connection import connect
+from binnacle.cluster.platform import resolve
+from binnacle.cluster.refusals import Call
+from binnacle.errors import SpecError, TransientError
+from cluster.objects import CONFIG_MAP
+from servers.cluster import Cluster
+
+SECRET = "s3cr3t-t0k3n"
+CALL = Call("get", CONFIG_MAP, "default", "c")
+
+
+def kubeconfig(path: Path, server: str, user: dict) -> str:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "here"}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+class Front:
+    """An HTTP server in place of the API server, for answers that a healthy one does not give."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[web.Request], web.StreamResponse] = lambda _: web.json_response({})
+        self.seen: list[web.Request] = []
+        self.silent = False
+        self.over = asyncio.Event()
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request)
+        if self.silent:
+            await self.over.wait()
+        return self.answer(request)
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    made = Front()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    made.over.set()
+    await runner.cleanup()
+
+
+async def ask(path: str, observer: Callable[[str, str, float], None] | None = None) -> object:
+    async with await connect(path, observer) as connection, connection.session(2) as session:
+        return await Client(session).request("GET", CALL)
+
+
+async def test_a_token_goes_with_each_request(front: Front, tmp_path: Path) -> None:
+    counted: list[tuple[str, str]] = []
+    path = kubeconfig(tmp_path / "k", front.url, {"token": SECRET})
+    await ask(path, lambda method, code, _: counted.append((method, code)))
+    assert front.seen[0].headers["Authorization"] == f"Bearer {SECRET}"
+    assert front.seen[0].headers["User-Agent"].startswith("binnacle")
+    assert counted == [("GET", "200")]
+    async with await connect(path) as connection:
+        assert connection.namespace == "here"
+
+
+async def test_refused_credentials_are_read_again_once(front: Front, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old")
+    front.answer = lambda r: web.json_response({}, status=200 if r.headers["Authorization"] == "Bearer new" else 401)
+    path = kubeconfig(tmp_path / "k", front.url, {"tokenFile": str(token)})
+    async with await connect(path) as connection, connection.session(4) as session:
+        client = Client(session)
+        with pytest.raises(TransientError) as caught:
+            await client.request("GET", CALL)
+        assert caught.value.reason == Reason.PERMISSION_DENIED
+        token.write_text("new")
+        await asyncio.gather(*(client.request("GET", CALL) for _ in range(4)))
+        before = len(front.seen)
+        await client.request("GET", CALL)
+        assert len(front.seen) == before + 1
+
+
+async def test_an_exec_plugin_gives_the_token_and_gives_a_new_one_when_refused(front: Front, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text(
+        "#!/bin/sh\n"
+        f'echo x >> "{tmp_path}/calls"\n'
+        f'N=$(wc -l < "{tmp_path}/calls" | tr -d " ")\n'
+        'echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"ExecCredential\\",'
+        '\\"status\\":{\\"token\\":\\"t$N\\"}}"\n'
+    )
+    plugin.chmod(0o700)
+    user = {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    }
+    front.answer = lambda r: web.json_response({}, status=200 if r.headers["Authorization"] == "Bearer t2" else 401)
+    await ask(kubeconfig(tmp_path / "k", front.url, user))
+    assert [request.headers["Authorization"] for request in front.seen] == ["Bearer t1", "Bearer t2"]
+
+
+async def test_a_pods_token_is_read_again(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("first\n")
+    authority.write_text("x")
+
+    def in_cluster(configuration: object) -> None:
+        environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": front.url.rpartition(":")[2]}
+        loader = InClusterConfigLoader(str(token), str(authority), environ=environment)
+        loader.load_and_set(configuration)
+        configuration.host = front.url
+        configuration.ssl_ca_cert = None
+
+    monkeypatch.setattr(connection_module, "load_incluster_config", in_cluster)
+    front.answer = lambda r: web.json_response({}, status=200 if r.headers["Authorization"] == "Bearer second" else 401)
+    async with await connect() as connection, connection.session(2) as session:
+        token.write_text("second\n")
+        await Client(session).request("GET", CALL)
+    assert [request.headers["Authorization"] for request in front.seen] == ["Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        f"token: {SECRET}\n  : bad: yaml",
+        json.dumps({"users": [{"user": {"token": SECRET}}]}),
+        json.dumps({"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                    "clusters": [{"name": "c", "cluster": {"server": "http://x"}}],
+                    "users": [{"name": "u", "user": {"token": SECRET, "exec": {"apiVersion": SECRET}}}, {"user": SECRET}]}),
+        json.dumps({"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                    "clusters": [], "users": [{"name": "u", "user": {"token": SECRET}}]}),
+    ],
+)  # fmt: skip
+async def test_a_broken_kubeconfig_is_named_and_not_quoted(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "broken"
+    path.write_text(text)
+    refused: SpecError | None = None
+    try:
+        async with await connect(str(path)):
+            pass
+    except SpecError as error:
+        refused = error
+    assert refused is None or str(path) in str(refused)
+    assert SECRET not in "".join(traceback.format_exception(refused))
+    assert SECRET not in caplog.text
+
+
+async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="nothing-here"):
+        await connect(str(tmp_path / "nothing-here"))
+
+
+async def test_throttling_and_outages_are_transient(front: Front, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "k", front.url, {"token": SECRET})
+    for status, header, wait in ((429, "7", 7.0), (503, "3", 3.0), (500, None, None), (504, "soon", None)):
+        front.answer = lambda _, s=status, h=header: web.Response(
+            status=s, headers={"Retry-After": h} if h else {}, text="<html>"
+        )
+        with pytest.raises(TransientError) as caught:
+            await ask(path)
+        assert caught.value.reason == Reason.API_SERVER_UNAVAILABLE
+        assert caught.value.retry_after == wait
+
+
+async def test_a_server_that_is_away_or_silent_is_transient_and_keeps_the_secret(
+    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TransientError) as caught:
+        await ask(kubeconfig(tmp_path / "away", "http://127.0.0.1:1", {"token": SECRET}))
+    assert caught.value.reason == Reason.API_SERVER_UNAVAILABLE
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    monkeypatch.setattr(connection_module, "REQUEST_SECONDS", 0.2)
+    front.silent = True
+    with pytest.raises(TransientError, match="in time") as caught:
+        await ask(kubeconfig(tmp_path / "silent", front.url, {"token": SECRET}))
+    assert caught.value.reason == Reason.API_SERVER_UNAVAILABLE
+
+
+async def test_auto_is_decided_by_what_the_cluster_has(
+    cluster: Cluster, client: Client, request: pytest.FixtureRequest
+) -> None:
+    config = Config.from_data({})
+    fixed = Config.from_data({"prometheus": {"output": "operator"}})
+    assert (await resolve(config, client)).prometheus.output is RuleOutput.CONFIG_MAP
+    assert await resolve(fixed, client) is fixed
+    request.getfixturevalue("prometheus_operator_crds")
+    assert (await resolve(config, client)).prometheus.output is RuleOutput.OPERATOR
