@@ -202,10 +202,11 @@ def test_foreign_keys_are_left_out() -> None:
     assert TARGET.split({}) == {}
 
 
-def test_what_fits_no_object_is_refused() -> None:
+@pytest.mark.parametrize("output", ["configMap", "operator"])
+def test_what_fits_no_object_is_refused(output: str) -> None:
     alert = Alert("A", q.sel("up"), annotations=pairs({f"a{number}": "x" * 10_000 for number in range(100)}))
     with pytest.raises(SpecError) as refused:
-        TARGET.render((RuleSet((RuleGroup("short", (alert,)),)),), OWNER, MAPS)
+        TARGET.render((RuleSet((RuleGroup("short", (alert,)),)),), OWNER, config(output))
     assert refused.value.reason == "OutputTooLarge"
 
 

@@ -53,12 +53,14 @@ class PrometheusRules:
         if not groups:
             return ()
         marks = rulefile.names(groups)
+        if config.prometheus.output is RuleOutput.OPERATOR:
+            output = _prometheus_rule(groups, owner, config, marks)
+            _check_size(len(conventions.canonical(output.body)), owner.key)
+            return (output,)
         text = rulefile.text_of(groups, owner.key)
-        _check_size(text, owner.key)
-        if config.prometheus.output is not RuleOutput.OPERATOR:
-            aggregate = AggregateKey(self.name, config.prometheus.namespace)
-            return (Share(aggregate, owner.key, text, _PURPOSE, marks),)
-        return (_prometheus_rule(groups, owner, config, marks),)
+        _check_size(_size(text, owner.key), owner.key)
+        aggregate = AggregateKey(self.name, config.prometheus.namespace)
+        return (Share(aggregate, owner.key, text, _PURPOSE, marks),)
 
     def assemble(
         self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
@@ -70,9 +72,9 @@ class PrometheusRules:
         Raises:
             SpecError: `OutputTooLarge`, a share that fits no object.
         """
-        for key, text in shares.items():
-            _check_size(text, key)
-        sizes = {key: len(shares[key].encode()) + len(_data_key(key)) for key in sorted(shares)}
+        sizes = {key: _size(shares[key], key) for key in sorted(shares)}
+        for key, size in sizes.items():
+            _check_size(size, key)
         shards = place(sizes, placed, _LIMIT)
         data: dict[int, dict[str, str]] = {0: {}}
         for key in sorted(shares):
@@ -149,8 +151,12 @@ def _prometheus_rule(
     return Output(ref, conventions.with_hash(body), key, _PURPOSE, marks)
 
 
-def _check_size(text: str, owner: Key) -> None:
-    size = len(text.encode()) + len(_data_key(owner))
+def _size(text: str, owner: Key) -> int:
+    """Return the bytes that a share takes in a ConfigMap."""
+    return len(text.encode()) + len(_data_key(owner))
+
+
+def _check_size(size: int, owner: Key) -> None:
     if size > _LIMIT:
         raise SpecError(
             f"The rules of {owner} have {size} bytes, {_LIMIT} is the most that one object holds.",
