@@ -17,8 +17,8 @@ from binnacle.errors import SpecError
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Matcher, Node, Selector
 
-Expression = Callable[[int], Node]
-"""Events per second as an expression, from the range in milliseconds."""
+Rate = Callable[[Selector, int], Node]
+"""Growth per second of each series of a counter, over a range in milliseconds."""
 
 _LE: Final = "le"
 _PARTS: Final = ("_bucket", "_count", "_sum")
@@ -35,15 +35,32 @@ class Counted:
     """What an indicator counts.
 
     Attributes:
-        events: all events per second over a range.
-        errors: bad events per second over a range, given also an expression that is 0 for every group with events.
-            That one is only there to fill in for series that do not exist; it has the labels of `groups` and no others.
+        events: all events per second, by a way to measure growth and a range.
+        errors: bad events per second, by the same and an expression that is 0 for every group with events. That one is
+            only there to fill in for series that do not exist; it has the labels of `groups` and no others.
         selectors: what is read from the scrapes, each selector once.
     """
 
-    events: Expression
-    errors: Callable[[int, Node], Node]
+    events: Callable[[Rate, int], Node]
+    errors: Callable[[Rate, int, Node], Node]
     selectors: tuple[Selector, ...]
+
+
+def plain(counter: Selector, range_: int) -> Node:
+    """Measure growth as `rate` does."""
+    return q.rate(counter, range_)
+
+
+def exact(counter: Selector, range_: int) -> Node:
+    """Measure growth as `rate` does, but also of counters near zero.
+
+    `rate` does not extrapolate a counter to before the time at which it would have been zero, so the onset of the first
+    outage of a service, or after a restart, would count too little: up to one scrape interval of it. `delta` has no such
+    limit and does not see resets; where there is one it is the smaller of the two.
+    """
+    grown = q.rate(counter, range_)
+    seconds = q.num(Decimal(range_) / 1000)
+    return q.or_(q.gt(q.div(q.call("delta", q.over(counter, range_)), seconds), grown), grown)
 
 
 def read(indicator: Indicator, groups: tuple[str, ...]) -> tuple[Counted | None, list[Finding]]:
@@ -65,8 +82,8 @@ def _ratio(ratio: Ratio, groups: tuple[str, ...], findings: list[Finding]) -> Co
         if total is None or errors is None:
             return None
         return Counted(
-            lambda range_: q.sum_by(groups, q.rate(total, range_)),
-            lambda range_, zero: q.or_(q.sum_by(groups, q.rate(errors, range_)), zero),
+            lambda rate, range_: q.sum_by(groups, rate(total, range_)),
+            lambda rate, range_, zero: q.or_(q.sum_by(groups, rate(errors, range_)), zero),
             (total, errors),
         )
     good = _selector(ratio.good or "", "spec.indicator.ratio.good", findings)
@@ -105,28 +122,31 @@ def _from_good(total: Selector, good: Selector, groups: tuple[str, ...]) -> Coun
     counted before the event itself.
     """
 
-    def events(range_: int) -> Node:
-        return q.sum_by(groups, q.rate(total, range_))
+    def events(rate: Rate, range_: int) -> Node:
+        return q.sum_by(groups, rate(total, range_))
 
-    def errors(range_: int, zero: Node) -> Node:
-        counted = q.or_(q.sum_by(groups, q.rate(good, range_)), zero)
-        return q.call("clamp_min", q.sub(events(range_), counted), q.num(0))
+    def errors(rate: Rate, range_: int, zero: Node) -> Node:
+        counted = q.or_(q.sum_by(groups, rate(good, range_)), zero)
+        return q.call("clamp_min", q.sub(events(rate, range_), counted), q.num(0))
 
     return Counted(events, errors, (total, good))
 
 
 def _native(histogram: Selector, limit: Decimal, groups: tuple[str, ...]) -> Counted:
-    """Count events of a native histogram; the share of slow ones is interpolated within a bucket."""
+    """Count events of a native histogram; the share of slow ones is interpolated within a bucket.
+
+    Histograms are not compared with each other, so their growth is always that of `rate`.
+    """
 
     def observed(range_: int) -> Node:
         return q.sum_by(groups, q.rate(histogram, range_))
 
-    def events(range_: int) -> Node:
+    def events(_rate: Rate, range_: int) -> Node:
         return q.call("histogram_count", observed(range_))
 
-    def errors(range_: int, zero: Node) -> Node:
+    def errors(rate: Rate, range_: int, zero: Node) -> Node:
         good = q.call("histogram_fraction", q.num(0), q.num(limit), observed(range_))
-        slow = q.call("clamp_min", q.mul(q.sub(q.num(1), good), events(range_)), q.num(0))
+        slow = q.call("clamp_min", q.mul(q.sub(q.num(1), good), events(rate, range_)), q.num(0))
         # The fraction of no observations is NaN, which no comparison lets pass.
         return q.or_(q.cmp(">=", slow, q.num(0)), zero)
 
@@ -147,10 +167,10 @@ def bucket_matcher(limit: Decimal) -> Matcher:
     Clients print a bound as Go does (`1`, `1e+06`) or as OpenMetrics asks (`1.0`); Prometheus 3 stores the second for what
     it scrapes, Prometheus 2 and remote writers store what they were sent.
     """
-    plain = f"{limit.normalize():f}"
-    spellings = {plain, plain if "." in plain else f"{plain}.0", _in_go(limit)}
+    shortest = f"{limit.normalize():f}"
+    spellings = {shortest, shortest if "." in shortest else f"{shortest}.0", _in_go(limit)}
     if len(spellings) == 1:
-        return q.eq(_LE, plain)
+        return q.eq(_LE, shortest)
     return q.regex(_LE, "|".join(sorted(one.replace(".", r"\.").replace("+", r"\+") for one in spellings)))
 
 

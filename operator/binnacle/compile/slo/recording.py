@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from binnacle.api.values import Duration
-from binnacle.compile.slo.indicator import Counted
+from binnacle.compile.slo.indicator import Counted, exact, plain
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.intent.rules import Pairs, Recording, pairs
@@ -69,8 +69,8 @@ def short_rules(
     events, errors = series.events_rate(step), series.errors_rate(step)
     range_ = timing.covering(step)
     rules = [
-        _record(subject, events, counted.events(range_)),
-        _record(subject, errors, counted.errors(range_, _zero(subject, subject.now(events)))),
+        _record(subject, events, counted.events(plain, range_)),
+        _record(subject, errors, counted.errors(plain, range_, _zero(subject, subject.now(events)))),
     ]
     rules += [
         _record(subject, series.error_ratio(window), _short_share(subject, counted, window, timing))
@@ -88,8 +88,8 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
     range_, seconds = timing.covering(step), q.num(step.seconds)
     zero = _zero(subject, subject.now(events))
     return (
-        _record(subject, events, q.mul(counted.events(range_), seconds)),
-        _record(subject, errors, q.mul(counted.errors(range_, zero), seconds)),
+        _record(subject, events, q.mul(counted.events(exact, range_), seconds)),
+        _record(subject, errors, q.mul(counted.errors(exact, range_, zero), seconds)),
     )
 
 
@@ -158,7 +158,7 @@ def _short_share(subject: Subject, counted: Counted, window: Duration, timing: T
         return _share(subject.now(errors), subject.now(events))
     if window < step:
         range_ = timing.covering(window)
-        return _share(counted.errors(range_, _zero(subject, subject.now(events))), counted.events(range_))
+        return _share(counted.errors(plain, range_, _zero(subject, subject.now(events))), counted.events(plain, range_))
     older = Duration(window.ms - step.ms)
 
     def joined(rate: str, increments: str) -> Node:

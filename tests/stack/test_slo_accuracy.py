@@ -1,0 +1,161 @@
+"""The rules of an SLO in a real Prometheus: how exact the SLI is, and how soon a total outage pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from binnacle.api.values import Duration
+from compile.building import compiled, make_slo, slo_rule_text
+from servers.prometheus import Prometheus, PrometheusLine
+from stack.scrapes import Samples, Scrapes, growth_of, openmetrics, record
+
+START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+DAY = 86_400.0
+
+
+LENGTH = 2.5 * DAY
+HOUR = 3600.0
+
+
+def night(since: float) -> bool:
+    return since % DAY < DAY / 3
+
+
+def shapes(scrapes: Scrapes) -> dict[str, dict[str, Samples]]:
+    """Traffic that weighs differently by time and by request, by name: the errors and the rest.
+
+    The first and the last hour are quiet: nothing is at the edges, where increments have no past and no future.
+    """
+
+    def during(rate: Callable[[float], float]) -> Callable[[float], float]:
+        return lambda since: rate(since) if HOUR <= since < LENGTH - HOUR else 0.0
+
+    def traffic(
+        errors: Callable[[float], float],
+        fine: Callable[[float], float],
+        *,
+        first: float = 5000.0,
+        resets: Sequence[float] = (),
+        appears: bool = False,
+    ) -> dict[str, Samples]:
+        return {
+            "bad": scrapes.counter(during(errors), resets=resets, appears=appears),
+            "fine": scrapes.counter(during(fine), first=first, resets=resets),
+        }
+
+    def busy(since: float) -> float:
+        return 2.0 if night(since) else 200.0
+
+    def out(since: float) -> bool:
+        return 1.5 * DAY <= since < 1.5 * DAY + HOUR / 2
+
+    restarts = [hour * HOUR + 40 for hour in range(5, 60, 9)]
+    return {
+        "night-errors": traffic(
+            lambda since: 0.2 * busy(since) if night(since) else 0.0,
+            lambda since: (0.8 if night(since) else 1.0) * busy(since),
+        ),
+        "peak-outage": traffic(
+            lambda since: busy(since) if out(since) else 0.0, lambda since: 0.0 if out(since) else busy(since)
+        ),
+        "uniform": traffic(lambda _: 0.5, lambda _: 99.5),
+        "idle-nights": traffic(lambda since: 0.0 if night(since) else 1.0, lambda since: 0.0 if night(since) else 99.0),
+        "restarts": traffic(lambda _: 1.0, lambda _: 99.0, resets=restarts),
+        "late-errors": traffic(lambda since: 1.0 if since > DAY else 0.0, lambda _: 99.0, appears=True),
+    }
+
+
+TOLERANCE = 0.0005
+"""Most relative error of a share of errors."""
+
+
+def share(samples: dict[str, Samples]) -> float:
+    bad, fine = growth_of(samples["bad"]), growth_of(samples["fine"])
+    return bad / (bad + fine)
+
+
+def document(text: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
+    return loaded
+
+
+def expression(rules: dict[str, Any], name: str) -> str:
+    return next(
+        str(rule["expr"])
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if name in (rule.get("record"), rule.get("alert"))
+    )
+
+
+def sli_errors(line: PrometheusLine, directory: Path, change: Callable[[str], str]) -> dict[str, float]:
+    """The relative error of the SLI for each shape of traffic, with a change made to the text of the rules."""
+    scrapes = Scrapes(START, LENGTH, 60)
+    traffic = shapes(scrapes)
+    raw, rules = {}, {}
+    for name, samples in traffic.items():
+        total = f'requests_total{{service="{name}"}}'
+        bad, fine = (f'requests_total{{service="{name}",code="{code}"}}' for code in (500, 200))
+        raw |= {bad: samples["bad"], fine: samples["fine"]}
+        slo = make_slo(name, window={"rolling": "3d"}, indicator={"ratio": {"errors": bad, "total": total}})
+        rules[name] = document(change(slo_rule_text(slo)))
+    line.create_blocks(openmetrics(raw), directory / "data")
+    record(line, directory, rules.values(), scrapes, parts=["increments"])
+    with Prometheus(line, directory) as server:
+        return {
+            name: server.value(expression(rules[name], "slo:period_error:ratio"), scrapes.end) / share(samples) - 1
+            for name, samples in traffic.items()
+        }
+
+
+def test_the_sli_is_exact_for_every_shape_of_traffic(prometheus_line: PrometheusLine, tmp_path: Path) -> None:
+    """Against the raw counters: seams between increments, quiet nights, restarts and onsets lose nothing."""
+    errors = sli_errors(prometheus_line, tmp_path, lambda text: text)
+    assert {name: error for name, error in errors.items() if abs(error) > TOLERANCE} == {}
+
+
+def test_increments_that_do_not_overlap_by_a_scrape_are_found_out(
+    prometheus_line: PrometheusLine, tmp_path: Path
+) -> None:
+    """The test above is worth something: the usual rate over the step itself fails it."""
+    errors = sli_errors(prometheus_line, tmp_path, lambda text: text.replace("[6m]", "[5m]").replace("/ 360", "/ 300"))
+    assert max(abs(error) for error in errors.values()) > TOLERANCE
+
+
+@pytest.mark.parametrize("first", ["known", "new"])
+@pytest.mark.parametrize("after_scrape", [1.0, 14.0])
+def test_a_total_outage_pages_within_two_minutes(
+    prometheus_line: PrometheusLine, tmp_path: Path, first: str, after_scrape: float
+) -> None:
+    """At 15 s scrapes and evaluations and 99.9%, whether or not there ever was an error before."""
+    scrapes = Scrapes(START, 2 * 3600, 15)
+    begin = 1.75 * 3600 + 17 + after_scrape
+    slo = make_slo(indicator={"ratio": {"errors": 'requests_total{code="500"}', "total": "requests_total"}})
+    clocks = {"scrapeInterval": "15s", "evaluationInterval": "15s"}
+    rules = document(slo_rule_text(slo, **clocks))
+    claimed = Duration.parse(compiled(slo, **clocks).facts["alerts"][0]["worstCaseDetection"]).ms / 1000
+
+    def failing(since: float) -> float:
+        # Growth up to this scrape since the one before, as a rate: the outage begins between two scrapes.
+        return 10.0 * min(1.0, max(0.0, (since - begin) / scrapes.interval))
+
+    raw = {
+        'requests_total{code="500"}': scrapes.counter(
+            failing, first=0 if first == "new" else 7, appears=first == "new"
+        ),
+        'requests_total{code="200"}': scrapes.counter(lambda since: 10.0 - failing(since), first=100_000),
+    }
+    prometheus_line.create_blocks(openmetrics(raw), tmp_path / "data")
+    record(prometheus_line, tmp_path, [rules], scrapes, evaluation=15, parts=["short", "increments", "long"])
+    with Prometheus(prometheus_line, tmp_path) as server:
+        (page,) = server.query_range(
+            expression(rules, "SLOErrorBudgetBurn"), start=START + 3600, end=scrapes.end - 30, step=15
+        )
+    # The worst evaluation comes just before the one that was asked for.
+    took = page.points[0][0] - (START + begin)
+    assert 0 < took <= claimed <= 120
