@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import socket
 import ssl
 import threading
@@ -245,6 +246,11 @@ class World:
         self._namespaces.append(name)
         return name
 
+    @property
+    def place(self) -> str:
+        """The first namespace that was made."""
+        return self._namespaces[0]
+
     def apply(self, *objects: Object) -> None:
         """Apply objects as the administrator, all in one call."""
         self.plane.apply(objects)
@@ -286,7 +292,7 @@ class World:
         """Wait until all of the operator's watches are running."""
         eventually(
             lambda: all(
-                line.startswith("[+]") and line.rstrip().endswith((": running", ": absent"))
+                re.match(r"\[\+\] .*: (running|absent)\b", line)
                 for line in fetch(f"{self.operator.url}/healthz").body.decode().splitlines()
             ),
             limit=limit,
