@@ -63,3 +63,9 @@ def test_metadata_and_status_are_not_ours_whole() -> None:
 )
 def test_examples(wanted: Any, live: Any, patch: Any) -> None:
     assert surplus(wanted, live) == patch
+
+
+def test_owner_labels_that_are_not_wanted_go_and_those_of_others_stay() -> None:
+    wanted = {"metadata": {"labels": {"binnacle.dev/name": "a"}}}
+    live = {"metadata": {"labels": {"binnacle.dev/name": "a", "binnacle.dev/aggregate": "rules", "team": "them"}}}
+    assert surplus(wanted, live) == {"metadata": {"labels": {"binnacle.dev/aggregate": None}}}

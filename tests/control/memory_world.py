@@ -156,6 +156,9 @@ class MemoryCluster:
         old = self.objects.get(ref)
         new = json.loads(json.dumps(body))
         if old is not None:
+            old = copy.deepcopy(old)
+            for key in conventions.COMMON_LABELS:
+                old["metadata"].get("labels", {}).pop(key, None)
             for field in ("labels", "annotations"):
                 new["metadata"][field] = {**old["metadata"].get(field, {}), **new["metadata"].get(field, {})}
         new["metadata"]["managedFields"] = [

@@ -40,7 +40,7 @@ class KubernetesStore:
     async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make the object equal to `body` in all that `body` says, remove what is extra outside metadata and status.
 
-        One request, and a second one only when there is something to take away. A uid in `body` makes the server
+        Owner labels that `body` does not have are removed too. One request, and a second one only when there is something to take away. A uid in `body` makes the server
         refuse when the object is another one by now. Returns the live object. Raises as `Client.request`.
         """
         metadata = body["metadata"]
@@ -52,7 +52,8 @@ class KubernetesStore:
         extra = surplus(body, live)
         if not extra:
             return live
-        guarded = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}, **extra}
+        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        guarded = {**extra, "metadata": {**extra.get("metadata", {}), **version}}
         return await self._client.request(
             "PATCH", call, body=conventions.canonical(guarded), content_type=MERGE_PATCH, params=_MERGE
         )

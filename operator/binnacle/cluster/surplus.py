@@ -1,12 +1,14 @@
 """What an applied object has too much: server-side apply never takes away what others have added.
 
-Objects of ours are ours whole outside `metadata` and `status` (contracts.md §3), so a key added by hand goes again. The
-result is a merge patch; it only takes away, and for a list that differs it names the whole list, because a merge patch
-knows no members of lists.
+Objects of ours are ours whole outside `metadata` and `status` (contracts.md §3), so a key added by hand goes again. So
+does an owner label: labels of others stay, but who owns an object is ours alone to say. The result is a merge patch; it
+only takes away, and for a list that differs it names the whole list, because a merge patch knows no members of lists.
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from binnacle.targets import conventions
 
 _NOT_OURS = frozenset({"apiVersion", "kind", "metadata", "status"})
 
@@ -18,10 +20,18 @@ def surplus(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any
         wanted: the object as it was applied.
         live: the object as the server returned it.
     """
-    return _beyond(
+    patch = _beyond(
         {key: value for key, value in wanted.items() if key not in _NOT_OURS},
         {key: value for key, value in live.items() if key not in _NOT_OURS},
     )
+    foreign = _labels(live) & conventions.COMMON_LABELS - _labels(wanted)
+    if foreign:
+        patch["metadata"] = {"labels": dict.fromkeys(sorted(foreign))}
+    return patch
+
+
+def _labels(body: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset((body.get("metadata") or {}).get("labels") or ())
 
 
 def _beyond(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
