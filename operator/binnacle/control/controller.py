@@ -5,7 +5,6 @@ to stop. Standby replicas run the intake (their caches are warm and they count a
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Coroutine, Iterable, Mapping
@@ -129,7 +128,6 @@ class Controller:
             backends=frozenset(ports.observers),
         )
         self._waiting_for = set(kinds)
-        self._resync_now = asyncio.Event()
         self._settled = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -249,9 +247,6 @@ class Controller:
 
     def _kind_synced(self, api_version: str, kind: str) -> None:
         recovered = self.reconciler.troubles.pop((api_version, kind), None)
-        if (api_version, kind) not in self._waiting_for:
-            # A watch that had to list again may have missed deletions: kopf tells of none.
-            self._resync_now.set()
         self._kind_settled(api_version, kind)
         if recovered is not None and self.ready:
             self._enqueue_everything()
@@ -326,10 +321,7 @@ class Controller:
     async def _resync_regularly(self) -> None:
         await self._settled.wait()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random())):
-                    await self._resync_now.wait()
-            self._resync_now.clear()
+            await self.ports.clock.sleep(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random()))
             try:
                 await self.resync()
             except BinnacleError as error:
@@ -341,8 +333,8 @@ class Controller:
     async def resync(self) -> None:
         """Compare the caches with a listing of what exists; fetch what was missed and drop what is gone.
 
-        A watch that was cut may have lost deletions for good (kopf reports none after a relist), so this is what
-        keeps the caches free of ghosts.
+        The second line of defence: sources tell of what vanished while a watch was away, and this finds what they
+        did not, so that no ghost stays in the caches for longer than a resync.
         """
         stamps = await self.ports.source.stamps()
         listed: dict[ObjectRef, Stamp] = {stamp.ref: stamp for stamp in stamps}
