@@ -19,6 +19,8 @@ from binnacle.promql import PromQLError, parse
         ("rate(x[5m)", 7, "never closed"),
         ('x{a="b}', 5, 'no closing "'),
         ("x{a=b}", 5, "not quoted"),
+        ('sum(x{code=="500"})', 11, "one of =, !=, =~ and !~"),
+        ('x{code!=="500"}', 9, "one of =, !=, =~ and !~"),
         ('x{a=~"("}', 6, "regular expression"),
         ('x{a="b",,}', 9, "does not fit"),
         ('x{a="b" c="d"}', 9, "does not fit"),

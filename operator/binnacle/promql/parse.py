@@ -14,6 +14,8 @@ from binnacle.promql.sentinels import NO_SENTINELS, substitute
 _PANIC = "pyo3_runtime"
 """Module of the exception that a Rust panic becomes; it derives from BaseException and cannot be imported."""
 
+_MATCHERS = frozenset({"=", "!=", "=~", "!~"})
+
 
 def parse(text: str, *, variables: bool = False) -> Node:
     """The tree of a PromQL expression.
@@ -46,8 +48,13 @@ def parse(text: str, *, variables: bool = False) -> Node:
 
 def _check_tokens(tokens: list[Token], *, variables: bool) -> None:
     """Refuse what the parser answers with a panic or with a useless message."""
-    previous = ""
+    previous, inside = "", False
     for token in tokens:
+        inside = token.text == "{" or (inside and token.text != "}")
+        if inside and token.kind is Kind.OPERATOR and (token.text == "==" or previous in _MATCHERS):
+            raise PromQLError(
+                "A label is compared by one of =, !=, =~ and !~.", column=token.column, fix="Write one of them."
+            )
         if token.kind is Kind.VARIABLE and not variables:
             raise PromQLError(
                 f"The variable {token.text} is not available here.", column=token.column, fix="Write the value itself."
