@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from binnacle.api.reasons import Reason
 from binnacle.errors import BinnacleError, ConflictError
@@ -19,6 +20,8 @@ from binnacle.targets.base import File
 
 LEDGER = ".binnacle.json"
 _VERSION = 1
+_UNFINISHED = (".binnacle-", ".tmp")
+"""Beginning and end of the name under which a file is written before it gets its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +49,51 @@ class FolderStore:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def sync(self, files: Iterable[File], keep: Iterable[str] = ()) -> Changes:
+    def shared(self) -> tuple[str, ...]:
+        """Return the texts of the files that belong to no single resource, as they lie there now.
+
+        Raises:
+            BinnacleError: the folder cannot be read.
+        """
+        texts = []
+        for path, entry in sorted(self._read_ledger().items()):
+            if not entry.owner:
+                self._check(path, ours=True)
+                data = self._read(path)
+                if data is not None:
+                    texts.append(data.decode(errors="replace"))
+        return tuple(texts)
+
+    def sync(self, files: Iterable[File], keep: Iterable[str] = (), *, keep_all: bool = False) -> Changes:
         """Make the folder hold exactly `files` of what is ours.
 
         Args:
-            files: what is wanted.
+            files: what is wanted, no path twice.
             keep: owners (as `str(key)`) whose files stay even if they are not among `files`: resources that do not
                 compile now and keep their last good version.
+            keep_all: remove nothing, because it is not known whose files are still wanted.
 
         Raises:
-            ConflictError: a wanted path holds a file that is not ours; nothing has been written then.
+            ConflictError: a wanted path holds something that is not ours; nothing has been written then.
             BinnacleError: the folder cannot be read or written, or a path leads out of it.
         """
-        wanted = {file.path: file for file in files}
+        wanted: dict[str, File] = {}
+        for file in files:
+            if wanted.setdefault(file.path, file) is not file:
+                raise BinnacleError(f"two files are to be written as {self._at(file.path)}")
         ledger = self._read_ledger()
         kept = frozenset(keep)
-        for path in wanted:
-            self._check(path, path in ledger)
-        stale = [path for path in ledger if path not in wanted and ledger[path].owner not in kept]
-        written, unchanged = [], []
-        entries = {path: ledger[path] for path in ledger if path not in wanted and path not in stale}
+        stale = [path for path, entry in ledger.items() if not (keep_all or path in wanted or entry.owner in kept)]
+        for path in (*wanted, *stale):
+            self._check(path, ours=path in ledger)
+        written: list[str] = []
+        unchanged: list[str] = []
+        entries = {path: entry for path, entry in ledger.items() if path not in wanted and path not in stale}
         for path, file in sorted(wanted.items()):
             data = file.text.encode()
             entries[path] = _Entry(str(file.owner) if file.owner else "", hashlib.sha256(data).hexdigest())
-            if self._same(path, data):
-                unchanged.append(path)
-            else:
-                written.append(path)
+            (unchanged if self._read(path) == data else written).append(path)
+        self._clean(ledger)
         # The ledger goes first: after a crash it may list a file that is not there, never the other way round.
         self._write_ledger({**{path: ledger[path] for path in stale}, **entries})
         for path in written:
@@ -83,52 +104,92 @@ class FolderStore:
             self._write_ledger(entries)
         return Changes(tuple(written), tuple(sorted(stale)), tuple(unchanged))
 
-    def _check(self, path: str, ours: bool) -> None:
-        parts = PurePosixPath(path).parts
-        if not parts or PurePosixPath(path).is_absolute() or ".." in parts:
+    # -- what may be touched --------------------------------------------------------------------------------------
+
+    def _check(self, path: str, *, ours: bool) -> None:
+        """Refuse a path at which, or on the way to which, there is something that is not ours."""
+        if not _is_inside(path) or path == LEDGER:
             raise BinnacleError(f"{path} is not a file name below {self._folder}")
-        if not ours and self._at(path).exists():
-            raise ConflictError(
-                f"{self._at(path)} exists and was not written by binnacle; remove it or choose another folder",
-                reason=Reason.NAME_TAKEN,
-            )
+        place = self._folder
+        if place.exists() and not place.is_dir():
+            raise BinnacleError(f"{place} is a file; name a folder")
+        *parents, _ = PurePosixPath(path).parts
+        for part in parents:
+            place /= part
+            if place.is_symlink():
+                self._in_the_way(place, "is a link and could lead out of the folder")
+            if place.exists() and not place.is_dir():
+                self._in_the_way(place, "is a file, and a folder is to be there")
+        target = self._at(path)
+        if target.is_dir() and not target.is_symlink():
+            self._in_the_way(target, "is a folder, and a file is to be there")
+        if not ours and os.path.lexists(target):
+            self._in_the_way(target, "exists and was not written by binnacle")
+
+    def _in_the_way(self, place: Path, what: str) -> NoReturn:
+        raise ConflictError(
+            f"{place} {what}. Nothing was written. Remove it, or choose another folder.", reason=Reason.NAME_TAKEN
+        )
 
     def _at(self, path: str) -> Path:
         return self._folder.joinpath(*PurePosixPath(path).parts)
 
-    def _same(self, path: str, data: bytes) -> bool:
-        try:
-            return self._at(path).read_bytes() == data
-        except OSError:
-            return False
+    # -- the ledger -----------------------------------------------------------------------------------------------
 
     def _read_ledger(self) -> dict[str, _Entry]:
+        place = self._folder / LEDGER
         try:
-            raw = json.loads((self._folder / LEDGER).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            raw = json.loads(place.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (OSError, ValueError) as error:
-            raise BinnacleError(f"{self._folder / LEDGER} cannot be read: {error}") from error
+        except OSError as error:
+            raise BinnacleError(f"{place} cannot be read: {error.strerror or error}") from error
+        except (ValueError, RecursionError) as error:
+            raise self._damaged() from error
+        if isinstance(raw, dict) and isinstance(raw.get("version"), int) and raw["version"] != _VERSION:
+            raise BinnacleError(
+                f"{place} was written by another version of binnacle. Use that version, or write into another folder."
+            )
         try:
-            if raw["version"] != _VERSION:
-                raise BinnacleError(f"{self._folder / LEDGER} was written by another version of binnacle")
-            return {entry["path"]: _Entry(entry["owner"], entry["digest"]) for entry in raw["files"]}
+            entries = {entry["path"]: _Entry(entry["owner"], entry["digest"]) for entry in raw["files"]}
         except (KeyError, TypeError) as error:
-            raise BinnacleError(f"{self._folder / LEDGER} is damaged; remove it and the files beside it") from error
+            raise self._damaged() from error
+        for path, entry in entries.items():
+            # Whoever can edit the ledger must not be able to have files removed elsewhere.
+            if not (_is_text(path, entry.owner, entry.digest) and _is_inside(path) and path != LEDGER):
+                raise self._damaged()
+        return entries
+
+    def _damaged(self) -> BinnacleError:
+        return BinnacleError(
+            f"{self._folder / LEDGER}, the list of files that binnacle wrote, is damaged. Restore it, or remove it "
+            "together with those files."
+        )
 
     def _write_ledger(self, entries: dict[str, _Entry]) -> None:
         files = [
             {"path": path, "owner": entry.owner, "digest": entry.digest} for path, entry in sorted(entries.items())
         ]
-        text = json.dumps({"version": _VERSION, "files": files}, indent=1) + "\n"
-        if not self._same(LEDGER, text.encode()):
-            self._write(LEDGER, text.encode())
+        data = (json.dumps({"version": _VERSION, "files": files}, indent=1) + "\n").encode()
+        if self._read(LEDGER) != data:
+            self._write(LEDGER, data)
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def _read(self, path: str) -> bytes | None:
+        """Return what is in a file; None where there is none that could be read, or only a link to one."""
+        target = self._at(path)
+        try:
+            return None if target.is_symlink() else target.read_bytes()
+        except OSError:
+            return None
 
     def _write(self, path: str, data: bytes) -> None:
         target = self._at(path)
+        prefix, suffix = _UNFINISHED
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=suffix)
             try:
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(data)
@@ -140,14 +201,32 @@ class FolderStore:
         except OSError as error:
             raise BinnacleError(f"{target} cannot be written: {error.strerror or error}") from error
 
+    def _clean(self, ledger: Iterable[str]) -> None:
+        """Remove what a run that was killed had begun to write."""
+        prefix, suffix = _UNFINISHED
+        for folder in {self._folder, *(self._at(path).parent for path in ledger)}:
+            for left in folder.glob(f"{prefix}*{suffix}"):
+                left.unlink(missing_ok=True)
+
     def _remove(self, path: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
         target = self._at(path)
         try:
             target.unlink(missing_ok=True)
             for folder in target.parents:
-                if folder == self._folder or any(folder.iterdir()):
+                if folder == self._folder or (folder.exists() and any(folder.iterdir())):
                     break
-                folder.rmdir()
+                if folder.exists():
+                    folder.rmdir()
         except OSError as error:
             raise BinnacleError(f"{target} cannot be removed: {error.strerror or error}") from error
+
+
+def _is_text(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_inside(path: str) -> bool:
+    """Say whether a relative path with `/` names something below a folder."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not PurePosixPath(path).is_absolute() and ".." not in parts and "\0" not in path
