@@ -40,8 +40,9 @@ class KubernetesStore:
     async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make the object equal to `body` in all that `body` says, remove what is extra outside metadata and status.
 
-        Owner labels that `body` does not have are removed too. One request, and a second one only when there is something to take away. A uid in `body` makes the server
-        refuse when the object is another one by now. Returns the live object. Raises as `Client.request`.
+        Owner labels that `body` does not have are removed too. One request, and a second one only when there is
+        something to take away. A uid in `body` makes the server refuse when the object is another one by now. Returns
+        the live object. Raises as `Client.request`.
         """
         metadata = body["metadata"]
         ref = ObjectRef(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])

@@ -79,7 +79,8 @@ class Store(Protocol):
     async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make the object equal to `body` in all that `body` says, remove what is extra outside metadata and status.
 
-        Of the labels, owner labels that `body` does not have are removed, those of others stay. Returns the live object afterwards.
+        Of the labels, owner labels that `body` does not have are removed, those of others stay.
+        Returns the live object afterwards.
         """
 
     async def delete(self, ref: ObjectRef, uid: str) -> None:
