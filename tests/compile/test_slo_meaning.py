@@ -39,11 +39,11 @@ def traffic(errors: list[float], fine: list[float], **more: list[float]) -> dict
 
 
 def sli_scenarios() -> list[Scenario]:
-    day, quiet = steps(hours=12), [0.0] * 4
-    outage = [0.0] * day + [0.0] * 60 + [100.0] * 3 + [0.0] * (day - 63) + quiet
-    busy = [10_000.0] * day + [100.0] * 60 + [0.0] * 3 + [100.0] * (day - 63) + quiet
+    day, quiet = steps(hours=7), [0.0] * 4
+    outage = [0.0] * day + [0.0] * 30 + [100.0] * 3 + [0.0] * (day - 33) + quiet
+    busy = [10_000.0] * day + [100.0] * 30 + [0.0] * 3 + [100.0] * (day - 33) + quiet
     end = len(outage)
-    hours = steps(hours=6)
+    hours = steps(hours=3)
     idle = [100.0] * hours + [0.0] * hours + [100.0] * hours + quiet
     return [
         Scenario(
@@ -70,12 +70,12 @@ def sli_scenarios() -> list[Scenario]:
             "idle hours are no data, not NaN, and not good",
             traffic([0.0] * len(idle), idle),
             (
-                *(Expect.one(at, SANE, 1) for at in (hours, hours + 2, hours + 30, 2 * hours + 1, len(idle))),
-                Expect.nothing(hours + 30, "slo:sli_error:ratio_rate5m"),
-                Expect.nothing(hours + 30, "slo:sli_error:ratio_rate1h"),
-                Expect.nothing(hours + 30, "slo:current_burn_rate:ratio"),
-                Expect.near(hours + 30, "slo:period_error:ratio", 0),
-                Expect.near(hours + 30, "slo:period_error_budget_remaining:ratio", 1),
+                *(Expect.one(at, SANE, 1) for at in (hours, hours + 2, hours + 20, 2 * hours + 1, len(idle))),
+                Expect.nothing(hours + 20, "slo:sli_error:ratio_rate5m"),
+                Expect.nothing(hours + 20, "slo:sli_error:ratio_rate1h"),
+                Expect.nothing(hours + 20, "slo:current_burn_rate:ratio"),
+                Expect.near(hours + 20, "slo:period_error:ratio", 0),
+                Expect.near(hours + 20, "slo:period_error_budget_remaining:ratio", 1),
             ),
         ),
         Scenario(
@@ -126,7 +126,7 @@ def test_share_of_errors(promtool: Promtool, tmp_path: Path) -> None:
 
 def test_good_instead_of_errors(promtool: Promtool, tmp_path: Path) -> None:
     slo = make_slo(indicator={"ratio": {"good": 'requests_total{code!~"5.."}', "total": "requests_total"}})
-    day, quiet = steps(hours=12), [0.0] * 4
+    day, quiet = steps(hours=2), [0.0] * 4
     assert_holds(promtool, tmp_path, [slo_rule_text(slo, **CLOCKS)], sli_scenarios()[:3])
     assert_holds(
         promtool,
@@ -158,7 +158,7 @@ def test_good_instead_of_errors(promtool: Promtool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("below", "spelling"), [("1s", "1"), ("1s", "1.0"), ("300ms", "0.3"), ("2500ms", "2.5")])
 def test_classic_latency(promtool: Promtool, tmp_path: Path, below: str, spelling: str) -> None:
     slo = make_slo(indicator={"latency": {"histogram": 'seconds{job="a"}', "below": below}})
-    day, quiet = steps(hours=12), [0.0] * 4
+    day, quiet = steps(hours=2), [0.0] * 4
     series = {
         f'seconds_bucket{{job="a",le="{spelling}"}}': counter([95.0] * day + quiet),
         'seconds_bucket{job="a",le="11"}': counter([100.0] * day + quiet),
@@ -191,7 +191,7 @@ def test_native_latency(promtool: Promtool, tmp_path: Path) -> None:
 
 
 def test_groups_are_kept_apart(promtool: Promtool, tmp_path: Path) -> None:
-    day = steps(hours=12)
+    day = steps(hours=2)
     series = {
         'requests_total{code="200",region="eu"}': counter([95.0] * day),
         'requests_total{code="500",region="eu"}': counter([5.0] * day),
@@ -214,7 +214,7 @@ def test_groups_are_kept_apart(promtool: Promtool, tmp_path: Path) -> None:
 
 
 def test_namespaces_share_nothing(promtool: Promtool, tmp_path: Path) -> None:
-    day = steps(hours=12)
+    day = steps(hours=2)
     one = make_slo(namespace="one", indicator={"ratio": {"errors": "a_bad_total", "total": "a_total"}})
     two = make_slo(namespace="two", indicator={"ratio": {"errors": "b_bad_total", "total": "b_total"}})
     series = {
@@ -320,7 +320,7 @@ def test_each_pair_fires_just_above_its_threshold_and_not_below(promtool: Promto
     assert_holds(promtool, tmp_path, [slo_rule_text(single(pair), **CLOCKS) for pair in PAIRS], [threshold_scenario()])
 
 
-SPANS = {"5m": 1, "30m": 6, "1h": 12, "2h": 24, "6h": 72, "1d": 288, "3d": 864}
+SPANS = {"5m": 1, "30m": 6, "1h": 12, "2h": 24, "6h": 72, "1d": 288}
 
 
 def pulse_scenario(spans: dict[str, int]) -> Scenario:
@@ -350,7 +350,7 @@ WINDOWS = ("1d", "2d", "3d", "7d", "14d", "28d", "30d", "90d", "25h", "366d")
 
 @pytest.mark.parametrize("objective", ["50%", "90%", "99.9%"])
 def test_every_window_pages(promtool: Promtool, tmp_path: Path, objective: str) -> None:
-    calm, outage = steps(hours=1), steps(hours=6)
+    calm, outage = steps(hours=1), steps(minutes=80)
     budget = 1 - float(objective.removesuffix("%")) / 100
     bad = [1000 * budget * 0.9] * calm + [1000.0] * outage
     names = [{"severity": "critical", "slo": f"over-{window}"} for window in WINDOWS]

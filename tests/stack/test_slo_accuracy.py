@@ -63,6 +63,7 @@ def shapes(scrapes: Scrapes) -> dict[str, dict[str, Samples]]:
         "peak-outage": traffic(
             lambda since: busy(since) if out(since) else 0.0, lambda since: 0.0 if out(since) else busy(since)
         ),
+        "bursts": traffic(lambda since: 10.0 if since // 60 % 37 == 0 else 0.0, lambda _: 99.0),
         "uniform": traffic(lambda _: 0.5, lambda _: 99.5),
         "idle-nights": traffic(lambda since: 0.0 if night(since) else 1.0, lambda since: 0.0 if night(since) else 99.0),
         "restarts": traffic(lambda _: 1.0, lambda _: 99.0, resets=restarts),
