@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -85,14 +86,7 @@ class Duration:
         return Decimal(self.ms) / 1000
 
     def __str__(self) -> str:
-        if self.ms == 0:
-            return "0s"
-        rest, parts = self.ms, []
-        for unit in ("d", "h", "m", "s", "ms"):
-            count, rest = divmod(rest, _UNITS[unit])
-            if count:
-                parts.append(f"{count}{unit}")
-        return "".join(parts)
+        return _spelled(self.ms)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -107,6 +101,18 @@ class Duration:
             "Write a Prometheus duration, largest unit first: 5m, 1h30m, 30d.",
         )
         return add_rules({"type": "string", "minLength": 1, "maxLength": 32, "pattern": DURATION_PATTERN}, (wrong,))
+
+
+@lru_cache(maxsize=256)  # a resource spells a handful of lengths, dozens of times each
+def _spelled(ms: int) -> str:
+    if ms == 0:
+        return "0s"
+    rest, parts = ms, []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
 
 
 @dataclass(frozen=True, slots=True, order=True)

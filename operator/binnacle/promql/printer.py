@@ -5,6 +5,7 @@ written only for what has no older spelling.
 """
 
 import re
+from functools import lru_cache
 
 from binnacle.promql import lexer
 from binnacle.promql.nodes import (
@@ -134,6 +135,7 @@ def quote(value: str) -> str:
     return '"' + _ESCAPED.sub(lambda found: _ESCAPES[found.group()], value) + '"'
 
 
+@lru_cache(maxsize=256)  # rules name the same few lengths again and again
 def duration_text(milliseconds: int) -> str:
     """A duration as Prometheus prints it: `90m` is `1h30m`, minus in front, zero is `0s`."""
     if milliseconds == 0:

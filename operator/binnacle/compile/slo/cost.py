@@ -44,11 +44,12 @@ def samples_per_minute(rules: RuleSet, scraped: tuple[Selector, ...], timing: Ti
 
 def _read(node: Node, intervals: Mapping[str, int], each: float, scrape: int) -> float:
     """Return the samples read by one evaluation of an expression; times are milliseconds."""
-    match node:
-        case Selector(name):
-            return 1 if name in intervals else each
-        case Range(Selector(name), range_) if isinstance(range_, int):
-            interval = intervals.get(name or "")
-            return each * range_ / scrape if interval is None else range_ / interval
-        case _:
-            return sum(_read(child, intervals, each, scrape) for child in children(node))
+    if isinstance(node, Selector):
+        return 1 if node.name in intervals else each
+    if isinstance(node, Range) and isinstance(node.range, int):
+        interval = intervals.get(node.selector.name or "")
+        return each * node.range / scrape if interval is None else node.range / interval
+    read = 0.0
+    for child in children(node):
+        read += _read(child, intervals, each, scrape)
+    return read
