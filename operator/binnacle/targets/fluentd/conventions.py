@@ -1,0 +1,83 @@
+"""Every name that a pipeline has inside Fluentd: labels, plugin ids, tags, buffer and position paths, file names.
+
+Parts are joined with dots, and none of them has one (namespaces and names are DNS labels, items of a list have letters,
+digits, `-` and `_`), so two pipelines never meet in one name, and a path never leaves its root.
+"""
+
+import re
+from typing import Final
+
+from binnacle.intent.refs import Key
+from binnacle.targets.fluentd.elements import ElementError
+
+SHORT: Final = "lp"
+ERROR_LABEL: Final = "@ERROR"
+FLUENT_LOG_LABEL: Final = "@FLUENT_LOG"
+RESERVED_LABELS: Final = frozenset({ERROR_LABEL, FLUENT_LOG_LABEL, "@ROOT"})
+"""Labels with a meaning of their own in Fluentd; a pipeline's labels always begin with `@lp.`."""
+FOLDER: Final = "fluentd/pipelines"
+
+_PART: Final = re.compile(r"[A-Za-z0-9_-]+")
+_ROOT: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+
+
+def label(key: Key, *parts: str) -> str:
+    """Return the name of a label of a pipeline: `@lp.shop.checkout`, `@lp.shop.checkout.after-join`."""
+    return "@" + _joined(key, parts)
+
+
+def plugin_id(key: Key, *parts: str) -> str:
+    """Return the `@id` of a plugin of a pipeline: `lp.shop.checkout.stage.parse`. Fluentd makes folders of ids."""
+    return _joined(key, parts)
+
+
+def tag(key: Key, *parts: str) -> str:
+    """Return the tag that an input of a pipeline gives to its events: `lp.shop.checkout.app`."""
+    return _joined(key, parts)
+
+
+def buffer_path(root: str, key: Key, output: str) -> str:
+    """Return the folder of an output's buffer below the administrator's `root`: `/buffers/lp.shop.checkout.loki`."""
+    return f"{_root(root)}/{_joined(key, (output,))}"
+
+
+def position_path(root: str, key: Key, source: str) -> str:
+    """Return the file in which a tailing input remembers how far it has read: `/buffers/pos/lp.shop.checkout.app.pos`."""
+    return f"{_root(root)}/pos/{_joined(key, (source,))}.pos"
+
+
+def secret_path(root: str, namespace: str, name: str, key: str) -> str:
+    """Return where the value of a Secret is mounted: `<root>/<namespace>/<name>/<key>`. The path is checked by `SecretFile`."""
+    return f"{root.rstrip('/')}/{namespace}/{name}/{key}"
+
+
+def data_key(key: Key) -> str:
+    """Return the name of a pipeline's file within the aggregate's ConfigMap: `lp.shop.checkout.conf`."""
+    return f"{_joined(key, ())}.conf"
+
+
+def file_path(key: Key) -> str:
+    """Return the path of a pipeline's file in a folder (contracts.md §2): `fluentd/pipelines/logpipeline.shop.checkout.conf`."""
+    return f"{FOLDER}/{key.kind.lower()}.{key.namespace}.{key.name}.conf"
+
+
+def owner_of(data_key: str, kind: str) -> Key | None:
+    """Return whose file a data key names, or None when it is no pipeline's: the inverse of `data_key`."""
+    parts = data_key.split(".")
+    if len(parts) != 4 or parts[0] != SHORT or parts[3] != "conf":
+        return None
+    return Key(kind, parts[1], parts[2])
+
+
+def _joined(key: Key, parts: tuple[str, ...]) -> str:
+    every = (SHORT, key.namespace, key.name, *parts)
+    for part in every:
+        if not _PART.fullmatch(part):
+            raise ElementError(f"{part!r} cannot be part of a name in Fluentd", fix="use letters, digits, - and _")
+    return ".".join(every)
+
+
+def _root(path: str) -> str:
+    if not _ROOT.fullmatch(path.rstrip("/")):
+        raise ElementError(f"{path!r} is not an absolute path of plain names", fix="write something like /buffers")
+    return path.rstrip("/")

@@ -1,0 +1,90 @@
+"""Fluentd's configuration language (v1), spelled once: every text goes through one quoting.
+
+`"..."` with backslash, quote, `#` and the control characters that have an escape is the only form that Fluentd 1.16 to
+1.19 read back unchanged for every payload that was tried, as value and as section argument. Nothing is written bare that
+came from outside, JSON stands inside quotes (bare JSON runs embedded Ruby since 1.18), and every parameter is one line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from binnacle.targets.fluentd.elements import Element, Json, SecretFile, Value
+
+_ESCAPES: Final = str.maketrans(
+    {
+        "\\": "\\\\",
+        '"': '\\"',
+        "#": "\\#",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\f": "\\f",
+        "\b": "\\b",
+        "\0": "\\0",
+    }
+)
+_BARE_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_@*.,-]+")
+_BREAKS: Final = re.compile(r"[^\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufdff\uff00-\uffff]+")
+_INDENT: Final = "  "
+
+
+def render(elements: Iterable[Element], *, heading: Iterable[str] = ()) -> str:
+    """Return the text of a configuration file: the sections in their order, one line break at the end.
+
+    Args:
+        elements: the sections of the root, which has no parameters.
+        heading: comment lines for the reader of the file; line breaks and control characters in them become spaces.
+    """
+    lines = [f"# {_BREAKS.sub(' ', line)}".rstrip() for line in heading]
+    for child in elements:
+        lines.extend(_section(child, ""))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def quoted(text: str) -> str:
+    """Return `text` between double quotes, as a value or section argument that Fluentd reads as exactly this text."""
+    return f'"{text.translate(_ESCAPES)}"'
+
+
+def spelled(value: Value) -> str:
+    """Return a parameter's value as it is written."""
+    if isinstance(value, SecretFile):
+        return f'"#{{{secret_code(value)}}}"'
+    if isinstance(value, str | Json):
+        return quoted(plain(value))
+    return plain(value)
+
+
+def plain(value: str | int | float | bool | Json) -> str:
+    """Return the text that Fluentd hands to the plugin for a value: what `spelled` says, without quotes."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Json():
+            return value.text
+        case str():
+            return value
+        case _:
+            return repr(value)
+
+
+def secret_code(secret: SecretFile) -> str:
+    """Return the Ruby that reads a mounted secret: the only embedded code that is ever written."""
+    return f"File.read('{secret.path}').chomp"
+
+
+def _section(node: Element, indent: str) -> Iterator[str]:
+    yield f"{indent}<{node.name}{_argument(node.argument)}>"
+    inner = indent + _INDENT
+    for key, value in node.params:
+        yield f"{inner}{key} {spelled(value)}"
+    for child in node.children:
+        yield from _section(child, inner)
+    yield f"{indent}</{node.name}>"
+
+
+def _argument(text: str) -> str:
+    if not text:
+        return ""
+    return f" {text}" if _BARE_ARGUMENT.fullmatch(text) else f" {quoted(text)}"
