@@ -2,8 +2,8 @@
 
 Errors and events are recorded apart, summed over a window, and only then divided, so every window is weighted by requests.
 Errors are recorded as 0 wherever there are events, so a sum never lacks one side; a share is recorded only where there
-were events, so it is never NaN. Increments follow P2 of the measurements in docs/adr: `rate` over step + scrape interval,
-times step (`Timing.covering` says why that is exact).
+were events, so it is never NaN. Increments are measured over step + scrape interval (`Timing.covering` says why that is
+exact).
 
 Ranges of history are read by `slo` and `slo_namespace` only and summed by the groups of today: an SLO whose service or
 grouping changes keeps its history, and no two label sets meet in one rule. What was written a moment ago is read by all
@@ -11,7 +11,7 @@ three labels.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from binnacle.api.values import Duration
@@ -20,7 +20,7 @@ from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.intent.rules import Pairs, Recording, pairs
 from binnacle.promql import build as q
-from binnacle.promql.nodes import Node, Selector
+from binnacle.promql.nodes import Matcher, Node, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Subject:
         groups: labels that tell budgets apart, sorted.
         objective: share of good events.
         window: what the objective is about.
+        labels: of every series, set over whatever the expression keeps.
     """
 
     name: str
@@ -40,11 +41,17 @@ class Subject:
     groups: tuple[str, ...]
     objective: Fraction
     window: Duration
+    labels: Pairs = field(init=False)
+    _identity: tuple[Matcher, ...] = field(init=False)
+    _everything: tuple[Matcher, ...] = field(init=False)
 
-    @property
-    def labels(self) -> Pairs:
-        """Labels of every series, set over whatever the expression keeps."""
-        return pairs({series.SLO: self.name, series.SLO_NAMESPACE: self.namespace, series.SLO_SERVICE: self.service})
+    def __post_init__(self) -> None:
+        identity = {series.SLO: self.name, series.SLO_NAMESPACE: self.namespace}
+        labels = pairs({**identity, series.SLO_SERVICE: self.service})
+        # Every rule of the SLO has these; they are made once.
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
+        object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
 
     @property
     def budget(self) -> Fraction:
@@ -53,12 +60,11 @@ class Subject:
 
     def now(self, name: str) -> Selector:
         """Select the current sample of a series of this SLO."""
-        return q.sel(name, *(q.eq(label, value) for label, value in self.labels))
+        return Selector(name, self._everything)
 
     def history(self, name: str, offset: Duration | None = None) -> Selector:
         """Select a series of this SLO over time, whatever service it was recorded for."""
-        identity = (q.eq(series.SLO, self.name), q.eq(series.SLO_NAMESPACE, self.namespace))
-        return q.sel(name, *identity, offset=offset.ms if offset else 0)
+        return Selector(name, self._identity, offset.ms if offset else 0)
 
 
 def short_rules(
