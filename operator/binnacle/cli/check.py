@@ -24,13 +24,22 @@ def check(
     \b
     [bold]Examples[/bold]
       binnacle check slos/
-      binnacle check slos/ --strict --output github        in a pull request
+      binnacle check slos/ --strict --output github   in a pull request
       kustomize build . | binnacle check -
 
-    Exit status: 0 nothing wrong, 1 findings of severity error (with --strict also warnings), 2 wrong usage.
+    Exit status: 0 nothing wrong, 1 findings of severity error (with --strict
+    also warnings), 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     done = compile_paths(paths, context, date)
     write_findings(done.findings, output, sys.stdout, texts=done.texts)
-    if output is Format.TEXT and not done.findings:
-        typer.echo(f"{done.resources} {'resource is' if done.resources == 1 else 'resources are'} good.")
-    raise typer.Exit(exit_status(done.findings, strict=strict))
+    status = exit_status(done.findings, strict=strict)
+    if output is Format.TEXT and not exit_status(done.findings, strict=True):
+        typer.echo(_praise(len(done.documents)))
+    raise typer.Exit(status)
+
+
+def _praise(resources: int) -> str:
+    """Say how much was found good, so that a wrong path is not taken for good news."""
+    if resources == 0:
+        return "Nothing to check: there is no resource of binnacle.dev in what was given."
+    return f"{resources} {'resource is' if resources == 1 else 'resources are'} good."

@@ -11,18 +11,25 @@ from binnacle.cli.output import Format
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...",
+        metavar="PATH",
         help="Files, folders (read recursively: .yaml, .yml, .json), or - for standard input.",
         show_default=False,
     ),
 ]
 ContextFile = Annotated[
     Path | None,
-    typer.Option("--context", metavar="FILE", help="The administrator's configuration.", show_default=False),
+    typer.Option(
+        "--context",
+        metavar="FILE",
+        help="The administrator's configuration, as for binnacle operator --config.",
+        show_default=False,
+    ),
 ]
 Date = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="Compile as of this day (UTC).", show_default="today"),
+    typer.Option(
+        "--date", formats=["%Y-%m-%d"], help="Compile as of this day (UTC).", metavar="YYYY-MM-DD", show_default="today"
+    ),
 ]
 Output = Annotated[Format, typer.Option("--output", help="How findings are printed.", case_sensitive=False)]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")]

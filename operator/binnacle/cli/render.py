@@ -1,18 +1,24 @@
 """`binnacle render`: compile offline, and print or write everything that would be applied."""
 
 import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
-import yaml
 
-from binnacle.cli.compiling import compile_paths
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.reasons import Reason
+from binnacle.cli.compiling import Compilation, compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
 from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.folder.compose import Unreadable, compose
+from binnacle.folder.located import Located, locate
 from binnacle.folder.store import FolderStore
 from binnacle.targets.base import File, Output
+from binnacle.targets.yamltext import document
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -47,37 +53,64 @@ def render(
 
     \b
     [bold]Examples[/bold]
+      binnacle render slos/                          see what comes of them
+      binnacle render slos/ -o rendered/             one file for each object
+      binnacle render slos/ --format files -o out/   rule files for Prometheus
       binnacle render slos/ | kubectl apply --server-side -f -
-      binnacle render slos/ --format files -o out/           rule files for a Prometheus without Kubernetes
 
-    Findings go to standard error. A resource that does not compile is left out and the exit status is 1; with -o its
-    files of an earlier run stay.
+    Findings go to standard error. A resource that does not compile is left
+    out and the exit status is 1; with -o its files of an earlier run stay.
+    Exit status: 0 good, 1 findings of severity error, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
-    done = compile_paths(paths, context, date, files=form is Form.FILES)
-    files = done.outcome.files or tuple(_file(one) for one in done.outcome.objects)
-    if output is not None:
-        broken = [str(key) for key, desired in done.outcome.desired.items() if not desired.valid]
-        changes = FolderStore(output).sync(files, keep=broken)
-        typer.echo(
-            f"{output}: {len(changes.written)} written, {len(changes.unchanged)} unchanged, {len(changes.removed)} removed",
-            err=True,
-        )
-    else:
-        for file in files:
+    if output is None:
+        done = compile_paths(paths, context, date, files=form is Form.FILES)
+        for file in _files(done):
             typer.echo(f"---\n# {file.path}\n{file.text}", nl=False)
-    write_findings(done.findings, Format.TEXT, sys.stderr, texts=done.texts)
-    raise typer.Exit(exit_status(done.findings))
+    else:
+        store = FolderStore(output)
+        earlier = [] if form is Form.FILES else _objects(store.shared())
+        done = compile_paths(paths, context, date, files=form is Form.FILES, earlier=earlier)
+        keep = [str(key) for key in (*done.outcome.left, *done.unread)]
+        changes = store.sync(_files(done), keep, keep_all=not done.complete)
+        counts = f"{len(changes.written)} written, {len(changes.unchanged)} unchanged, {len(changes.removed)} removed"
+        typer.echo(f"{output}: {counts}", err=True)
+        if not done.complete:
+            typer.echo(f"{output}: nothing was removed, because not everything could be read", err=True)
+    findings = [*done.findings, *_left_alone(done)]
+    write_findings(findings, Format.TEXT, sys.stderr, texts=done.texts)
+    raise typer.Exit(exit_status(findings))
+
+
+def _files(done: Compilation) -> tuple[File, ...]:
+    return done.outcome.files or tuple(_file(one) for one in done.outcome.objects)
 
 
 def _file(output: Output) -> File:
     """Return an object as one YAML file."""
     ref = output.ref
-    text = yaml.dump(
-        output.body,
-        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
-        sort_keys=False,
-        width=120,
-        allow_unicode=True,
-        default_flow_style=False,
-    )
-    return File(f"{ref.kind.lower()}.{ref.namespace}.{ref.name}.yaml", text, output.owner)
+    return File(f"{ref.kind.lower()}.{ref.namespace}.{ref.name}.yaml", document(output.body), output.owner)
+
+
+def _objects(texts: Iterable[str]) -> list[Mapping[str, Any]]:
+    """Return the objects in files of an earlier run; one that somebody has broken counts as gone."""
+    objects: list[Mapping[str, Any]] = []
+    for text in texts:
+        with suppress(Unreadable):
+            objects += [one.value for one in compose(text) if isinstance(one.value, dict)]
+    return [one for one in objects if isinstance(one.get("metadata"), dict)]
+
+
+def _left_alone(done: Compilation) -> list[Located]:
+    """Say of which good resources nothing is rendered, and why."""
+    notes = []
+    for key, reason in done.outcome.left.items():
+        if reason in _NOTES:
+            path, message = _NOTES[reason]
+            notes += locate(done.documents[key], [Finding(Severity.INFO, reason, path, message)])
+    return notes
+
+
+_NOTES: Final = {
+    Reason.SUSPENDED: ("spec.suspend", "It is suspended and left out; what was rendered of it earlier stays."),
+    Reason.DRY_RUN: ("spec.mode", "It is only tried and left out; what was rendered of it earlier stays."),
+}

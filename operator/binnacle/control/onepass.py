@@ -4,17 +4,19 @@
 is missing is only the comparison with what exists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from binnacle.api.meta import Mode
+from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregates
-from binnacle.control.cache import resource_key
+from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.intent.refs import Key
-from binnacle.targets.base import File, Output, Owner
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,31 @@ class Pass:
 
     Attributes:
         desired: key -> what the resource wants, in the order given.
+        left: resources of which nothing is applied, and why: they do not compile, are suspended, or only tried
+            (`mode: DryRun`). What is there of them from before is to stay.
         objects: all objects, aggregates included; empty when files were asked for.
         files: all files; empty when objects were asked for.
     """
 
     desired: Mapping[Key, Desired]
+    left: Mapping[Key, Reason]
     objects: tuple[Output, ...] = ()
     files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier pass has left behind.
+
+    Attributes:
+        objects: the objects of aggregates as they are now.
+        unread: resources that exist but could not be read.
+        all_wanted: nobody's share may be dropped, because there may be resources of which not even the name is known.
+    """
+
+    objects: Sequence[Mapping[str, Any]] = ()
+    unread: frozenset[Key] = frozenset()
+    all_wanted: bool = False
 
 
 @dataclass(slots=True)
@@ -50,7 +70,14 @@ class _Known:
         return tuple(key for key in self.bodies if key.kind == kind and key.namespace == namespace)
 
 
-def run(tools: Toolchain, bodies: Sequence[Mapping[str, Any]], today: date, *, files: bool = False) -> Pass:
+def run(
+    tools: Toolchain,
+    bodies: Sequence[Mapping[str, Any]],
+    today: date,
+    *,
+    files: bool = False,
+    earlier: Earlier | None = None,
+) -> Pass:
     """Compile every resource and spell all that they want.
 
     Args:
@@ -58,6 +85,7 @@ def run(tools: Toolchain, bodies: Sequence[Mapping[str, Any]], today: date, *, f
         bodies: resources of our kinds, namespaces filled in, no key twice.
         today: the date that compilers are given.
         files: spell the backends' own files instead of Kubernetes objects.
+        earlier: where a resource of which nothing is applied keeps its share of an aggregate.
 
     One that does not compile contributes nothing and changes no byte of the others.
     """
@@ -65,14 +93,22 @@ def run(tools: Toolchain, bodies: Sequence[Mapping[str, Any]], today: date, *, f
     known = _Known(tools, by_key)
     aggregates = Aggregates(tools.targets, tools.config)
     desired: dict[Key, Desired] = {}
+    left: dict[Key, Reason] = {}
     objects: list[Output] = []
     spelled: list[File] = []
     for key, body in by_key.items():
         world = World(config=tools.config, date=today, lookup=known.lookup, listing=known.listing)
         wants = desired[key] = desire(tools, body, Owner(key), world, files=files)
+        reason = _left(wants)
+        if reason is not None:
+            left[key] = reason
+            continue
         objects.extend(wants.outputs)
         spelled.extend(wants.files)
         for share in wants.shares:
+            aggregates.put(share)
+    if earlier is not None and not files:
+        for share in _kept(tools, earlier, desired, left):
             aggregates.put(share)
     for aggregate in sorted(aggregates.keys()):
         if files:
@@ -80,5 +116,34 @@ def run(tools: Toolchain, bodies: Sequence[Mapping[str, Any]], today: date, *, f
         else:
             objects.extend(aggregates.assemble(aggregate)[0])
     return Pass(
-        desired, tuple(sorted(objects, key=lambda one: one.ref)), tuple(sorted(spelled, key=lambda one: one.path))
+        desired,
+        left,
+        tuple(sorted(objects, key=lambda one: one.ref)),
+        tuple(sorted(spelled, key=lambda one: one.path)),
     )
+
+
+def _left(wants: Desired) -> Reason | None:
+    """Return why nothing of a resource is applied, or None."""
+    if not wants.valid:
+        return Reason.COMPILE_FAILED
+    spec = getattr(wants.model, "spec", None)
+    if spec is not None and spec.suspend:
+        return Reason.SUSPENDED
+    if spec is not None and spec.mode is Mode.DRY_RUN:
+        return Reason.DRY_RUN
+    return None
+
+
+def _kept(
+    tools: Toolchain, earlier: Earlier, desired: Mapping[Key, Desired], left: Mapping[Key, Reason]
+) -> Iterable[Share]:
+    """Yield the shares of earlier aggregates that stay."""
+    targets = {target.name: target for target in tools.targets}
+    for body in earlier.objects:
+        aggregate = owner_of(body)
+        if not isinstance(aggregate, AggregateKey) or aggregate.target not in targets:
+            continue
+        for owner, text in targets[aggregate.target].split(body).items():
+            if owner in left or owner in earlier.unread or (earlier.all_wanted and owner not in desired):
+                yield Share(aggregate, owner, text, "")

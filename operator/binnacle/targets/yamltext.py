@@ -1,4 +1,4 @@
-"""YAML scalars as readable text: for files whose shape is fixed and whose values are anybody's.
+"""YAML as readable text: for files whose shape is fixed and whose values are anybody's.
 
 A string is written plain where it can only be read as that string, in single quotes where those suffice, and else in double
 quotes with escapes. PyYAML's dumper writes the same in twenty times the time, and folds long lines.
@@ -6,7 +6,8 @@ quotes with escapes. PyYAML's dumper writes the same in twenty times the time, a
 
 import json
 import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*", re.ASCII)
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
@@ -26,6 +27,64 @@ def scalar(text: str) -> str:
     if _SINGLE.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"
     return _double(text)
+
+
+def document(value: Mapping[str, Any]) -> str:
+    """Return an object of Kubernetes as a YAML document in block style, its fields in the order given.
+
+    Args:
+        value: maps with text as keys, lists, text, integers, booleans and None.
+
+    Raises:
+        TypeError: a value of another type, which JSON may say in more than one way.
+        ValueError: half a surrogate pair.
+    """
+    lines: list[str] = []
+    _map(value, "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _map(value: Mapping[str, Any], indent: str, lines: list[str]) -> None:
+    for key, item in value.items():
+        if item and isinstance(item, Mapping):
+            lines.append(f"{indent}{scalar(key)}:")
+            _map(item, f"{indent}  ", lines)
+        elif item and isinstance(item, Sequence) and not isinstance(item, str):
+            lines.append(f"{indent}{scalar(key)}:")
+            _list(item, indent, lines)
+        elif isinstance(item, str) and "\n" in item and (marker := _literal(item)):
+            lines.append(f"{indent}{scalar(key)}: {marker}")
+            lines += [f"{indent}  {line}" if line else "" for line in item.removesuffix("\n").split("\n")]
+        else:
+            lines.append(f"{indent}{scalar(key)}: {_leaf(item)}")
+
+
+def _literal(text: str) -> str:
+    """Return the marker before a text that may stand as a block, line by line as it is; empty where it may not."""
+    lines = text.removesuffix("\n").split("\n")
+    if lines[0][:1] in ("", " ") or not lines[-1].strip(" ") or not all(map(_SINGLE.fullmatch, lines)):
+        return ""
+    return "|" if text.endswith("\n") else "|-"
+
+
+def _list(value: Sequence[Any], indent: str, lines: list[str]) -> None:
+    for item in value:
+        at = len(lines)
+        if item and isinstance(item, Mapping):
+            _map(item, f"{indent}  ", lines)
+        elif item and isinstance(item, Sequence) and not isinstance(item, str):
+            _list(item, f"{indent}  ", lines)
+        else:
+            lines.append(f"{indent}  {_leaf(item)}")
+        lines[at] = f"{indent}- {lines[at][len(indent) + 2 :]}"
+
+
+def _leaf(value: object) -> str:
+    if isinstance(value, str):
+        return scalar(value)
+    if value is None or isinstance(value, bool | int) or value in ({}, [], ()):
+        return json.dumps(value)
+    raise TypeError(f"{type(value).__name__} is not written into objects")
 
 
 def _double(text: str) -> str:
