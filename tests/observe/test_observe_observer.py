@@ -240,6 +240,14 @@ async def test_rules_that_were_not_evaluated_yet_are_not_settled(session: aiohtt
     assert found[CHECKOUT] == Observed(Liveness.LOADED, settled=False)
 
 
+async def test_figures_say_that_rules_work_before_each_was_evaluated(session: aiohttp.ClientSession) -> None:
+    """After a restart of the server, or of an edited version: the longest interval is minutes."""
+    fresh = rule_group(marks_of(CHECKOUT)[2], rule("r", "unknown"))
+    found = await look(Backend(groups_of(long=fresh), figures(_=(0.0, 1, 0))), session, expect())
+    assert found[CHECKOUT].settled
+    assert found[CHECKOUT].facts["sli"] == "100%"
+
+
 async def test_figures_are_waited_for_and_then_given_up(session: aiohttp.ClientSession) -> None:
     clock = Clock()
     backend = Backend(groups_of())

@@ -142,7 +142,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Check the backend, its address in the configuration, and network policies between the operator and it.",
     ),
     Reason.NOT_LOADED_YET: Doc(
-        "The rules are applied and Prometheus has not loaded them yet; up to two reload periods this is normal.",
+        "The rules are applied, and Prometheus has not loaded them yet (up to two reload periods this is normal) or has not "
+        "recorded the first figures (the share of errors over the whole window takes ten minutes).",
         "Wait. If it stays, check that Prometheus selects these objects: labels, namespaces and mounted files.",
     ),
     Reason.API_SERVER_UNAVAILABLE: Doc(

@@ -209,23 +209,30 @@ def judge(
         carried: names of the status fields that an observer fills.
 
     Until the grace is over a backend that lacks, refuses or does not answer changes nothing that was said before: it may
-    be reloading, or restarting. Only a refusal of an older version does not stand against the new one.
+    be reloading, or restarting. Only a refusal of an older version does not stand against the new one. A new resource's
+    first figures are waited for, however long the observer says, so that they and `Live` are one write.
     """
     shown = {name: before[name] for name in carried if name in before}
     if observed is not None and observed.liveness is Liveness.UNCONFIGURED:
         return Live(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, observed.message, shown)
-    if observed is None or not grace_over:
-        if observed is not None and observed.liveness is Liveness.LOADED and observed.settled:
-            return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts)
-        return _said(before, new_version, shown)
+    said = _said(before, new_version, shown)
+    if observed is None:
+        return said
     if observed.liveness is Liveness.LOADED:
-        return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts)
+        if observed.settled:
+            return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts)
+        if said.reason is Reason.NOT_LOADED_YET or not grace_over:
+            return said
+        return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts or shown)
+    if not grace_over:
+        return said
     if observed.liveness is Liveness.UNREACHABLE:
         return Live(UNKNOWN, Reason.BACKEND_UNREACHABLE, observed.message, shown)
     return Live(FALSE, Reason.BACKEND_REFUSED, observed.message, observed.facts or shown)
 
 
 LOADED = "The rules are loaded and healthy."
+WAITING = "Waiting until the backend has loaded it and the first figures are there."
 
 
 def _said(before: Mapping[str, Any], new_version: bool, shown: Mapping[str, Any]) -> Live:
@@ -233,7 +240,7 @@ def _said(before: Mapping[str, Any], new_version: bool, shown: Mapping[str, Any]
     for one in before.get("conditions", ()):
         if one["type"] == ConditionType.LIVE and not (new_version and one["status"] == FALSE):
             return Live(ConditionStatus(one["status"]), Reason(one["reason"]), one.get("message", ""), shown)
-    return Live(UNKNOWN, Reason.NOT_LOADED_YET, "The backend has not loaded it yet.", shown)
+    return Live(UNKNOWN, Reason.NOT_LOADED_YET, WAITING, shown)
 
 
 def _condition(kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> Condition:

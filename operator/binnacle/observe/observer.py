@@ -91,14 +91,16 @@ class PrometheusObserver:
         if verdict.liveness is not Liveness.LOADED:
             self._waiting.pop(one.key, None)
             return Observed(verdict.liveness, verdict.message + self._hint(verdict, reloaded), facts)
-        if one.readback is None or facts or figures.failure is not None:
+        # Figures tell that the rules work, also those of another version of them or of a server before its restart: then
+        # not every group has to come round first, which takes as long as the longest interval.
+        none_to_come = one.readback is None or figures.failure is not None
+        if verdict.evaluated if none_to_come else facts:
             self._waiting.pop(one.key, None)
-            return Observed(Liveness.LOADED, facts=facts, settled=verdict.evaluated)
+            return Observed(Liveness.LOADED, facts=facts)
         wait = self._waiting.get(one.key)
         since = wait.since if wait is not None and wait.marks == one.marks else now
         self._waiting[one.key] = _Wait(one.marks, since, now)
-        over = now - since > _PATIENCE * verdict.interval
-        return Observed(Liveness.LOADED, facts=facts, settled=verdict.evaluated and over)
+        return Observed(Liveness.LOADED, facts=facts, settled=now - since > _PATIENCE * verdict.interval)
 
     def _hint(self, verdict: Verdict, reloaded: bool | None) -> str:
         """Say why rules may be missing."""
@@ -121,7 +123,7 @@ class PrometheusObserver:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Since when a resource's rules are seen without data (monotonic seconds), and when it was last asked for."""
+    """Since when a resource's rules are loaded without showing that they work, and when it was last asked for; seconds."""
 
     marks: tuple[str, ...]
     since: float
