@@ -26,6 +26,9 @@ LineName = Literal["2.42", "3.x"]
 LINES: tuple[LineName, ...] = ("2.42", "3.x")
 PROGRAMS: Mapping[str, tuple[str, str]] = {"2.42": ("prometheus2", "promtool2"), "3.x": ("prometheus3", "promtool3")}
 
+BLOCKS = "--max-block-duration=1458h"
+"""Blocks of up to two months: promtool reads its whole input again, or asks again, for each block that it writes."""
+
 START_LIMIT = 60.0
 """Seconds to become ready: under 1 when empty, more with history to open."""
 
@@ -130,7 +133,7 @@ class PrometheusLine:
         with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="history-") as file:
             file.write(openmetrics)
             file.flush()
-            self.promtool("tsdb", "create-blocks-from", "openmetrics", "--quiet", file.name, str(data))
+            self.promtool("tsdb", "create-blocks-from", BLOCKS, "openmetrics", "--quiet", file.name, str(data))
 
     def create_blocks_from_rules(
         self, *, start: float, end: float, rules: Sequence[Path], url: str, data: Path, step: str = "60s"
@@ -138,7 +141,8 @@ class PrometheusLine:
         """Write what recording rules would have recorded from ``start`` to ``end`` (Unix seconds) into a data folder.
 
         ``url`` is a running Prometheus that has the raw data. Rules do not see each other's results of the same pass:
-        one pass for each layer, with a Prometheus that has the blocks of the layers before.
+        one pass for each layer, with a Prometheus that has the blocks of the layers before. Evaluations lie where
+        Prometheus would have them: by the interval of the group, at an offset made of its name and the file's path.
         """
         data.mkdir(parents=True, exist_ok=True)
         flags = [
@@ -148,7 +152,7 @@ class PrometheusLine:
             f"--eval-interval={step}",
             f"--output-dir={data}",
         ]
-        self.promtool("tsdb", "create-blocks-from", "rules", *flags, *(str(path) for path in rules), timeout=600)
+        self.promtool("tsdb", "create-blocks-from", BLOCKS, "rules", *flags, *map(str, rules), timeout=600)
 
 
 class Prometheus:
