@@ -278,6 +278,11 @@ class World:
         """Path of the object that holds the rules of an SLO."""
         return rule_path(namespace, name) if self.output == "operator" else config_map_path(AGGREGATE)
 
+    @property
+    def operator_config(self) -> Path:
+        """The file of the administrator's configuration; read at each start."""
+        return self.directory / "config.yaml"
+
     def restart(self) -> None:
         """Stop the operator in order and start it again."""
         self.operator.stop()
