@@ -214,6 +214,23 @@ async def test_nothing_is_deleted_while_the_owner_is_really_there(cluster: Memor
         assert Key("SLO", "shop", "a") in run.controller.cache.resources
 
 
+async def test_a_copy_of_our_object_is_left_alone_while_the_owner_it_names_lives(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        original = cluster.objects[child("a")]
+        labels = original["metadata"]["labels"]
+        copied = {**original, "metadata": {"name": "my-copy", "namespace": "shop", "labels": labels}}
+        cluster.put(copied)
+        cluster.put(thing("a", text="y"))
+        await run.settle()
+        copy_of_a = child("a")._replace(name="my-copy")
+        assert copy_of_a in cluster.objects
+        cluster.remove(owner("a"))
+        await run.settle()
+        assert copy_of_a not in cluster.objects
+
+
 async def test_when_the_output_moves_the_new_is_there_before_the_old_goes(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         cluster.put(thing("a", text="x"))

@@ -77,6 +77,9 @@ class Resource:
 class Child:
     """One object of ours as last seen.
 
+    `applied` says whether our field manager ever applied it. A copy that somebody made of one of our objects carries our
+    labels too, and is not our doing.
+
     `accepted` is a pair of fingerprints (wanted, live): the server changed what we sent (a default, say), and that is
     as near as it gets. Such an object counts as in sync while neither side moves.
     """
@@ -85,6 +88,7 @@ class Child:
     resource_version: str
     owner: Key | AggregateKey | None
     fingerprint: bytes
+    applied: bool
     accepted: tuple[bytes, bytes] | None = None
 
     def in_sync(self, wanted: bytes) -> bool:

@@ -65,6 +65,11 @@ def is_ours(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return held is not None and not any(key in held for key in differing)
 
 
+def applied_by_us(live: Mapping[str, Any]) -> bool:
+    """Say whether our field manager ever applied a live object, by the server's own record."""
+    return _held_labels(live) is not None
+
+
 def owner_is_forged(live: Mapping[str, Any]) -> bool:
     """Say whether an owner label of an object that we applied was written by somebody else since.
 

@@ -14,7 +14,7 @@ from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
 from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
 from binnacle.control.desired import Desired, Toolchain, desire
-from binnacle.control.fingerprint import Fingerprinter, is_ours, owner_is_forged
+from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_ours, owner_is_forged
 from binnacle.control.ports import Clock, LeaseGuard, Liveness, Observed, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
@@ -161,10 +161,19 @@ class Reconciler:
         """Remove what the resource does not want any more, after all that it wants is in place."""
         for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
             self._queue.add_after(aggregate, self._debounce)
-        wanted = {output.ref for output in desired.outputs}
-        for ref in self._cache.children_of(key):
-            if ref not in wanted:
-                await self._delete(ref)
+        for ref in self._unwanted(key, desired.outputs):
+            await self._delete(ref)
+
+    def _unwanted(self, owner: WorkKey, outputs: Iterable[Output]) -> list[ObjectRef]:
+        """Return the objects that an owner, which lives, does not want any more.
+
+        A copy that somebody made of one of them is not among these: it names an owner that never wrote it. Only when
+        that owner is gone the labels decide, and the copy is an orphan like any other.
+        """
+        wanted = {output.ref for output in outputs}
+        return [
+            ref for ref in self._cache.children_of(owner) if ref not in wanted and self._cache.children[ref].applied
+        ]
 
     async def _vanished(self, key: Key) -> Retry | None:
         """Remove what is left of a resource that does not exist, once that is certain."""
@@ -207,10 +216,8 @@ class Reconciler:
             outputs, snapshot = self._aggregates.assemble(key)
             for output in outputs:
                 await self._ensure(output)
-            wanted = {output.ref for output in outputs}
-            for ref in self._cache.children_of(key):
-                if ref not in wanted:
-                    await self._delete(ref)
+            for ref in self._unwanted(key, outputs):
+                await self._delete(ref)
         except BinnacleError as error:
             self._fail(state, _problem(error))
             return Retry(getattr(error, "retry_after", None) or 0.0)
@@ -297,6 +304,7 @@ class Reconciler:
             resource_version=metadata.get("resourceVersion", ""),
             owner=owner_of(body),
             fingerprint=self._fingerprints.of(body),
+            applied=applied_by_us(body),
             accepted=known.accepted if known is not None else None,
         )
         self._cache.put_child(ref, child)
@@ -376,8 +384,7 @@ class Reconciler:
             if self._aggregates.differs(share):
                 name = self._aggregates.object_name(share.aggregate, key) or share.aggregate.target
                 changes.append(_change("Update", ObjectRef("v1", "ConfigMap", share.aggregate.namespace, name)))
-        wanted = {output.ref for output in desired.outputs}
-        changes.extend(_change("Delete", ref) for ref in self._cache.children_of(key) if ref not in wanted)
+        changes.extend(_change("Delete", ref) for ref in self._unwanted(key, desired.outputs))
         return changes
 
     def live_now(self, key: Key, resource: Resource) -> Live:
