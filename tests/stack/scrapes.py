@@ -117,8 +117,9 @@ def record(
     """
     wanted = tuple(f".{part}" for part in parts)
     groups = [group for one in rules for group in one["groups"] if str(group["name"]).endswith(wanted)]
-    for number, layer in enumerate(layers({"groups": groups})):
-        path = directory / f"layer-{number}.yaml"
+    # The same path each time: when a group is evaluated within its interval depends on file and name.
+    path = directory / "layer.yaml"
+    for layer in layers({"groups": groups}):
         path.write_text(yaml.dump(dict(layer), Dumper=yaml.CSafeDumper))
         with Prometheus(line, directory) as server:
             line.create_blocks_from_rules(

@@ -128,6 +128,27 @@ def test_increments_that_do_not_overlap_by_a_scrape_are_found_out(
     assert max(abs(error) for error in errors.values()) > TOLERANCE
 
 
+def test_history_survives_changes_of_the_service_and_the_grouping(
+    prometheus_line: PrometheusLine, tmp_path: Path
+) -> None:
+    """What was recorded under other labels still counts, and never as a second element, at which a rule would fail."""
+    scrapes = Scrapes(START, 6 * HOUR, 60)
+    selectors = {"errors": 'requests_total{code="500"}', "total": "requests_total"}
+    before = make_slo(service="old", groupBy=["region"], indicator={"ratio": selectors})
+    raw = {
+        f'requests_total{{code="{code}",region="{region}"}}': scrapes.counter(lambda _, rate=rate: rate, first=1e6)
+        for region, shares in (("eu", (1.0, 9.0)), ("us", (0.0, 90.0)))
+        for code, rate in zip((500, 200), shares, strict=True)
+    }
+    prometheus_line.create_blocks(openmetrics(raw), tmp_path / "data")
+    record(prometheus_line, tmp_path, [document(slo_rule_text(before))], scrapes, parts=["increments"])
+    after = make_slo(service="new", indicator={"ratio": selectors})
+    with Prometheus(prometheus_line, tmp_path) as server:
+        for name in ("slo:period_error:ratio", "slo:sli_error:ratio_rate3d"):
+            expr = expression(document(slo_rule_text(after)), name)
+            assert server.value(expr, scrapes.end) == pytest.approx(0.01, rel=1e-6)
+
+
 @pytest.mark.parametrize("first", ["known", "new"])
 @pytest.mark.parametrize("after_scrape", [1.0, 14.0])
 def test_a_total_outage_pages_within_two_minutes(
