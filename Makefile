@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-# Passed on to pytest: make test ARGS="-k burn -x"
+# Passed on to pytest, or to the benchmarks: make test ARGS="-k burn -x"
 ARGS   ?=
 
 BIN   := $(VENV)/bin
@@ -51,6 +51,10 @@ unit: setup ## run the tests that need no server (seconds)
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree
 	PYTHONPATH=tests $(BIN)/python -m servers build --install
+
+.PHONY: bench
+bench: setup servers ## run the benchmarks and print one table (minutes): make bench ARGS="cold --resources 5000"
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 ##@ Quality
 

@@ -1,0 +1,91 @@
+"""`python -m bench`: run benchmarks, one after the other, and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import machine, report
+from bench.cold import cold
+from bench.compile import compile_figures
+from bench.figures import Figure, as_json, table
+from bench.ground import Ground, ground
+from bench.latency import latency
+from bench.memory import memory
+from bench.profile import Profile, profile
+
+_CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
+    "cold": lambda place, options: asyncio.run(cold(place, options.resources, 1 if options.quick else 3)),
+    "latency": lambda place, options: asyncio.run(latency(place, options.resources, 50 if options.quick else 200)),
+    "memory": lambda place, options: asyncio.run(memory(place, (options.resources,))),
+}
+NAMES = ("compile", *_CLUSTER)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; 1 when a figure is below what must hold already."""
+    options = _parse(arguments)
+    names = options.names or list(NAMES)
+    console = Console(stderr=True)
+    described = machine.describe()
+    figures: list[Figure] = []
+    found: Profile | None = None
+    if "compile" in names:
+        console.print("bench: compile", style="dim")
+        figures += compile_figures(options.resources, 1 if options.quick else 3)
+    wanted = [name for name in _CLUSTER if name in names]
+    if wanted or options.profile:
+        console.print("bench: starting a control plane", style="dim")
+        with ground() as place:
+            for name in wanted:
+                console.print(f"bench: {name}", style="dim")
+                figures += _CLUSTER[name](place, options)
+            if options.profile:
+                console.print("bench: profile", style="dim")
+                found = asyncio.run(profile(place, options.resources))
+    described["load after"] = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    if options.output == "json":
+        print(json.dumps({"machine": described, "figures": as_json(figures)}, indent=2, ensure_ascii=False))
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(table(figures))
+        print(report.plain(described, found), end="")
+    if options.write_docs:
+        report.write(options.write_docs, described, figures, found)
+    return int(any(one.failed for one in figures))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Binnacle's benchmarks; all of them by default."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}")
+    parser.add_argument("--resources", type=int, default=None, help="how many SLOs (1000; with --quick 200)")
+    parser.add_argument("--quick", action="store_true", help="fewer SLOs and repetitions: does it run at all")
+    parser.add_argument("--profile", action="store_true", help="also say where a cold start's time goes (needs py-spy)")
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--write-docs",
+        type=Path,
+        nargs="?",
+        const=report.PAGE,
+        metavar="FILE",
+        help="put the figures into docs/performance.md",
+    )
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    if options.resources is None:
+        options.resources = 200 if options.quick else 1000
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Compiling without a cluster: one SLO in this process, and a thousand through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench import fleet
+from bench.figures import Figure
+from bench.ground import CONFIG, REPOSITORY
+from binnacle.api.config import Config
+from binnacle.compile.world import World
+from binnacle.control.desired import Toolchain, desire
+from binnacle.control.toolchain import shipped
+from binnacle.intent.refs import Key
+from binnacle.targets.base import Owner
+
+_DATE = date(2026, 1, 1)
+_REPEATS = 5
+
+
+def compile_figures(count: int = 1000, rounds: int = 3) -> list[Figure]:
+    """Measure both."""
+    return [*_in_process(), *_commands(count, rounds)]
+
+
+def _in_process(count: int = 200) -> list[Figure]:
+    tools = shipped(Config.from_data(dict(CONFIG)))
+    documents = list(fleet.slos("compile", count))
+    bodies = [body for document in documents for body in _bodies(tools, document)]
+    rules = sum(len(group["rules"]) for body in bodies for group in body["spec"]["groups"])
+    compiling: list[float] = []
+    printing: list[float] = []
+    for _ in range(_REPEATS):
+        compiling.append(_cpu(lambda: [_bodies(tools, document) for document in documents]) / count)
+        printing.append(_cpu(lambda: [json.dumps(body) for body in bodies]) / count)
+    ratio = statistics.median(ours / theirs for ours, theirs in zip(compiling, printing, strict=True))
+    size = statistics.mean(len(json.dumps(body)) for body in bodies)
+    ours = statistics.median(compiling) * 1e3
+    return [
+        Figure(
+            "compile",
+            "compile and print one SLO: times json-serialising a document of its size",
+            ratio,
+            detail=f"{ours:.2f} ms against {statistics.median(printing) * 1e3:.3f} ms for {size / 1e3:.1f} kB",
+        ),
+        Figure(
+            "compile",
+            "compile and print, for each rule",
+            ours * count / rules,
+            "ms",
+            at_most=1,
+            detail=f"{rules / count:.1f} rules an SLO",
+        ),
+    ]
+
+
+def _bodies(tools: Toolchain, document: dict[str, Any]) -> list[Any]:
+    metadata = document["metadata"]
+    world = World(config=tools.config, date=_DATE, lookup=lambda _: None, listing=lambda *_: ())
+    desired = desire(tools, document, Owner(Key("SLO", metadata["namespace"], metadata["name"]), "uid"), world)
+    if not desired.valid:
+        raise RuntimeError(f"a resource of the benchmark does not compile: {desired.findings}")
+    return [output.body for output in desired.outputs]
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A finished command: seconds by the clock and of CPU, and the most resident bytes."""
+
+    wall: float
+    cpu: float
+    rss: int
+
+
+def _commands(count: int, rounds: int) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="binnacle-bench-") as folder:
+        many, one = Path(folder) / "many.yaml", Path(folder) / "one.yaml"
+        many.write_text(yaml.dump_all(fleet.slos("render", count), Dumper=yaml.CSafeDumper))
+        one.write_text(yaml.dump_all(fleet.slos("render", 1), Dumper=yaml.CSafeDumper))
+        ran: dict[str, list[_Ran]] = {"start": [], "render": [], "check": []}
+        for _ in range(rounds):
+            ran["start"].append(_run("render", one))
+            ran["render"].append(_run("render", many))
+            ran["check"].append(_run("check", many))
+    start = statistics.median(one.wall for one in ran["start"])
+    return [
+        Figure("compile", "start of the command line: render of one SLO", start, "s", detail=_detail(ran["start"])),
+        Figure(
+            "compile",
+            f"render of {count:,} SLOs, beyond the start",
+            statistics.median(one.wall for one in ran["render"]) - start,
+            "s",
+            at_most=1.5 * count / 1000,
+            detail=_detail(ran["render"]),
+        ),
+        Figure(
+            "compile",
+            f"render of {count:,} SLOs, memory",
+            statistics.median(one.rss for one in ran["render"]) / 1e6,
+            "MB",
+            at_most=250,
+        ),
+        Figure(
+            "compile",
+            f"check of {count:,} SLOs, beyond the start",
+            statistics.median(one.wall for one in ran["check"]) - start,
+            "s",
+            detail=_detail(ran["check"]),
+        ),
+    ]
+
+
+def _detail(runs: Sequence[_Ran]) -> str:
+    return "wall " + ", ".join(f"{one.wall:.2f}" for one in runs) + f" s; CPU {runs[-1].cpu:.2f} s"
+
+
+def _run(command: str, path: Path) -> _Ran:
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(REPOSITORY / "operator")}
+    arguments = [sys.executable, "-m", "binnacle.cli.main", command, str(path)]
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    started = time.perf_counter()
+    pid = os.posix_spawn(sys.executable, arguments, environment, file_actions=quiet)
+    _, status, used = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise RuntimeError(f"binnacle {command} ended with {os.waitstatus_to_exitcode(status)}")
+    return _Ran(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)

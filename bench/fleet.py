@@ -1,0 +1,61 @@
+"""The resources that benchmarks run on: SLOs as organisations write them, none like another, the same in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+SERVICES_IN_A_NAMESPACE = 50
+"""SLOs in one namespace: what one team has."""
+
+_OBJECTIVES = ("99%", "99.5%", "99.9%", "99.95%")
+
+
+def namespaces(prefix: str, count: int) -> list[str]:
+    """Return the namespaces that ``count`` SLOs of a fleet live in."""
+    return [f"{prefix}-{number:03}" for number in range((count - 1) // SERVICES_IN_A_NAMESPACE + 1)]
+
+
+def slos(prefix: str, count: int) -> Iterator[dict[str, Any]]:
+    """Yield ``count`` SLOs: six of ten availability, three grouped by a label, one latency from a histogram."""
+    homes = namespaces(prefix, count)
+    for number in range(count):
+        yield slo(homes[number // SERVICES_IN_A_NAMESPACE], number)
+
+
+def slo(namespace: str, number: int) -> dict[str, Any]:
+    """Return one SLO; which shape it has depends on its number alone."""
+    service = f"service-{number}"
+    spec: dict[str, Any] = {
+        "service": service,
+        "description": f"Users of {service} get what they came for",
+        "owner": f"team-{number // SERVICES_IN_A_NAMESPACE}",
+        "objective": _OBJECTIVES[number % len(_OBJECTIVES)],
+        "window": {"rolling": "28d" if number % 3 == 0 else "30d"},
+        "indicator": _indicator(service, number % 10),
+        "alerting": {"runbook": {"url": f"https://runbooks.example/{service}"}},
+    }
+    if number % 10 in (6, 7, 8):
+        spec["groupBy"] = ["region"]
+    return {
+        "apiVersion": "binnacle.dev/v1alpha1",
+        "kind": "SLO",
+        "metadata": {"name": service, "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _indicator(service: str, shape: int) -> dict[str, Any]:
+    if shape == 9:
+        return {
+            "latency": {
+                "histogram": f'http_request_duration_seconds{{job="{service}", handler!~"/(health|ready)z"}}',
+                "below": "500ms",
+            }
+        }
+    return {
+        "ratio": {
+            "errors": f'http_requests_total{{job="{service}", code=~"5..", handler!~"/(health|ready)z"}}',
+            "total": f'http_requests_total{{job="{service}", handler!~"/(health|ready)z"}}',
+        }
+    }

@@ -1,0 +1,176 @@
+"""What benchmarks of the operator stand on: a real control plane, a plain HTTP client, and an operator beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import psutil
+
+from binnacle.targets.conventions import canonical
+from servers.audit import WriteCounter, WriteRecord, counted
+from servers.controlplane import ControlPlane
+from servers.operator import ACCOUNT, NAMESPACE, USER, OperatorProcess, install
+
+T = TypeVar("T")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+STAND_INS = REPOSITORY / "tests" / "data" / "crds"
+CONFIG: Mapping[str, Any] = {"prometheus": {"output": "operator"}}
+"""The administrator's configuration of every benchmark: one PrometheusRule for each SLO."""
+
+SLOS = "/apis/binnacle.dev/v1alpha1"
+RULES = "/apis/monitoring.coreos.com/v1"
+_ADMINISTRATOR = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used: CPU seconds so far, and resident bytes now."""
+
+    cpu: float
+    rss: int
+
+    @classmethod
+    def of(cls, pid: int) -> Usage:
+        """Look at a process."""
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return cls(times.user + times.system, process.memory_info().rss)
+
+
+class Http:
+    """The plainest client of the API server: bytes out, bytes in, one bounded session."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json"
+    ) -> bytes:
+        """Send one request and return the answer.
+
+        Raises:
+            RuntimeError: the server refused it.
+        """
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        async with self._session.request(method, path, data=body, headers=headers) as response:
+            answer = await response.read()
+            if response.status >= 400:
+                raise RuntimeError(f"{method} {path}: {response.status} {answer.decode(errors='replace')[:500]}")
+            return answer
+
+    def stream(self, path: str) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Open a watch: JSON lines until the response is closed."""
+        return self._session.get(path, timeout=aiohttp.ClientTimeout(total=None))
+
+
+class Ground:
+    """A control plane with Binnacle's kinds and the stand-ins for prometheus-operator's, and who may do what there."""
+
+    def __init__(self, plane: ControlPlane, directory: Path) -> None:
+        self.plane = plane
+        self.directory = directory
+        self.counter = WriteCounter(plane.audit_log)
+        self._runs = 0
+        self._url, authority = plane.endpoint()
+        self._tls = ssl.create_default_context(cadata=authority.decode())
+        self._tokens = {
+            ACCOUNT: plane.service_account_token(NAMESPACE, ACCOUNT, seconds=36_000),
+            _ADMINISTRATOR: plane.service_account_token(NAMESPACE, _ADMINISTRATOR, seconds=36_000),
+        }
+
+    @contextlib.asynccontextmanager
+    async def client(self, *, account: str = _ADMINISTRATOR, connections: int = 32) -> AsyncIterator[Http]:
+        """A client: of the benchmark itself, who may do everything, or with the operator's own rights."""
+        async with aiohttp.ClientSession(
+            self._url,
+            connector=aiohttp.TCPConnector(limit=connections, ssl=self._tls),
+            headers={"Authorization": f"Bearer {self._tokens[account]}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=60),
+        ) as session:
+            yield Http(session)
+
+    def operator(self) -> OperatorProcess:
+        """A new operator, not started."""
+        self._runs += 1
+        return OperatorProcess(self.plane, self.directory / f"operator-{self._runs}", CONFIG)
+
+    def usage(self, program: str) -> Usage:
+        """What one of the control plane's programs has used."""
+        return Usage.of(self.plane.pids[program])
+
+    def writes(self, mark: int, *, quiet: float = 2.0, limit: float = 1800.0) -> list[WriteRecord]:
+        """The operator's writes since a mark, once none has come for ``quiet`` seconds."""
+        return counted(self.counter.settle(mark, quiet=quiet, limit=limit, user=USER), user=USER)
+
+
+@contextlib.contextmanager
+def ground() -> Any:
+    """Start a control plane of its own for benchmarks; everything is thrown away at the end."""
+    with tempfile.TemporaryDirectory(prefix="binnacle-bench-") as folder, ControlPlane(Path(folder) / "plane") as plane:
+        plane.install_crds(REPOSITORY / "crds", *sorted(STAND_INS.glob("monitoring.coreos.com_*.yaml")))
+        install(plane)
+        plane.apply(_administrator())
+        yield Ground(plane, Path(folder))
+
+
+def _administrator() -> list[dict[str, Any]]:
+    who = {"name": _ADMINISTRATOR, "namespace": NAMESPACE}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": who},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": _ADMINISTRATOR},
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", **who}],
+        },
+    ]
+
+
+async def each(items: Iterable[T], work: Callable[[T], Awaitable[object]], workers: int) -> float:
+    """Do ``work`` on every item, ``workers`` at a time; seconds that it took."""
+    waiting = iter(items)
+
+    async def worker() -> None:
+        for item in waiting:
+            await work(item)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(workers)))
+    return time.perf_counter() - started
+
+
+async def create(http: Http, homes: Sequence[str], slos: Iterable[Mapping[str, Any]]) -> None:
+    """Create namespaces and SLOs in them, as fast as the server takes them."""
+
+    async def make_namespace(name: str) -> None:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        await http.send("POST", "/api/v1/namespaces", canonical(body))
+
+    async def make(slo: Mapping[str, Any]) -> None:
+        await http.send("POST", f"{SLOS}/namespaces/{slo['metadata']['namespace']}/slos", canonical(slo))
+
+    await each(homes, make_namespace, 8)
+    await each(slos, make, 16)
+
+
+async def clear(http: Http, homes: Sequence[str]) -> None:
+    """Delete the SLOs and their rules in some namespaces, and return when they are gone."""
+
+    async def empty(name: str) -> None:
+        for path in (f"{SLOS}/namespaces/{name}/slos", f"{RULES}/namespaces/{name}/prometheusrules"):
+            await http.send("DELETE", path, b"{}")
+
+    await each(homes, empty, 4)

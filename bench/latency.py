@@ -1,0 +1,172 @@
+"""How fast an edit reaches the rules, and how fast what was deleted by hand is back, with N SLOs at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bench import fleet
+from bench.figures import Figure
+from bench.ground import RULES, SLOS, Ground, Http, clear, create
+from binnacle.intent.refs import Key
+from binnacle.targets import conventions
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_SECONDS = 30.0
+"""How long one sample may take before the benchmark gives up."""
+
+
+class Watcher:
+    """Sees the rules of the fleet change, as anybody who watches them does."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str], asyncio.Future[float]] = {}
+
+    def expect(self, namespace: str, name: str) -> asyncio.Future[float]:
+        """The time at which an object of this name is next added or changed."""
+        future = self._waiting[namespace, name] = asyncio.get_running_loop().create_future()
+        return future
+
+    async def run(self, http: Http, opened: asyncio.Event) -> None:
+        """Read the stream until cancelled."""
+        async with http.stream(f"{RULES}/prometheusrules?watch=true") as stream:
+            opened.set()
+            # Objects may be larger than a line of aiohttp's reader.
+            rest = b""
+            async for piece in stream.content.iter_any():
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
+
+    def _take(self, event: dict[str, object]) -> None:
+        body = event["object"]
+        if event["type"] in ("ADDED", "MODIFIED") and isinstance(body, dict):
+            metadata = body["metadata"]
+            waiting = self._waiting.pop((metadata["namespace"], metadata["name"]), None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(time.perf_counter())
+
+
+@contextlib.asynccontextmanager
+async def _watching(ground: Ground) -> AsyncIterator[Watcher]:
+    async with ground.client() as http:
+        watcher, opened = Watcher(), asyncio.Event()
+        task = asyncio.create_task(watcher.run(http, opened))
+        try:
+            await opened.wait()
+            yield watcher
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def latency(ground: Ground, count: int = 1000, samples: int = 200) -> list[Figure]:
+    """Alternate bare applies, edits, and deletions by hand, one at a time, spread over the fleet."""
+    homes = fleet.namespaces("edit", count)
+    places = [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in fleet.slos("edit", count)]
+    raw: list[float] = []
+    edits: list[float] = []
+    restored: list[float] = []
+    async with ground.client() as http:
+        await create(http, homes, fleet.slos("edit", count))
+        mark = ground.counter.mark()
+        operator = ground.operator().start(limit=300)
+        try:
+            await asyncio.to_thread(ground.writes, mark)
+            yardstick = await _yardstick(http, *places[0])
+            async with _watching(ground) as watcher:
+                for number in range(samples):
+                    home, name = places[number * 7919 % len(places)]
+                    raw.append(await _apply(http, yardstick, number))
+                    edits.append(await _edit(http, watcher, home, name, number))
+                    restored.append(await _restore(http, watcher, home, name))
+        finally:
+            operator.stop()
+        await clear(http, homes)
+    return _figures(count, raw, edits, restored)
+
+
+async def _yardstick(http: Http, home: str, name: str) -> dict[str, Any]:
+    """An object like those of the operator, but nobody's: to apply by hand."""
+    live = json.loads(await http.send("GET", f"{RULES}/namespaces/{home}/prometheusrules/{_child(home, name)}"))
+    metadata = {"name": "bare-apply", "namespace": home}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live["spec"]}
+
+
+async def _apply(http: Http, body: dict[str, Any], number: int) -> float:
+    """Seconds of one apply that changes an object."""
+    for group in body["spec"]["groups"]:
+        for rule in group["rules"]:
+            rule["labels"] = {**rule["labels"], "slo_service": f"service-{number}"}
+    metadata = body["metadata"]
+    path = (
+        f"{RULES}/namespaces/{metadata['namespace']}/prometheusrules/{metadata['name']}?fieldManager=bench&force=true"
+    )
+    data = conventions.canonical(body)
+    started = time.perf_counter()
+    await http.send("PATCH", path, data, _APPLY)
+    return time.perf_counter() - started
+
+
+async def _edit(http: Http, watcher: Watcher, home: str, name: str, number: int) -> float:
+    """Seconds from sending an edit until a watch shows the changed rules."""
+    seen = watcher.expect(home, _child(home, name))
+    data = conventions.canonical({"spec": {"objective": f"99.{100 + number}%"}})
+    started = time.perf_counter()
+    await http.send("PATCH", f"{SLOS}/namespaces/{home}/slos/{name}", data, _MERGE)
+    return await asyncio.wait_for(seen, _SECONDS) - started
+
+
+async def _restore(http: Http, watcher: Watcher, home: str, name: str) -> float:
+    """Seconds from sending a deletion of the rules until a watch shows them again."""
+    seen = watcher.expect(home, _child(home, name))
+    started = time.perf_counter()
+    await http.send("DELETE", f"{RULES}/namespaces/{home}/prometheusrules/{_child(home, name)}")
+    return await asyncio.wait_for(seen, _SECONDS) - started
+
+
+def _child(home: str, name: str) -> str:
+    return conventions.object_name(Key("SLO", home, name), home)
+
+
+def _figures(count: int, raw: list[float], edits: list[float], restored: list[float]) -> list[Figure]:
+    name = "latency"
+
+    def milliseconds(values: list[float]) -> str:
+        return f"median {quantile(values, 0.5) * 1e3:.0f} ms, p99 {quantile(values, 0.99) * 1e3:.0f} ms"
+
+    return [
+        Figure(
+            name,
+            f"edit sent → rules changed, p99, {count:,} SLOs: times one bare apply's p99",
+            quantile(edits, 0.99) / quantile(raw, 0.99),
+            at_most=3,
+            detail=f"{milliseconds(edits)}; {len(edits)} edits",
+        ),
+        Figure(
+            name,
+            "the same of the medians",
+            quantile(edits, 0.5) / quantile(raw, 0.5),
+            detail=f"bare apply {milliseconds(raw)}",
+        ),
+        Figure(
+            name,
+            "rules deleted by hand → restored, p99",
+            quantile(restored, 0.99),
+            "s",
+            at_most=1,
+            detail=milliseconds(restored),
+        ),
+    ]
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that ``share`` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
