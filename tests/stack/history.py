@@ -172,7 +172,7 @@ def record(
         for back in sorted({reach.get(name, 0) for name in layer}):
             names = {name for name in layer if reach.get(name, 0) == back}
             for path, groups in documents.items():
-                path.write_text(yaml.dump({"groups": _only(groups, names)}, Dumper=yaml.CSafeDumper))
+                path.write_text(yaml.dump({"groups": only(groups, names)}, Dumper=yaml.CSafeDumper))
             # Blocks are seen at the next start.
             with Prometheus(line, directory / f"layer-{number}-{back:g}", data=data) as evaluating:
                 line.create_blocks_from_rules(
@@ -213,7 +213,7 @@ def _reach(rules: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return reach
 
 
-def _only(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[dict[str, Any]]:
+def only(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[dict[str, Any]]:
     """The groups with only the rules that record these series."""
     kept = ({**group, "rules": [rule for rule in group["rules"] if rule.get("record") in names]} for group in groups)
     return [group for group in kept if group["rules"]]

@@ -5,7 +5,7 @@ Samples are shifted against the full minute, because stamps that fall exactly on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Any
 
 import yaml
 
-from binnacle.promql import parse
-from binnacle.promql.facts import metrics
 from servers.prometheus import Prometheus, PrometheusLine
+from stack.history import layers, only
 
 Samples = Sequence[tuple[float, float]]
 """(Unix seconds, value), in order of time."""
@@ -82,20 +81,6 @@ def openmetrics(series: Mapping[str, Samples]) -> str:
     return "".join(lines) + "# EOF\n"
 
 
-def layers(rules: Document) -> list[Document]:
-    """The recording rules in the fewest passes such that each reads only what passes before it have recorded."""
-    waiting = [(group, rule) for group in rules["groups"] for rule in group["rules"] if "record" in rule]
-    passes: list[Document] = []
-    while waiting:
-        unknown = {rule["record"] for _, rule in waiting}
-        ready = [(group, rule) for group, rule in waiting if not metrics(parse(rule["expr"])) & unknown]
-        if not ready:
-            raise ValueError("rules that read each other have no order")
-        passes.append({"groups": list(_regrouped(ready))})
-        waiting = [entry for entry in waiting if entry not in ready]
-    return passes
-
-
 def record(
     line: PrometheusLine,
     directory: Path,
@@ -119,8 +104,8 @@ def record(
     groups = [group for one in rules for group in one["groups"] if str(group["name"]).endswith(wanted)]
     # The same path each time: when a group is evaluated within its interval depends on file and name.
     path = directory / "layer.yaml"
-    for layer in layers({"groups": groups}):
-        path.write_text(yaml.dump(dict(layer), Dumper=yaml.CSafeDumper))
+    for names in layers({path: groups}):
+        path.write_text(yaml.dump({"groups": only(groups, names)}, Dumper=yaml.CSafeDumper))
         with Prometheus(line, directory) as server:
             line.create_blocks_from_rules(
                 start=scrapes.start,
@@ -130,10 +115,3 @@ def record(
                 data=server.data,
                 step=f"{evaluation:g}s",
             )
-
-
-def _regrouped(rules: Iterable[tuple[Document, Document]]) -> Iterator[Document]:
-    groups: dict[str, dict[str, Any]] = {}
-    for group, rule in rules:
-        groups.setdefault(group["name"], {**group, "rules": []})["rules"].append(rule)
-    yield from groups.values()
