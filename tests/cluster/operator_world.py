@@ -352,3 +352,39 @@ def world(
             yield made
         finally:
             made.close()
+
+
+@contextlib.contextmanager
+def rights_without(plane: ControlPlane, resource: str, *verbs: str) -> Iterator[None]:
+    """Take verbs on a resource away from the operator's ClusterRole for a while."""
+    path = ("clusterrole", "binnacle-default")
+    role = plane.get(*path)
+    rules = [
+        {**rule, "verbs": [verb for verb in rule["verbs"] if resource not in rule["resources"] or verb not in verbs]}
+        for rule in role["rules"]
+    ]
+
+    def write(rules: Sequence[Mapping[str, Any]]) -> None:
+        # A rule must have a verb.
+        kept = [rule for rule in rules if rule["verbs"]]
+        plane.kubectl("patch", *path, "--type=merge", "-p", json.dumps({"rules": kept}))
+
+    write(rules)
+    try:
+        for verb in verbs:
+            _allowed(plane, resource, verb, "no")
+        yield
+    finally:
+        plane.ensure_running()
+        write(role["rules"])
+        for verb in verbs:
+            _allowed(plane, resource, verb, "yes")
+
+
+def _allowed(plane: ControlPlane, resource: str, verb: str, expected: str) -> None:
+    """Wait until the API server gives this answer: its authorizer learns of roles by a watch."""
+    groups = {"prometheusrules": "monitoring.coreos.com", "slos": "binnacle.dev", "slos/status": "binnacle.dev"}
+    name, _, subresource = resource.partition("/")
+    what = [f"{name}.{groups[resource]}", *([f"--subresource={subresource}"] if subresource else [])]
+    question = ("auth", "can-i", verb, *what, "-n", "default", f"--as={USER}")
+    eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected, limit=10)
