@@ -37,8 +37,8 @@ def refused(limited: World, place: str, name: str, verb: str) -> None:
     told = limited.stalled(place, name, "PermissionDenied", limit=TOLD)
     message = condition(told, "Stalled")["message"]
     print(f"{verb}: told after {time.monotonic() - began:.2f} s: {message}")
-    assert f"to {verb} prometheusrules of monitoring.coreos.com" in message
-    assert place in message
+    where = "in all namespaces" if verb in ("list", "watch") else f"binnacle-slo-{name} in namespace {place}"
+    assert f"to {verb} prometheusrules of monitoring.coreos.com {where}" in message
 
 
 def made_up(limited: World, place: str, name: str) -> None:

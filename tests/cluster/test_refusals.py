@@ -50,6 +50,13 @@ def test_a_missing_permission_names_verb_resource_and_namespace() -> None:
     assert "patch slos/status of binnacle.dev" in str(refusal(Call("patch", SLO, "a", "b", "status"), 403, None, b""))
 
 
+def test_an_apply_that_would_create_names_the_right_that_is_missing() -> None:
+    answer = status('prometheusrules "r" is forbidden: User "u" cannot create resource "prometheusrules" in API group')
+    assert "create prometheusrules of monitoring.coreos.com r in namespace shop" in str(
+        refusal(PATCH_RULE, 403, None, answer)
+    )
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), (None, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", 0.0)]
 )

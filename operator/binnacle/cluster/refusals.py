@@ -6,7 +6,7 @@ The server explains itself in a `Status` object; which of its explanations may p
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from binnacle.api.reasons import Reason
@@ -14,7 +14,7 @@ from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientEr
 from binnacle.targets.base import Resource
 
 # What the RBAC authorizer writes, as opposed to quota and admission, which use the same HTTP status.
-_RBAC = re.compile(r"\bcannot \w+ resource \"")
+_RBAC = re.compile(r"\bcannot (?P<verb>\w+) resource \"")
 _MESSAGE_LIMIT = 1024
 
 
@@ -101,9 +101,11 @@ def _forbidden(call: Call, message: str, answer: Mapping[str, Any]) -> BinnacleE
     causes = (answer.get("details") or {}).get("causes") or ()
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes) or "exceeded quota" in message:
         return TransientError(message, reason=Reason.APPLY_REFUSED)
-    if "denied the request" in message and not _RBAC.search(message):
+    denied = _RBAC.search(message)
+    if "denied the request" in message and denied is None:
         return SpecError(message, reason=Reason.APPLY_REFUSED)
-    return permission_denied(call)
+    # An apply of an object that is not there yet needs another right than the request's own verb: create.
+    return permission_denied(replace(call, verb=denied["verb"]) if denied else call)
 
 
 def _status_of(body: bytes) -> Mapping[str, Any]:
