@@ -308,11 +308,10 @@ class World:
         """End the operator and leave nothing behind that another world would see."""
         self.operator.stop()
         self.plane.ensure_running()
+        # Another operator must not find what is only on its way out.
+        self.plane.kubectl("delete", "slo", "--all", "--all-namespaces")
         if self._namespaces:
             self.plane.kubectl("delete", "namespace", *self._namespaces, "--ignore-not-found", "--wait=false")
-        for namespace in self._namespaces:
-            # Their SLOs must be gone before another operator begins to count.
-            eventually(lambda n=namespace: not (self.api.get(slo_path(n)) or {}).get("items"), limit=30)
         self.plane.kubectl("delete", "configmap", "-n", MONITORING, "-l", "app.kubernetes.io/managed-by=binnacle")
 
 

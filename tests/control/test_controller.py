@@ -214,6 +214,19 @@ async def test_nothing_is_deleted_while_the_owner_is_really_there(cluster: Memor
         assert Key("SLO", "shop", "a") in run.controller.cache.resources
 
 
+async def test_objects_that_went_with_their_owner_are_not_made_again(cluster: MemoryCluster) -> None:
+    """The server collects the object before the watch, late or refused, says that its owner is gone."""
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        del cluster.objects[owner("a")]
+        cluster.writes.clear()
+        cluster.remove(child("a"))
+        await run.settle()
+        assert cluster.writes == []
+        assert child("a") not in cluster.objects
+
+
 async def test_a_copy_of_our_object_is_left_alone_while_the_owner_it_names_lives(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         cluster.put(thing("a", text="x"))

@@ -105,7 +105,13 @@ class Reconciler:
     async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
         problem: Problem | None = None
         retry: Retry | None = None
-        for output in desired.outputs:
+        outputs = desired.outputs
+        try:
+            if self._lost(outputs, before) and not await self._is_there(key, resource):
+                return None  # the watch or the resync will say so too
+        except BinnacleError as error:
+            outputs, problem, retry = (), _problem(error), Retry(getattr(error, "retry_after", None) or 0.0)
+        for output in outputs:
             try:
                 if await self._ensure(output):
                     resource.applied_at = self._clock.monotonic()
@@ -140,6 +146,20 @@ class Reconciler:
         )
         said = await self._say(key, resource, situation, before)
         return retry or said
+
+    def _lost(self, outputs: Iterable[Output], before: Mapping[str, Any]) -> bool:
+        """Say whether an object that was applied before is not there any more."""
+        applied = {(one["kind"], one["namespace"], one["name"]) for one in before.get("children", ())}
+        return any(output.ref not in self._cache.children and output.ref[1:] in applied for output in outputs)
+
+    async def _is_there(self, key: Key, resource: Resource) -> bool:
+        """Ask whether the resource still exists.
+
+        Its objects may have gone because it has gone, and its watch may be late or refused: made again, they would be
+        collected again at once, and so on without end.
+        """
+        live = await self._store.get(ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name))
+        return live is not None and live["metadata"]["uid"] == resource.uid
 
     def _under_way(self, key: Key, resource: Resource, problem: Problem | None, waiting: bool) -> str | None:
         """Return what status is to say of unfinished work: empty when finished, None when it is too early to say."""
