@@ -156,10 +156,17 @@ class Streaming:
                 await asyncio.wait(tasks, timeout=_WATCHDOG_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 self._check_alive()
         finally:
+            transport = self._transport()
             for task in tasks:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
+            if transport is not None:
+                transport.abort()  # no farewell in TLS: a network that has lost its way would leave it unanswered
         raise self._explain([end for end in ended if isinstance(end, Exception)])
+
+    def _transport(self) -> asyncio.Transport | None:
+        connection = self._stream.connection if self._stream is not None else None
+        return connection.transport if connection is not None else None
 
     def _check_alive(self) -> None:
         if self._listing is not None and self._listing.done() and not self._listing.cancelled():
