@@ -1,7 +1,8 @@
 """The loop's Store port on a Kubernetes API server: server-side apply, status, get and delete."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from binnacle.cluster.client import APPLY_PATCH, MERGE_PATCH, Client
 from binnacle.cluster.refusals import Call, NotFoundError
@@ -16,6 +17,17 @@ from binnacle.targets.base import Resource
 _APPLY = {"fieldManager": conventions.FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
 _APPLY_STATUS = {**_APPLY, "fieldManager": conventions.STATUS_FIELD_MANAGER}
 _MERGE = {"fieldManager": conventions.FIELD_MANAGER}
+
+_NOT_PLAIN_IN_YAML: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
+"""In UTF-8: DEL, U+0080-009F, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF."""
+
+
+def _apply_patch(body: Mapping[str, Any]) -> bytes:
+    """Return the body of a server-side apply, which the server reads as YAML even where it is JSON.
+
+    In YAML some characters that JSON takes as they are end the line or are refused; JSON below U+0020 is escaped anyway.
+    """
+    return _NOT_PLAIN_IN_YAML.sub(lambda found: b"\\u%04x" % ord(found.group().decode()), conventions.canonical(body))
 
 
 class KubernetesStore:
@@ -48,7 +60,7 @@ class KubernetesStore:
         ref = ObjectRef(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
         call = self._call("patch", ref)
         live = await self._client.request(
-            "PATCH", call, body=conventions.canonical(body), content_type=APPLY_PATCH, params=_APPLY
+            "PATCH", call, body=_apply_patch(body), content_type=APPLY_PATCH, params=_APPLY
         )
         extra = surplus(body, live)
         if not extra:
@@ -90,7 +102,7 @@ class KubernetesStore:
             live = await self._client.request(
                 "PATCH",
                 self._call("patch", ref, "status"),
-                body=conventions.canonical(body),
+                body=_apply_patch(body),
                 content_type=APPLY_PATCH,
                 params=_APPLY_STATUS,
             )
