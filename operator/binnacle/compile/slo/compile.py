@@ -1,10 +1,11 @@
 """An SLO as rules: puts together what the other modules of this package say."""
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from binnacle.api.config import PrometheusConfig
-from binnacle.api.findings import Finding
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.compile.slo import burn, cost, indicator, recording
 from binnacle.compile.slo.alerts import alert_rules, annotation_findings, user_labels
@@ -26,8 +27,9 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     subject = _subject(slo)
     counted, findings = indicator.read(slo.spec.indicator, subject.groups)
     pairs, about_pairs = _pairs(slo, subject, timing)
-    findings += [*about_pairs, *annotation_findings(slo)]
-    if counted is None:
+    unwritable = _unwritable_groups(slo)
+    findings += [*about_pairs, *annotation_findings(slo), *unwritable]
+    if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     rules = RuleSet(
@@ -51,6 +53,24 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     }
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
     return Compiled((rules,), tuple(sorted(findings)), facts, readback)
+
+
+_NUMBERS: Final = frozenset({"inf", "nan"})
+"""Names that PromQL reads as numbers in a list of labels, in any case; quoting them is known to Prometheus 3 only."""
+
+
+def _unwritable_groups(slo: SLO) -> list[Finding]:
+    return [
+        Finding(
+            Severity.ERROR,
+            Reason.INVALID_VALUE,
+            f"spec.groupBy[{index}]",
+            f"PromQL reads {name} as a number, so series cannot be grouped by a label of this name.",
+            "Give the label another name where the series are scraped, with metricRelabelings.",
+        )
+        for index, name in enumerate(slo.spec.group_by)
+        if name.lower() in _NUMBERS
+    ]
 
 
 def _effective(prometheus: PrometheusConfig) -> list[dict[str, str]]:
