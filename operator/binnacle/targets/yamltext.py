@@ -41,7 +41,7 @@ def document(value: Mapping[str, Any]) -> str:
     """
     lines: list[str] = []
     _map(value, "", lines)
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines or ["{}"]) + "\n"
 
 
 def _map(value: Mapping[str, Any], indent: str, lines: list[str]) -> None:
