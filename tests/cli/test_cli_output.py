@@ -175,7 +175,7 @@ def test_github_escaping_can_be_undone_and_never_ends_the_command(file: str, mes
     def undo(text: str) -> str:
         return re.sub("%(0A|0D|3A|2C|25)", lambda code: chr(int(code[1], 16)), text)
 
-    assert (undo(match[1]), undo(match[2])) == ("f" + file, message)
+    assert (undo(match[1]), undo(match[2])) == ("f" + file, printable(message))
 
 
 @pytest.mark.parametrize(

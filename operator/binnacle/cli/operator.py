@@ -84,16 +84,17 @@ def operator(
 
     \b
     [bold]Examples[/bold]
-      binnacle operator --config /etc/binnacle/config.yaml              in a pod
-      binnacle operator --kubeconfig ~/.kube/config --namespace shop    from a desk
+      binnacle operator --config /etc/binnacle/config.yaml
+      binnacle operator --kubeconfig ~/.kube/config --namespace shop
 
-    It ends in order on SIGTERM: running work is finished and the Lease is given back, so that another replica goes on
-    at once. A lost Lease ends it with exit status 1.
+    It ends in order on SIGTERM: running work is finished and the Lease is
+    given back, so that another replica goes on at once. A lost Lease ends it
+    with exit status 1.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     set_up(log_format, log_level.value)
     settings = read_config(config)
     if namespaces:
-        settings = Config.from_data({**settings.model_dump(mode="json", by_alias=True), "namespaces": namespaces})
+        settings = _serving(settings, namespaces)
     host, port = _address(health_address)
     log.info("binnacle %s starts", __version__)
     options = Options(
@@ -106,6 +107,14 @@ def operator(
     )
     if not asyncio.run(run_operator(options, _observers)):
         raise typer.Exit(1)
+
+
+def _serving(settings: Config, namespaces: list[str]) -> Config:
+    """Put the namespaces of the command line in place of those of the configuration."""
+    try:
+        return Config.from_data({**settings.model_dump(mode="json", by_alias=True), "namespaces": namespaces})
+    except SpecError as error:
+        raise BinnacleError(f"--namespace: {error.message} {error.fix}") from error
 
 
 def _resync_seconds(text: str) -> float:

@@ -224,11 +224,13 @@ def annotation(item: Located) -> str:
         "file": item.file if item.file != STDIN else "",
         "line": item.line or "",
         "col": item.column or "",
-        "title": " ".join(part for part in (finding.reason, _subject(item)) if part),
+        "title": printable(" ".join(part for part in (finding.reason, _subject(item)) if part)),
     }
     listed = ",".join(f"{name}={_escape(str(value), ':,')}" for name, value in properties.items() if value)
-    parts = (f"{finding.path}: " if finding.path else "", finding.message, f"\n{finding.fix}" if finding.fix else "")
-    return f"::{_COMMAND[finding.severity]} {listed}::{_escape(''.join(parts))}"
+    text = printable(f"{finding.path}: {finding.message}" if finding.path else finding.message)
+    if finding.fix:
+        text += f"\n{printable(finding.fix)}"
+    return f"::{_COMMAND[finding.severity]} {listed}::{_escape(text)}"
 
 
 def _escape(text: str, more: str = "") -> str:

@@ -76,6 +76,8 @@ def render(
         typer.echo(f"{output}: {counts}", err=True)
         if not done.complete:
             typer.echo(f"{output}: nothing was removed, because not everything could be read", err=True)
+    if not done.documents and not done.findings:
+        typer.echo("Nothing to render: there is no resource of binnacle.dev in what was given.", err=True)
     findings = [*done.findings, *_left_alone(done)]
     write_findings(findings, Format.TEXT, sys.stderr, texts=done.texts)
     raise typer.Exit(exit_status(findings))
