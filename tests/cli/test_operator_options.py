@@ -1,0 +1,54 @@
+"""`binnacle operator`: what is wrong with its options is said before anything is asked of an API server."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.running import Runner
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    return Runner(capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("address", ["8080", "localhost", "localhost:", ":70000", "a:b", "[::1]", "::1:x"])
+def test_an_address_without_a_port_is_refused(run: Runner, address: str) -> None:
+    ended = run("operator", "--health-address", address)
+    assert ended.status == 2
+    assert f"--health-address {address}: write HOST:PORT, such as 0.0.0.0:8080" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--config", "none.yaml"], "none.yaml cannot be read: No such file or directory"),
+        (["--config", "bad.yaml"], "bad.yaml:1:14: prometheus.outptu: There is no field outptu. Write output."),
+        (["--namespace", "Shop_1"], "--namespace: 'Shop_1' does not fit here. Write lower-case letters"),
+        (["--namespace", "shop", "--namespace", "shop"], "--namespace: shop is in the list twice."),
+        (["--log-level", "loud"], "--log-level"),
+        (["--log-format", "xml"], "--log-format"),
+        (["--kubeconfig", "none.kubeconfig"], "none.kubeconfig"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text("prometheus: {outptu: auto}")
+    ended = run("operator", *arguments)
+    assert ended.status == 2
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+    assert "a bug in Binnacle" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["operator", "render", "check", "crds"])
+def test_help_keeps_its_examples_on_lines_of_their_own(run: Runner, command: str) -> None:
+    ended = run(command, "--help")
+    assert ended.status == 0
+    lines = [line.strip() for line in ended.out.splitlines()]
+    begin = lines.index("Examples") + 1
+    examples = lines[begin : begin + lines[begin:].index("")]
+    assert examples
+    assert all(line.startswith(("binnacle ", "kustomize ")) for line in examples)
