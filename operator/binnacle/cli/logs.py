@@ -23,6 +23,9 @@ def set_up(log_format: LogFormat, level: str) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("binnacle").setLevel(level.upper())
+    # What fails in them is told by us, in one line; theirs are tracebacks, and may quote credentials.
+    for library in ("kopf", "kubernetes"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -148,7 +148,12 @@ def written_kinds(tools: Toolchain) -> tuple[Resource, ...]:
 def shipped_manifests() -> dict[str, str]:
     """Return the files of `manifests/`: the rights of an installation with the default configuration."""
     children = written_kinds(shipped(Config.from_data({})))
-    return {"rbac.yaml": render(manifests(own_kinds(), children, Installation()))}
+    where = Installation()
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where.namespace}}
+    return {
+        "namespace.yaml": render([namespace]),
+        "rbac.yaml": render(manifests(own_kinds(), children, where)),
+    }
 
 
 async def _serve(
