@@ -396,7 +396,7 @@ def test_texts_of_users_are_shown_as_written(promtool: Promtool, tmp_path: Path)
         annotations={
             "summary": 'checkout: SLO shop/avail region=e"u burns its error budget',
             "description": f"{hostile}. The objective is 99.9% over 30d.",
-            "burning": "100% failing over 1h and 100% over 5m (both above 1.44%, 14.4 times the allowed rate)",
+            "burning": "100% failing over 1h and 100% over 5m (limit of both: 1.44%, 14.4 times the allowed rate)",
             "budget_remaining": "-9.99e+04%",
             "runbook_url": "https://runbooks.example/a%20b?q=1",
             "owner": "team a",

@@ -94,12 +94,12 @@ def _annotations(slo: SLO, subject: Subject, same: tuple[Pair, ...]) -> dict[str
 
 
 def _in_words(subject: Subject, pair: Pair) -> str:
-    threshold = percent(pair.factor * subject.budget)
+    times = "" if pair.factor == 1 else f"{number(pair.factor)} times "
 
     def failing(window: Duration) -> str:
         return templates.percentage_of(subject.now(series.error_ratio(window)), subject.groups)
 
     return (
         f"{failing(pair.long)} failing over {pair.long} and {failing(pair.short)} over {pair.short} "
-        f"(both above {threshold}, {number(pair.factor)} times the allowed rate)"
+        f"(limit of both: {percent(pair.factor * subject.budget)}, {times}the allowed rate)"
     )
