@@ -68,7 +68,10 @@ def groups_of(key: Key = CHECKOUT, **replaced: dict[str, Any] | None) -> list[di
 def figures(
     key: Key = CHECKOUT, **by_group: tuple[float, float, float]
 ) -> dict[str, list[tuple[Mapping[str, str], float]]]:
-    """Series of one SLO: (error ratio, budget remaining, burn rate), for each region or for `_` alone."""
+    """Series of one SLO: (error ratio, budget remaining, burn rate), for each region or for `_` alone.
+
+    As the rules record them; of the three the budget is not asked for.
+    """
     result: dict[str, list[tuple[Mapping[str, str], float]]] = {}
     for place, name in enumerate((series.PERIOD_ERROR, series.PERIOD_BUDGET_REMAINING, series.CURRENT_BURN_RATE)):
         for region, values in by_group.items():
@@ -369,6 +372,13 @@ async def test_with_a_partial_answer_nothing_is_taken_away(session: aiohttp.Clie
     assert (await look(backend, session, expect(shown=shown)))[CHECKOUT].facts == {}
 
 
+async def test_the_budget_is_that_of_the_objective_shown_beside_it(session: aiohttp.ClientSession) -> None:
+    """After an edit of the objective the series are of the old one until their rules are loaded and evaluated."""
+    one = expect(readback=SLOReadback(Decimal("0.998")))
+    found = await look(Backend(groups_of(), figures(_=(0.0005, 0.5, 1))), session, one)
+    assert (found[CHECKOUT].facts["sli"], found[CHECKOUT].facts["budgetRemaining"]) == ("99.95%", "75%")
+
+
 async def test_few_resources_are_asked_for_by_name_and_many_all_at_once(session: aiohttp.ClientSession) -> None:
     for count, rules_requests, filtered in ((1, 1, True), (25, 1, True), (200, 1, False)):
         keys = [Key("SLO", "shop", f"s{number}") for number in range(count)]
@@ -381,9 +391,9 @@ async def test_few_resources_are_asked_for_by_name_and_many_all_at_once(session:
             assert len(rules) == rules_requests
             assert all(("rule_group[]" in request.parameters) == filtered for request in rules)
             queries = [request.parameters["query"][0] for request in fake.requests if request.path == "/api/v1/query"]
-            assert len(queries) == 3
+            assert len(queries) == 2
             assert all(len(query) < 3000 for query in queries)
-            assert len(fake.requests) == rules_requests + 3
+            assert len(fake.requests) == rules_requests + 2
 
 
 async def test_series_of_others_are_passed_over(session: aiohttp.ClientSession) -> None:

@@ -1,7 +1,7 @@
 """The figures of SLOs out of their recorded series: which series are whose, which group is the worst, what status says.
 
-One instant query for each figure brings all SLOs at once; what is kept of it is a few numbers for each SLO (and one for
-each of its groups).
+Two instant queries bring all SLOs at once: the shares of errors, from which SLI and budget follow, and the burn rates. What
+is kept of them is a few numbers for each SLO (and one for each of its groups).
 """
 
 import math
@@ -42,7 +42,6 @@ class _Gathered:
     errors: dict[Identity, float] = field(default_factory=dict)
     worst: float = -math.inf
     chosen: Identity | None = None
-    remaining: float | None = None
     burn: float | None = None
 
     def identity(self, sample: Sample) -> Identity:
@@ -54,10 +53,6 @@ class _Gathered:
         if group in self.errors or len(self.errors) < MAX_GROUPS or ratio > self.worst:
             self.errors[group] = ratio
             self.worst = max(ratio, self.worst)
-
-    def take_remaining(self, sample: Sample) -> None:
-        if self.identity(sample) == self.chosen:
-            self.remaining = sample.value if self.remaining is None else min(sample.value, self.remaining)
 
     def take_burn(self, sample: Sample) -> None:
         if self.identity(sample) == self.chosen:
@@ -87,9 +82,11 @@ class _Gathered:
         facts: dict[str, Any] = dict(self.shown) if keep_missing else {}
         if self.chosen is None:
             return facts
-        facts |= {"sli": rounding.sli(self.errors[self.chosen], self.readback.objective, self._text("sli"))}
-        if self.remaining is not None:
-            facts["budgetRemaining"] = rounding.budget_remaining(self.remaining, self._text("budgetRemaining"))
+        error, objective = self.errors[self.chosen], self.readback.objective
+        facts["sli"] = rounding.sli(error, objective, self._text("sli"))
+        # Not read from its own series: that may be of another evaluation, or of another objective after an edit.
+        remaining = 1 - error / float(1 - objective)
+        facts["budgetRemaining"] = rounding.budget_remaining(remaining, self._text("budgetRemaining"))
         if self.burn is not None:
             facts["burnRate"] = rounding.burn_rate(self.burn, self._text("burnRate"))
         if self.readback.group_by:
@@ -127,7 +124,7 @@ class Figures:
 
 
 async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> Figures:
-    """Ask for the figures of all `expectations` that want some, with three queries at most."""
+    """Ask for the figures of all `expectations` that want some, with two queries at most."""
     wanting = [one for one in expectations if one.readback is not None]
     gathered = {
         (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown) for one in wanting if one.readback
@@ -138,19 +135,11 @@ async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> 
     outcome = await _query(api, Selector(series.PERIOD_ERROR, matchers), gathered, _Gathered.take_error)
     for slo in gathered.values():
         slo.choose()
-    more: tuple[tuple[Node, _Take], ...] = (
-        (Selector(series.PERIOD_BUDGET_REMAINING, matchers), _Gathered.take_remaining),
-        (
-            Call("avg_over_time", (Range(Selector(series.CURRENT_BURN_RATE, matchers), BURN_WINDOW_MS),)),
-            _Gathered.take_burn,
-        ),
-    )
-    warned = False
-    for expression, take in more:
-        if isinstance(outcome, Failure):
-            return Figures({}, outcome)
-        warned = warned or bool(outcome.warnings)
-        outcome = await _query(api, expression, gathered, take)
+    if isinstance(outcome, Failure):
+        return Figures({}, outcome)
+    warned = bool(outcome.warnings)
+    burn = Call("avg_over_time", (Range(Selector(series.CURRENT_BURN_RATE, matchers), BURN_WINDOW_MS),))
+    outcome = await _query(api, burn, gathered, _Gathered.take_burn)
     if isinstance(outcome, Failure):
         return Figures({}, outcome)
     # With a warning part of the data could not be read: what is missing may be there, so nothing is taken away.

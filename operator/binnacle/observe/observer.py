@@ -1,6 +1,6 @@
 """The Observer of a Prometheus: what it has loaded, and what it says of the SLOs, for all resources in few requests.
 
-One listing of the rules answers for all resources, and one query for each figure. The server being away is an answer
+One listing of the rules answers for all resources, and two queries for the figures. The server being away is an answer
 like any other, and status keeps the figures that it has.
 """
 
