@@ -46,17 +46,20 @@ def document(value: Mapping[str, Any]) -> str:
 
 def _map(value: Mapping[str, Any], indent: str, lines: list[str]) -> None:
     for key, item in value.items():
-        if item and isinstance(item, Mapping):
-            lines.append(f"{indent}{scalar(key)}:")
+        name = scalar(key)
+        if isinstance(item, str):
+            marker = _literal(item) if "\n" in item else ""
+            lines.append(f"{indent}{name}: {marker or scalar(item)}")
+            if marker:
+                lines += [f"{indent}  {line}" if line else "" for line in item.removesuffix("\n").split("\n")]
+        elif item and isinstance(item, Mapping):
+            lines.append(f"{indent}{name}:")
             _map(item, f"{indent}  ", lines)
-        elif item and isinstance(item, Sequence) and not isinstance(item, str):
-            lines.append(f"{indent}{scalar(key)}:")
+        elif item and isinstance(item, Sequence):
+            lines.append(f"{indent}{name}:")
             _list(item, indent, lines)
-        elif isinstance(item, str) and "\n" in item and (marker := _literal(item)):
-            lines.append(f"{indent}{scalar(key)}: {marker}")
-            lines += [f"{indent}  {line}" if line else "" for line in item.removesuffix("\n").split("\n")]
         else:
-            lines.append(f"{indent}{scalar(key)}: {_leaf(item)}")
+            lines.append(f"{indent}{name}: {_leaf(item)}")
 
 
 def _literal(text: str) -> str:
@@ -70,9 +73,11 @@ def _literal(text: str) -> str:
 def _list(value: Sequence[Any], indent: str, lines: list[str]) -> None:
     for item in value:
         at = len(lines)
-        if item and isinstance(item, Mapping):
+        if isinstance(item, str):
+            lines.append(f"{indent}  {scalar(item)}")
+        elif item and isinstance(item, Mapping):
             _map(item, f"{indent}  ", lines)
-        elif item and isinstance(item, Sequence) and not isinstance(item, str):
+        elif item and isinstance(item, Sequence):
             _list(item, f"{indent}  ", lines)
         else:
             lines.append(f"{indent}  {_leaf(item)}")
@@ -80,8 +85,6 @@ def _list(value: Sequence[Any], indent: str, lines: list[str]) -> None:
 
 
 def _leaf(value: object) -> str:
-    if isinstance(value, str):
-        return scalar(value)
     if value is None or isinstance(value, bool | int) or value in ({}, [], ()):
         return json.dumps(value)
     raise TypeError(f"{type(value).__name__} is not written into objects")
