@@ -5,8 +5,8 @@
     render       render(elements, heading=()) -> text; plain(value) -> what the plugin will read; secret_code(secret)
     conventions  label, plugin_id, tag, buffer_path, position_path, secret_path, data_key, owner_of, file_path
 
-The law: `binnacle.check.fluentd.grammar.parse(render(elements)).root` is `grammar.written(elements)`, for every text in every
-position.
+The law: `binnacle.check.fluentd.grammar.parse(render(elements)).root` equals `binnacle.check.fluentd.sections.written(elements)`, for
+every text in every position.
 """
 
 from binnacle.targets.fluentd.elements import Element, ElementError, Json, SecretFile, Value, element, is_key

@@ -1,0 +1,1 @@
+"""Fluentd as Fluentd sees it."""
