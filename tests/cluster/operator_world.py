@@ -6,6 +6,7 @@ as a person makes them.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import http.client
@@ -15,13 +16,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from binnacle.targets import conventions
+from cluster.gate import Gate
 from servers.audit import WriteCounter, WriteRecord, counted
 from servers.controlplane import ControlPlane
 from servers.fixtures import STAND_INS
@@ -293,16 +295,25 @@ class World:
         name = 'leader_election_master_status{name="binnacle-default"}'
         eventually(lambda: self.operator.metrics()[name] == 1.0, limit=limit, what="holding the Lease")
 
+    def recovered(self) -> None:
+        """Wait until the operator works again after the API server was away.
+
+        On a busy machine that may last longer than the Lease; the operator has then ended, and whoever runs it (a
+        Deployment, or this) starts it again.
+        """
+        eventually(lambda: not self.operator.process.running or self._is_watching(), limit=40, what="the watches")
+        if not self.operator.process.running:
+            self.operator.start()
+        self.watching()
+        self.leading()
+
     def watching(self, limit: float = 30) -> None:
         """Wait until all of the operator's watches are running."""
-        eventually(
-            lambda: all(
-                re.match(r"\[\+\] .*: (running|absent)\b", line)
-                for line in fetch(f"{self.operator.url}/healthz").body.decode().splitlines()
-            ),
-            limit=limit,
-            what="the watches",
-        )
+        eventually(self._is_watching, limit=limit, what="the watches")
+
+    def _is_watching(self) -> bool:
+        lines = fetch(f"{self.operator.url}/healthz").body.decode().splitlines()
+        return all(re.match(r"\[\+\] .*: (running|absent)\b", line) for line in lines)
 
     def close(self) -> None:
         """End the operator and leave nothing behind that another world would see."""
@@ -336,12 +347,12 @@ def world(
     output: str,
     *,
     arguments: Sequence[str] = (),
-    config: Mapping[str, Any] | None = None,
+    server: str | None = None,
 ) -> Iterator[World]:
     """An operator on a control plane that has prometheus-operator's kinds where `output` is `operator`, else not."""
     plane.ensure_running()
     with rule_kinds(plane, served=output == "operator"):
-        operator = OperatorProcess(plane, directory, config, arguments=arguments)
+        operator = OperatorProcess(plane, directory, arguments=arguments, server=server)
         operator.start()
         counter = WriteCounter(plane.audit_log)
         counter.prove(plane)
@@ -351,6 +362,43 @@ def world(
             yield made
         finally:
             made.close()
+
+
+class Cut:
+    """A gate in front of an API server, for tests that have no event loop; `cut` ends every connection through it."""
+
+    def __init__(self, target: str) -> None:
+        self._gate = Gate(target)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The gate's URL."""
+        return self._gate.url
+
+    def cut(self) -> None:
+        """End every connection; new ones are let through."""
+
+        async def once() -> None:
+            self._gate.close()
+            self._gate.open()
+
+        self._run(once())
+
+    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._gate.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._gate.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ def test_work_that_lasts_is_in_progress_and_not_failed(shown: World, place: str)
     """The API server is away while a spec changes hands: nothing is Stalled for it."""
     shown.made(place, "patient")
     shown.plane.restart_apiserver()
-    shown.watching()
+    shown.recovered()
     with shown.api.record(slo_path(place)) as recording:
         shown.apply(slo(place, "patient", objective="99%"))
         shown.ready(place, "patient")

@@ -101,8 +101,7 @@ def test_three_resyncs_a_relist_and_a_restart_cost_nothing(busy: World, place: s
     assert busy.writes(mark) == [], "three resyncs"
 
     busy.plane.restart_apiserver()
-    busy.watching()
-    busy.leading()
+    busy.recovered()
     eventually_resynced(busy, 1)
     assert busy.writes(mark) == [], "a relist"
 
