@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.compile.world import Compiled, World
+from binnacle.compile.world import Claim, Compiled, World
 from binnacle.control.controller import Controller, Ports, Settings
 from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
@@ -234,6 +234,9 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
         text += f" sees {other.spec.raw.get('text') if other else None}"
     if spec.get("lists"):
         text += f" of {len(world.list('SLO', thing.key.namespace))}"
+    if "claims" in spec and world.claim(Claim("SLO", thing.key.namespace, spec["claims"]), thing.key) != thing.key:
+        taken = Finding(Severity.ERROR, Reason.DUPLICATE_RESOURCE, "spec.claims", "Somebody else has it.")
+        return Compiled((), (taken,), withdrawn=True)
     if spec.get("bad_item"):
         findings.append(Finding(Severity.ERROR, Reason.DUPLICATE_BURN_RATE, "spec.bad_item", "Left out."))
     intents = (({"text": text, **{k: spec[k] for k in ("share", "elsewhere", "name") if k in spec}}),)

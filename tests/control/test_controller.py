@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from binnacle.api.conditions import Condition, broken_laws
-from binnacle.control.ports import Liveness, Observed
+from binnacle.control.ports import Gone, Liveness, Observed
 from binnacle.errors import SpecError, TransientError
 from binnacle.intent.refs import Key, ObjectRef
 from control.memory_world import LoopClock, MemoryCluster, Running, ScriptedObserver, Write, thing
@@ -156,6 +156,61 @@ async def test_a_child_deleted_by_hand_comes_back(cluster: MemoryCluster) -> Non
         cluster.remove(child("a"))
         await run.settle()
         assert cluster.objects[child("a")]["data"] == {"text": "hello"}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "edited"])
+async def test_a_child_deleted_before_its_apply_was_answered_comes_back(cluster: MemoryCluster, known: bool) -> None:
+    """The watch may be faster than the answer; an answer about what is gone must not make a ghost of it."""
+    async with Running(cluster) as run:
+        if known:
+            cluster.put(thing("a", text="old"))
+            await run.settle()
+        told = told_of_gone(run)
+        apply = cluster.apply
+
+        async def slow(body: Any) -> Any:
+            live = await apply(body)
+            cluster.apply = apply
+            cluster.remove(child("a"))
+            await told.wait()
+            return live
+
+        cluster.apply = slow
+        cluster.put(thing("a", text="new"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"text": "new"}
+        assert run.condition("a", "Ready")["status"] == "True"
+
+
+async def test_a_resource_deleted_before_its_status_was_answered_stays_away(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        told = told_of_gone(run)
+        write = cluster.write_status
+
+        async def slow(key: Key, uid: str, status: Any) -> Any:
+            live = await write(key, uid, status)
+            cluster.remove(owner("a"))
+            await told.wait()
+            return live
+
+        cluster.write_status = slow
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        assert run.controller.cache.resources == {}
+        assert child("a") not in cluster.objects
+
+
+def told_of_gone(run: Running) -> asyncio.Event:
+    """Set once the loop has taken in that something is gone."""
+    told, take = asyncio.Event(), run.controller.take
+
+    def taking(event: Any) -> None:
+        take(event)
+        if isinstance(event, Gone):
+            told.set()
+
+    run.controller.take = taking
+    return told
 
 
 async def test_an_object_of_somebody_else_is_never_touched(cluster: MemoryCluster) -> None:
@@ -360,6 +415,48 @@ async def test_readers_are_compiled_again_and_nobody_else(cluster: MemoryCluster
         await run.settle()
         assert cluster.objects[child("reader")]["data"]["text"] == "r sees None"
         assert cluster.objects[child("counter")]["data"]["text"] == "c of 3"
+
+
+async def test_a_name_that_two_claim_is_held_by_the_first_and_passes_on(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("b", text="b", claims="title"))
+        cluster.put(thing("stranger", text="s", claims="another"))
+        await run.settle()
+        assert run.condition("b", "Ready")["status"] == "True"
+        cluster.writes.clear()
+
+        cluster.put(thing("a", text="a", claims="title"))
+        await run.settle()
+        assert child("a") in cluster.objects
+        assert child("b") not in cluster.objects, "two of one name would harm the first"
+        assert run.condition("b", "Stalled")["reason"] == "DuplicateResource"
+        assert "children" not in run.status("b")
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert owner("stranger") not in {write.ref for write in cluster.writes}
+
+        cluster.put(thing("a", text="a", claims="free"))
+        await run.settle()
+        assert run.condition("b", "Ready")["status"] == "True"
+        assert child("b") in cluster.objects
+
+        cluster.put(thing("a", text="a", claims="title"))
+        await run.settle()
+        assert child("b") not in cluster.objects
+        cluster.remove(owner("a"))
+        await run.settle()
+        assert set(cluster.objects) >= {child("b")}
+        assert child("a") not in cluster.objects
+        lawful(cluster)
+
+
+async def test_a_suspended_resource_keeps_what_it_has_although_another_claims_its_name(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("b", text="b", claims="title"))
+        await run.settle()
+        cluster.put(thing("b", text="b", claims="title", suspend=True))
+        cluster.put(thing("a", text="a", claims="title"))
+        await run.settle()
+        assert child("b") in cluster.objects
 
 
 async def test_a_resync_finds_what_the_watch_missed(cluster: MemoryCluster) -> None:

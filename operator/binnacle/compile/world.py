@@ -25,7 +25,16 @@ class Listing:
     namespace: str
 
 
-Read = Key | Listing
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name of which a backend takes only one, such as a title in a folder; kind and namespace say among whom."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+Read = Key | Listing | Claim
 
 
 @dataclass(slots=True)
@@ -37,6 +46,7 @@ class World:
         date: today (UTC); compilers never read a clock.
         lookup: returns the parsed resource of a key, or None.
         listing: returns the keys of a kind in a namespace.
+        claimants: returns the keys of the resources whose last compilation claimed a name.
         reads: what was asked so far.
     """
 
@@ -44,6 +54,7 @@ class World:
     date: date
     lookup: Callable[[Key], Any | None] = lambda _key: None
     listing: Callable[[str, str], Iterable[Key]] = lambda _kind, _namespace: ()
+    claimants: Callable[[Claim], Iterable[Key]] = lambda _claim: ()
     reads: set[Read] = field(default_factory=set)
 
     def get(self, key: Key) -> Any | None:
@@ -56,6 +67,14 @@ class World:
         self.reads.add(Listing(kind, namespace))
         return tuple(sorted(self.listing(kind, namespace)))
 
+    def claim(self, claim: Claim, key: Key) -> Key:
+        """Claim a name for `key` and return who holds it: the first of all claimants in the order of their keys.
+
+        The claim is recorded; when another resource makes it too, or gives it up, `key` is compiled again.
+        """
+        self.reads.add(claim)
+        return min({key, *self.claimants(claim)})
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -66,9 +85,11 @@ class Compiled:
         findings: sorted; an `error` finding names an item that was left out.
         facts: the kind's own status fields that follow from the spec alone (`alerts`, `cost`), as JSON values.
         readback: which figures the observer shall bring back, if any.
+        withdrawn: with no intents: what was applied before must go, because it would harm others.
     """
 
     intents: tuple[Intent, ...]
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     readback: SLOReadback | None = None
+    withdrawn: bool = False

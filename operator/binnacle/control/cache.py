@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from binnacle.compile.world import Listing, Read
+from binnacle.compile.world import Claim, Listing, Read
 from binnacle.control.ports import Mark, Observed
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key, ObjectRef
@@ -229,20 +229,38 @@ class Cache:
         """Return everybody who owns an object."""
         return tuple(self._by_owner)
 
-    def set_reads(self, key: Key, reads: frozenset[Read]) -> None:
-        """Remember what the last compilation of `key` asked for."""
+    def set_reads(self, key: Key, reads: frozenset[Read]) -> frozenset[Key]:
+        """Remember what the last compilation of `key` asked for.
+
+        Returns who claims a name that `key` claims now and did not, or claimed and does not any more.
+        """
         resource = self.resources.get(key)
         if resource is None or resource.reads == reads:
-            return
+            return frozenset()
+        rivals = self._rivals(key, resource.reads ^ reads)
         for read in resource.reads - reads:
             self._unread(read, key)
         for read in reads - resource.reads:
             self._readers[read].add(key)
         resource.reads = reads
+        return rivals
 
     def forget_reads(self, key: Key) -> None:
         """Drop `key` from the reverse index."""
         self.set_reads(key, frozenset())
+
+    def claimants(self, claim: Claim) -> Iterable[Key]:
+        """Return who claims a name."""
+        return self._readers.get(claim, ())
+
+    def rivals(self, key: Key) -> frozenset[Key]:
+        """Return who else claims a name that `key` claims."""
+        resource = self.resources.get(key)
+        return self._rivals(key, resource.reads) if resource is not None else frozenset()
+
+    def _rivals(self, key: Key, reads: Iterable[Read]) -> frozenset[Key]:
+        found = {rival for read in reads if isinstance(read, Claim) for rival in self._readers.get(read, ())}
+        return frozenset(found - {key})
 
     def readers(self, key: Key, *, appeared_or_vanished: bool) -> frozenset[Key]:
         """Return who must be compiled again because `key` changed, or came or went."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from binnacle.api.conditions import ConditionType
 from binnacle.control.aggregates import Aggregates
-from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref
+from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref, resource_key
 from binnacle.control.desired import Toolchain
 from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.metrics import Metrics
@@ -191,6 +191,7 @@ class Controller:
                 self._kind_in_trouble(api_version, kind, reason, message)
 
     def _resource_present(self, body: Any) -> None:
+        rivals = self.cache.rivals(resource_key(body))
         key, change = self.cache.put_resource(body)
         if change is Change.NOTHING:
             return
@@ -203,16 +204,23 @@ class Controller:
         # What is there at the start is no edit: a person's edit goes before a thousand of them.
         self.queue.add(key, Priority.EDIT if self.ready else Priority.DEPENDENT)
         self._tell_readers(key, appeared_or_vanished=change is Change.APPEARED)
+        if change is Change.APPEARED:
+            self._tell(rivals)
 
     def _resource_gone(self, key: Key, uid: str) -> None:
+        rivals = self.cache.rivals(key)
         if self.cache.drop_resource(key, uid):
             self.queue.forget(key)
             self.queue.add(key)
             self._tell_readers(key, appeared_or_vanished=True)
+            self._tell(rivals)
 
     def _tell_readers(self, key: Key, *, appeared_or_vanished: bool) -> None:
-        for reader in self.cache.readers(key, appeared_or_vanished=appeared_or_vanished):
-            self.queue.add(reader, Priority.DEPENDENT)
+        self._tell(self.cache.readers(key, appeared_or_vanished=appeared_or_vanished))
+
+    def _tell(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.queue.add(key, Priority.DEPENDENT)
 
     def _child_present(self, body: Any) -> None:
         ref = object_ref(body)
@@ -236,6 +244,7 @@ class Controller:
             self._put_back(owner)
 
     def _child_gone(self, ref: ObjectRef, uid: str) -> None:
+        self.reconciler.gone(ref, uid)
         known = self.cache.drop_child(ref, uid)
         if known is not None:
             self.metrics.drift.labels(kind=ref.kind, what="deleted").inc()

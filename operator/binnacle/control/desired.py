@@ -53,6 +53,7 @@ class Desired:
         facts: the kind's own status fields that follow from the spec.
         readback: what to observe.
         reads: what the compilation depended on.
+        withdrawn: nothing is wanted, and what was applied before must go. Never of a suspended resource.
     """
 
     model: Any | None
@@ -65,6 +66,7 @@ class Desired:
     facts: Mapping[str, Any] | None = None
     readback: SLOReadback | None = None
     reads: frozenset[Read] = frozenset()
+    withdrawn: bool = False
 
     @property
     def quarantined(self) -> int:
@@ -93,10 +95,13 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
     spelled: list[File] = []
     valid = bool(compiled.intents)
     marks: list[Mark] = []
+    facts = {**compiled.facts, **checked.facts}
     try:
         for target in tools.targets:
             spell = target.files if files else target.render
             for item in spell(compiled.intents, owner, tools.config):
+                if not isinstance(item, Share):
+                    facts.update(item.facts)
                 if isinstance(item, File):
                     spelled.append(item)
                     continue
@@ -116,9 +121,10 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         files=tuple(spelled),
         findings=tuple(sorted(findings)),
         marks=tuple(marks),
-        facts={**compiled.facts, **checked.facts},
+        facts=facts,
         readback=compiled.readback,
         reads=frozenset(world.reads),
+        withdrawn=compiled.withdrawn and not valid and not model.spec.suspend,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
-from binnacle.compile.world import World
+from binnacle.compile.world import Claim, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
@@ -26,7 +26,7 @@ class Pass:
     Attributes:
         desired: key -> what the resource wants, in the order given.
         left: resources of which nothing is applied, and why: they do not compile, are suspended, or only tried
-            (`mode: DryRun`). What is there of them from before is to stay.
+            (`mode: DryRun`). What is there of them from before is to stay, unlike that of one that is withdrawn.
         objects: all objects, aggregates included; empty when files were asked for.
         files: all files; empty when objects were asked for.
     """
@@ -59,6 +59,7 @@ class _Known:
     tools: Toolchain
     bodies: Mapping[Key, Mapping[str, Any]]
     models: dict[Key, Any] = field(default_factory=dict)
+    claims: dict[Claim, set[Key]] = field(default_factory=dict)
 
     def lookup(self, key: Key) -> Any | None:
         if key not in self.models:
@@ -68,6 +69,17 @@ class _Known:
 
     def listing(self, kind: str, namespace: str) -> tuple[Key, ...]:
         return tuple(key for key in self.bodies if key.kind == kind and key.namespace == namespace)
+
+    def claimants(self, claim: Claim) -> Iterable[Key]:
+        return self.claims.get(claim, ())
+
+    def remember(self, key: Key, wants: Desired) -> None:
+        for read in wants.reads:
+            if isinstance(read, Claim):
+                self.claims.setdefault(read, set()).add(key)
+
+    def rivals(self) -> set[Key]:
+        return {key for keys in self.claims.values() if len(keys) > 1 for key in keys}
 
 
 def run(
@@ -96,9 +108,20 @@ def run(
     left: dict[Key, Reason] = {}
     objects: list[Output] = []
     spelled: list[File] = []
-    for key, body in by_key.items():
-        world = World(config=tools.config, date=today, lookup=known.lookup, listing=known.listing)
-        wants = desired[key] = desire(tools, body, Owner(key), world, files=files)
+
+    def compile_(key: Key) -> None:
+        world = World(tools.config, today, known.lookup, known.listing, known.claimants)
+        desired[key] = desire(tools, by_key[key], Owner(key), world, files=files)
+
+    for key in by_key:
+        compile_(key)
+        known.remember(key, desired[key])
+    # Who claims the same name is known only when all are compiled.
+    for key in known.rivals():
+        compile_(key)
+    for key, wants in desired.items():
+        if wants.withdrawn:
+            continue
         reason = _left(wants)
         if reason is not None:
             left[key] = reason

@@ -5,8 +5,8 @@ again after a crash between any two calls. Every write is preceded by a comparis
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from binnacle.api.reasons import Reason
@@ -70,6 +70,8 @@ class Reconciler:
         self._backends = backends
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
+        self._awaited: dict[ObjectRef, set[str]] = {}
+        """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
         self.synced = False
         """Whether every watch that can sync has; only then may anything be deleted."""
 
@@ -89,9 +91,12 @@ class Reconciler:
 
     async def _resource(self, key: Key, resource: Resource) -> Retry | None:
         desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
-        self._cache.set_reads(key, desired.reads)
+        for rival in self._cache.set_reads(key, desired.reads):
+            self._queue.add(rival, Priority.DEPENDENT)
         before = resource.live_status()
         spec = getattr(desired.model, "spec", None)
+        if desired.withdrawn:
+            return await self._withdraw(key, resource, desired, before)
         if not desired.valid:
             return await self._say(key, resource, self._unchanged(resource, key, desired, before), before)
         if spec is not None and spec.suspend:
@@ -101,6 +106,22 @@ class Reconciler:
             situation = self._unchanged(resource, key, desired, before, changes=self._changes(key, desired))
             return await self._say(key, resource, situation, before)
         return await self._apply(key, resource, desired, before)
+
+    async def _withdraw(
+        self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]
+    ) -> Retry | None:
+        """Take away what was applied, because it would harm others."""
+        retry: Retry | None = None
+        try:
+            await self._tidy(key, desired)
+        except BinnacleError as error:
+            retry = Retry(getattr(error, "retry_after", None) or 0.0)
+        situation = self._unchanged(resource, key, desired, before)
+        gone = not self._cache.children_of(key)
+        said = await self._say(
+            key, resource, replace(situation, children=(), facts={}, live=None) if gone else situation, before
+        )
+        return retry or said
 
     async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
         problem: Problem | None = None
@@ -271,8 +292,21 @@ class Reconciler:
 
     # One object.
 
+    def gone(self, ref: ObjectRef, uid: str) -> None:
+        """Take note that an object vanished: an answer about it that is still on its way must not bring it back."""
+        if ref in self._awaited:
+            self._awaited[ref].add(uid)
+
     async def _ensure(self, output: Output) -> bool:
         """Make one object as it should be; returns whether that took a write."""
+        vanished = self._awaited[output.ref] = set[str]()
+        try:
+            return await self._make(output, vanished)
+        finally:
+            self._awaited.pop(output.ref, None)
+
+    async def _make(self, output: Output, vanished: Set[str]) -> bool:
+        """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile."""
         wanted = self._fingerprints.of(output.body)
         child = self._cache.children.get(output.ref)
         owner = owner_of(output.body)
@@ -285,6 +319,8 @@ class Reconciler:
         if child is None or child.owner != owner:
             # Not known, or its labels say that it is somebody's else: look before touching it.
             live = await self._store.get(output.ref)
+            if live is not None and live["metadata"].get("uid") in vanished:
+                live = None
             if live is not None and not is_ours(live, output.body):
                 raise ConflictError(
                     f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
@@ -297,6 +333,8 @@ class Reconciler:
                     return False
         self._may_write()
         live = await self._store.apply(output.body)
+        if live["metadata"].get("uid") in vanished:
+            return True  # deleted before the answer came: the watch has told us, and the owner is queued again
         child = self.seen(live)
         if child.fingerprint != wanted:
             log.info("the server changed what was applied", extra={"object": str(output.ref)})
@@ -343,7 +381,8 @@ class Reconciler:
         except BinnacleError as error:
             log.warning("cannot write status", extra={"key": str(key), "error": str(error)})
             return Retry(getattr(error, "retry_after", None) or 0.0)
-        if live is not None:
+        # A resource that the watch says is gone must not come back by an answer from before.
+        if live is not None and self._cache.resources.get(key) is resource:
             self._cache.put_resource(live)
             self._warn(key, resource.uid, before, status)
         return None
@@ -435,7 +474,11 @@ class Reconciler:
 
     def _world(self) -> World:
         return World(
-            config=self._tools.config, date=self._clock.today(), lookup=self._lookup, listing=self._cache.keys_in
+            config=self._tools.config,
+            date=self._clock.today(),
+            lookup=self._lookup,
+            listing=self._cache.keys_in,
+            claimants=self._cache.claimants,
         )
 
     def _lookup(self, key: Key) -> Any | None:

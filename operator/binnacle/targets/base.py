@@ -5,7 +5,7 @@ under any hash seed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from binnacle.api.config import Config
@@ -42,6 +42,7 @@ class Output:
         owner: the resource it belongs to; None for the object of an aggregate.
         purpose: what it is for, shown in `status.children[]`, for example `rules`.
         marks: what the backend lists once it has loaded exactly this version (rule group names).
+        facts: status fields of the owner that only spelling tells, such as a size; JSON values.
     """
 
     ref: ObjectRef
@@ -49,6 +50,7 @@ class Output:
     owner: Key | None
     purpose: str
     marks: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file for users without Kubernetes; `path` is relative, with forward slashes (contracts.md §2)."""
+    """One file for users without Kubernetes; `path` is relative, with forward slashes (contracts.md §2); `facts` as for `Output`."""
 
     path: str
     text: str
     owner: Key | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
