@@ -46,11 +46,38 @@ class Reason(StrEnum):
     NOT_A_SELECTOR = "NotASelector"
     NOT_A_COUNTER = "NotACounter"
     LABEL_NOT_AVAILABLE = "LabelNotAvailable"
+    UNKNOWN_METRIC = "UnknownMetric"
+    UNKNOWN_LABEL = "UnknownLabel"
+    UNKNOWN_BUCKET = "UnknownBucket"
     # findings: SLO
     UNREACHABLE_BURN_RATE = "UnreachableBurnRate"
     WINDOW_TOO_LONG = "WindowTooLong"
     WINDOW_TOO_SHORT = "WindowTooShort"
     DUPLICATE_BURN_RATE = "DuplicateBurnRate"
+    # findings: AlertPolicy
+    UNKNOWN_REFERENCE = "UnknownReference"
+    TEMPLATE_SYNTAX = "TemplateSyntax"
+    MISSING_RUNBOOK = "MissingRunbook"
+    NEVER_FIRES = "NeverFires"
+    ALWAYS_FIRES = "AlwaysFires"
+    WRONG_UNIT = "WrongUnit"
+    LEVELS_NOT_INHIBITED = "LevelsNotInhibited"
+    UNROUTED_ALERT = "UnroutedAlert"
+    DUPLICATE_NOTIFICATION = "DuplicateNotification"
+    NOT_SUPPORTED = "NotSupported"
+    TEST_FAILED = "TestFailed"
+    # findings: Fluentd
+    FLUENTD_SYNTAX = "FluentdSyntax"
+    EMBEDDED_CODE = "EmbeddedCode"
+    MISREAD_VALUE = "MisreadValue"
+    UNKNOWN_OPTION = "UnknownOption"
+    UNREACHABLE_SECTION = "UnreachableSection"
+    MISSING_LABEL = "MissingLabel"
+    ROUTING_LOOP = "RoutingLoop"
+    UNSAFE_PATH = "UnsafePath"
+    FAILS_OPEN = "FailsOpen"
+    LOSES_RECORDS = "LosesRecords"
+    EMPTY_INCLUDE = "EmptyInclude"
     # findings: files
     YAML_SYNTAX = "YAMLSyntax"
     YAML_TOO_DEEP = "YAMLTooDeep"
@@ -186,6 +213,18 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "A label that is to be grouped by cannot be on the series that the selectors choose.",
         "Group by a label that the series have, or change the selectors.",
     ),
+    Reason.UNKNOWN_METRIC: Doc(
+        "The namespace has MetricSets, and none of them declares the metric that an expression reads.",
+        "Correct the name, or declare the metric in a MetricSet of the namespace.",
+    ),
+    Reason.UNKNOWN_LABEL: Doc(
+        "An expression uses a label that the metric does not have by the MetricSet that declares it, so it may select nothing.",
+        "Correct the label, or add it to the metric's `labelNames`.",
+    ),
+    Reason.UNKNOWN_BUCKET: Doc(
+        "The limit is none of the buckets that the MetricSet declares for the histogram, so Prometheus does not count what lies below it.",
+        "Choose one of the buckets, or declare the bucket once the system has it.",
+    ),
     Reason.UNREACHABLE_BURN_RATE: Doc(
         "With this objective the budget cannot burn as fast as the alert asks, even when every event fails: the alert could never fire. "
         "The nearest pair of windows that can fire is used instead.",
@@ -203,6 +242,50 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Two alerts of one SLO have come out with the same windows, factor and severity; one of them is left out.",
         "Remove one of them, or change its windows or its budget.",
     ),
+    Reason.UNKNOWN_REFERENCE: Doc(
+        "The resource names something that is not there: a receiver, a schedule, another resource.",
+        "Correct the name, or create what it names.",
+    ),
+    Reason.TEMPLATE_SYNTAX: Doc(
+        "A text is no template that its backend can expand. An alert's text is shown as it is written; a receiver uses its backend's own text instead.",
+        "Correct the template at the place that the message names.",
+    ),
+    Reason.MISSING_RUNBOOK: Doc(
+        "A critical alert says nothing about what to do when it fires.",
+        "Add `runbook.url`, or choose a lower severity.",
+    ),
+    Reason.NEVER_FIRES: Doc(
+        "The rule cannot fire as it is written.",
+        "Change the limit or the expression as the message says.",
+    ),
+    Reason.ALWAYS_FIRES: Doc(
+        "The rule fires whenever there is data, because nothing in it is a condition.",
+        "Add a comparison, or `above` or `below`.",
+    ),
+    Reason.WRONG_UNIT: Doc(
+        "A limit has a unit that the measured value does not have.",
+        "Write the limit in the unit that the message names.",
+    ),
+    Reason.LEVELS_NOT_INHIBITED: Doc(
+        "Which labels the result of an expression has cannot be told from its text, so the alerts of its levels cannot be matched with each other: a lower level notifies beside a higher one.",
+        "Aggregate the expression with `by (...)`.",
+    ),
+    Reason.UNROUTED_ALERT: Doc(
+        "No route of the policy takes an alert of it, so it goes where the administrator's own routes send it.",
+        "Set `defaultReceivers`, or add a route that matches.",
+    ),
+    Reason.DUPLICATE_NOTIFICATION: Doc(
+        "Two routes send the same alert to the same receiver: it is notified twice.",
+        "Narrow the matchers of one of the routes, or remove the receiver from one of them.",
+    ),
+    Reason.NOT_SUPPORTED: Doc(
+        "The backend's version does not know the setting, or takes the secret only inside its configuration and not from a file.",
+        "Raise `alertmanager.version` in the administrator's configuration if the backend is newer than that says, or leave the setting out.",
+    ),
+    Reason.TEST_FAILED: Doc(
+        "A test that the resource carries does not hold.",
+        "Correct the resource or the test; the message says what was expected and what came.",
+    ),
     Reason.YAML_SYNTAX: Doc(
         "The text is not YAML from the named place on. Other documents of the same file are read all the same.",
         "Correct it at the line and column that the finding names; the mistake is often on the line before.",
@@ -218,6 +301,51 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.YAML_UNSUPPORTED: Doc(
         "The file uses a part of YAML that Kubernetes' own reader does not take, such as a tag or a key that is no text.",
         "Write the value in plain YAML, as `kubectl apply` would take it.",
+    ),
+    Reason.FLUENTD_SYNTAX: Doc(
+        "Fluentd refuses to load the configuration: its text does not follow the grammar.",
+        "Correct the line that the message names.",
+    ),
+    Reason.EMBEDDED_CODE: Doc(
+        "The configuration makes Fluentd run Ruby or a command: when it reads the file, in a dry run too, or for every record.",
+        "Write the value itself, or use a filter that needs no code.",
+    ),
+    Reason.MISREAD_VALUE: Doc(
+        "Fluentd takes the value for another one without saying so: `500ms` is 30,000 s, `64q` is 64 bytes, `abc` is 0.",
+        "Write a whole number, or digits directly followed by one unit that Fluentd has (s, m, h, d; k, m, g, t).",
+    ),
+    Reason.UNKNOWN_OPTION: Doc(
+        "A section, parameter or option does not exist; Fluentd warns at most and goes on without it.",
+        "Correct the spelling, or remove it.",
+    ),
+    Reason.UNREACHABLE_SECTION: Doc(
+        "No event comes here: an earlier section takes them all, no source or label leads here, or nothing takes the events of a source.",
+        "Move the section before the one that takes its events, or remove it.",
+    ),
+    Reason.MISSING_LABEL: Doc(
+        "Events are sent to a label that the configuration does not have; Fluentd notices when the first one comes.",
+        "Add the label, or correct its name.",
+    ),
+    Reason.ROUTING_LOOP: Doc(
+        "Events come back to the section that sent them, until the worker dies; all pipelines of the process stop with it.",
+        "Send the events to another label or tag.",
+    ),
+    Reason.UNSAFE_PATH: Doc(
+        "A path is empty, leaves the folder it should stay in, or lies where nothing can be written.",
+        "Use a fixed path below the folder that the administrator gave.",
+    ),
+    Reason.FAILS_OPEN: Doc(
+        "When the filter fails on a record, Fluentd passes the record on unchanged: a grep on a field within a field that is a text, "
+        "a replacement in a number.",
+        "Make the field a text first and use a filter that drops what it cannot handle.",
+    ),
+    Reason.LOSES_RECORDS: Doc(
+        "Records, or parts of them, are lost under conditions that do occur; Fluentd does not say so when it loads the file.",
+        "Follow the message: it says which records and what prevents it.",
+    ),
+    Reason.EMPTY_INCLUDE: Doc(
+        "An `@include` names no file, or stands among the parameters of a section.",
+        "Correct the path, or remove the line.",
     ),
     Reason.DUPLICATE_FIELD: Doc(
         "A field is written twice in one place, and only one of the two values could count.", "Remove one of them."

@@ -200,7 +200,7 @@ class Quantity:
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return _int_or_string(QUANTITY_PATTERN, 32)
+        return int_or_string(QUANTITY_PATTERN, 32)
 
 
 def _quantity_factor(suffix: str) -> Decimal:
@@ -231,7 +231,7 @@ def parse_decimal(value: object) -> Decimal:
     return Decimal(text)
 
 
-def _int_or_string(pattern: str, length: int) -> dict[str, Any]:
+def int_or_string(pattern: str, length: int) -> dict[str, Any]:
     """Return the schema of a value that is an integer or text; the `anyOf` is the one form that a structural schema allows."""
     return {
         "x-kubernetes-int-or-string": True,
@@ -250,7 +250,7 @@ class _DecimalValue:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return _int_or_string(DECIMAL_PATTERN, 32)
+        return int_or_string(DECIMAL_PATTERN, 32)
 
 
 Number = Annotated[Decimal, _DecimalValue()]
