@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,7 +20,7 @@ from bench.figures import Figure, as_json, table
 from bench.ground import Ground, ground
 from bench.latency import latency
 from bench.memory import memory
-from bench.profile import Profile, profile
+from bench.profile import profile
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
     "cold": lambda place, options: asyncio.run(cold(place, options.resources, 1 if options.quick else 3)),
@@ -34,30 +35,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     names = options.names or list(NAMES)
     console = Console(stderr=True)
-    described = machine.describe()
+    machines: dict[str, dict[str, Any]] = {}
     figures: list[Figure] = []
-    found: Profile | None = None
+
+    def run(name: str, work: Callable[[], list[Figure]]) -> None:
+        console.print(f"bench: {name}", style="dim")
+        machines[name] = machine.describe()
+        found = work()
+        machines[name]["load after"] = machine.load()
+        figures.extend(found)
+        if options.write_docs:
+            report.write(options.write_docs, machines[name], found)
+
     if "compile" in names:
-        console.print("bench: compile", style="dim")
-        figures += compile_figures(options.resources, 1 if options.quick else 3)
+        run("compile", lambda: compile_figures(options.resources, 1 if options.quick else 3))
     wanted = [name for name in _CLUSTER if name in names]
     if wanted or options.profile:
         console.print("bench: starting a control plane", style="dim")
         with ground() as place:
             for name in wanted:
-                console.print(f"bench: {name}", style="dim")
-                figures += _CLUSTER[name](place, options)
+                run(name, partial(_CLUSTER[name], place, options))
             if options.profile:
-                console.print("bench: profile", style="dim")
-                found = asyncio.run(profile(place, options.resources))
-    described["load after"] = " ".join(f"{one:.1f}" for one in os.getloadavg())
+                run("profile", lambda: asyncio.run(profile(place, options.resources)))
     if options.output == "json":
-        print(json.dumps({"machine": described, "figures": as_json(figures)}, indent=2, ensure_ascii=False))
+        print(json.dumps({"machine": machines, "figures": as_json(figures)}, indent=2, ensure_ascii=False))
     else:
         Console(width=None if sys.stdout.isatty() else 160).print(table(figures))
-        print(report.plain(described, found), end="")
-    if options.write_docs:
-        report.write(options.write_docs, described, figures, found)
+        for name, described in machines.items():
+            print(f"{name}: {report.line(described)}")
     return int(any(one.failed for one in figures))
 
 

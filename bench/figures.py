@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 
@@ -100,8 +99,3 @@ def markdown(figures: Iterable[Figure]) -> str:
 def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
     """Return the figures as JSON values."""
     return [{**asdict(one), "met": one.met} for one in figures]
-
-
-def show(figures: Iterable[Figure], console: Console) -> None:
-    """Print the table."""
-    console.print(table(figures))

@@ -21,10 +21,15 @@ def describe() -> dict[str, Any]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "load before": " ".join(f"{one:.1f}" for one in os.getloadavg()),
-        "json, MB/s": round(_json_speed(), 1),
-        "sha256, MB/s": round(_sha_speed()),
+        "JSON MB/s": round(_json_speed(), 1),
+        "SHA-256 MB/s": round(_sha_speed()),
+        "load before": load(),
     }
+
+
+def load() -> float:
+    """The system's load average of the last minute: above the number of cores, others are running too."""
+    return round(os.getloadavg()[0], 1)
 
 
 def _processor() -> str:

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench import fleet
+from bench.figures import Figure
 from bench.ground import Ground, clear, create
 from servers.operator import OperatorProcess
 
@@ -30,22 +30,9 @@ _LAYERS = (
     ("aiohttp", ("aiohttp/",)),
     ("other libraries", ("site-packages/",)),
 )
+_WORTH = ("binnacle/", "kopf/", "aiohttp/client.py", "json/")
+_SHOWN = 25
 _WAITING = (("EpollSelector.select", "selectors.py"), ("_worker", "concurrent/futures/thread.py"))
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Shares of all samples.
-
-    Attributes:
-        samples: how many there were, imports left out.
-        layers: share of each layer: whose code was running, or had called into the standard library.
-        functions: share of each function of ours and of the libraries, with what it called.
-    """
-
-    samples: int
-    layers: list[tuple[str, float]]
-    functions: list[tuple[str, float]]
 
 
 def sampler() -> str:
@@ -61,7 +48,7 @@ def sampler() -> str:
     return found
 
 
-async def profile(ground: Ground, count: int = 1000) -> Profile:
+async def profile(ground: Ground, count: int = 1000) -> list[Figure]:
     """Start an operator on ``count`` SLOs under the sampler."""
     program = sampler()
     homes = fleet.namespaces("profile", count)
@@ -95,28 +82,31 @@ def _sampling(program: str, operator: OperatorProcess, raw: Path) -> Iterator[No
                 raise RuntimeError(f"py-spy wrote nothing: {told.decode(errors='replace')}")
 
 
-def summarize(stacks: Iterable[str]) -> Profile:
+def summarize(stacks: Iterable[str]) -> list[Figure]:
     """Add up py-spy's raw lines: ``frame;frame;... count``, the outermost first."""
     layers: Counter[str] = Counter()
     functions: Counter[str] = Counter()
-    total = 0
     for line in stacks:
         stack, _, number = line.rpartition(" ")
         frames = [_frame(one) for one in stack.split(";")]
         # Imports are the start, and py-spy counts some waiting as work.
         if any("importlib" in file for _, file in frames) or frames[-1] in _WAITING:
             continue
-        weight = int(number)
-        total += weight
-        layers[_layer(frames)] += weight
+        layers[_layer(frames)] += int(number)
         for name in {f"{_short(file)} {function}" for function, file in frames}:
-            functions[name] += weight
-    whole = total or 1
-    return Profile(
-        samples=total,
-        layers=[(name, weight / whole) for name, weight in layers.most_common()],
-        functions=[(name, weight / whole) for name, weight in functions.most_common() if weight / whole < 0.95],
-    )
+            functions[name] += int(number)
+    total = layers.total() or 1
+    whose = [
+        Figure("profile", f"code of {name}", 100 * weight / total, "%", detail="the code alone")
+        for name, weight in layers.most_common()
+    ]
+    ours = [
+        (name, weight) for name, weight in functions.most_common() if name.startswith(_WORTH) and weight < total / 2
+    ]
+    return whose + [
+        Figure("profile", name, 100 * weight / total, "%", detail="with what it calls")
+        for name, weight in ours[:_SHOWN]
+    ]
 
 
 def _frame(text: str) -> tuple[str, str]:
