@@ -42,11 +42,11 @@ demo: setup ## a guided tour: what a team writes, what becomes of it, a change, 
 
 .PHONY: test
 test: setup servers ## run every test that can run here (finds or builds the test servers first)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: unit
 unit: setup ## run the tests that need no server (seconds)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree

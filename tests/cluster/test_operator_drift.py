@@ -21,8 +21,6 @@ from cluster.operator_world import (
 )
 from servers.controlplane import ControlPlane
 
-pytestmark = pytest.mark.xdist_group("operator-drift")
-
 LIMIT = 1.0
 """Seconds from the end of the change by hand to the object being right again."""
 TRIES = 3

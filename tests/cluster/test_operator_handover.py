@@ -14,8 +14,6 @@ from servers.controlplane import ControlPlane
 from servers.http import fetch
 from servers.operator import NAMESPACE, USER, OperatorProcess
 
-pytestmark = pytest.mark.xdist_group("operator-permissions")
-
 ORDERLY = 2.0
 """Seconds from the end of the leader to the successor's first write, after an orderly stop."""
 CRASH = 20.0

@@ -29,8 +29,6 @@ from servers.controlplane import ControlPlane
 from servers.operator import ACCOUNT, NAMESPACE, USER, OperatorProcess
 from servers.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("operator-ownership")
-
 RULES_ONLY = pytest.mark.parametrize("shared", ["operator"], indirect=True)
 
 

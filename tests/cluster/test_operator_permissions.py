@@ -10,8 +10,6 @@ from cluster.operator_world import Cut, World, condition, rights_without, rule_p
 from servers.controlplane import ControlPlane
 from servers.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("operator-permissions")
-
 TOLD = 5.0
 """Seconds from the need for a right to the words that it is missing."""
 MADE_UP = 30.0

@@ -25,8 +25,6 @@ from cluster.operator_world import (
 from servers.controlplane import ControlPlane
 from servers.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("operator-status")
-
 
 @pytest.fixture(scope="module")
 def shown(

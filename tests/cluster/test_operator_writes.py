@@ -12,8 +12,6 @@ from servers.controlplane import ControlPlane
 from servers.operator import USER
 from servers.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("operator-writes")
-
 
 @pytest.fixture(scope="module", params=["operator", "configMap"])
 def busy(

@@ -151,10 +151,14 @@ class KubernetesLeaseGuard:
 
     async def _keep(self) -> None:
         """Renew until that has failed for too long, or another holder is seen."""
+        pause = self._times.retry
         while True:
-            await self._clock.sleep(self._times.retry)
+            await self._clock.sleep(pause)
+            until = self._until
             if not self.held() or not await self._renewed():
                 return
+            # After a failure the deadline is near: a restarting API server is asked more often than one at peace.
+            pause = self._times.retry if self._until != until else self._times.retry / 4
 
     async def _renewed(self) -> bool:
         """Renew once; False when the lease is somebody else's. A failure leaves the deadline as it is."""
