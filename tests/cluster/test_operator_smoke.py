@@ -29,7 +29,7 @@ def test_the_quickstart_becomes_a_rule_object_and_a_ready_slo(
     rule = control_plane.get("prometheusrule", "binnacle-slo-checkout", "-n", "shop")
     assert rule["spec"]["groups"]
     write_counter.settle(mark, user=USER)
-    writes = counted(write_counter.since(mark), user=USER)
+    writes = counted(write_counter.since(mark), user=USER, namespace="shop")
     assert [(write.verb, write.resource, write.subresource) for write in writes] == [
         ("patch", "prometheusrules", ""),
         ("patch", "slos", "status"),

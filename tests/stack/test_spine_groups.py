@@ -120,7 +120,9 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
 
     eventually(live, limit=60)
     write_counter.settle(mark, user=USER)
-    written = [(one.resource, one.subresource) for one in counted(write_counter.since(mark), user=USER)]
+    written = [
+        (one.resource, one.subresource) for one in counted(write_counter.since(mark), user=USER, namespace=namespace)
+    ]
     assert written == [("prometheusrules", ""), ("slos", "status"), ("slos", "status")]
 
     # Each region's record is that of its own requests.
@@ -159,3 +161,6 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
         # The figures are those of this region: one for each window, and not another for the other region.
         assert re.match(r"\d+(\.\d+)?% failing over \w+ and \d+(\.\d+)?% over \w+ \(", alert["annotations"]["burning"])
         assert re.fullmatch(r"-?\d+(\.\d+)?%", alert["annotations"]["budget_remaining"])
+
+    # A later operator would try to restore its rules while the namespace ends.
+    control_plane.kubectl("delete", "slo", "search", "-n", namespace)
