@@ -43,7 +43,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue: WorkQueue[str] = WorkQueue(self.clock, random.Random(1))
         self.owed: set[str] = set()
         self.running: set[str] = set()
-        self.added_while_running: set[str] = set()
+        self.added_while_running: dict[str, Priority] = {}
         self.due: dict[str, float] = {}
         self.failures: dict[str, int] = {}
 
@@ -51,12 +51,18 @@ class QueueMachine(RuleBasedStateMachine):
     def add(self, key: str, priority: Priority) -> None:
         self.queue.add(key, priority)
         if key in self.running:
-            self.added_while_running.add(key)
-        elif key in self.due and self.failures.get(key) and priority > Priority.DRIFT:
-            pass  # a resync does not end a back-off; the key still comes when it is due
+            self.add_while_running(key, priority)
         else:
-            self.due.pop(key, None)
-            self.owed.add(key)
+            self.owe(key, priority)
+
+    def add_while_running(self, key: str, priority: Priority) -> None:
+        self.added_while_running[key] = min(priority, self.added_while_running.get(key, priority))
+
+    def owe(self, key: str, priority: Priority) -> None:
+        if key in self.due and self.failures.get(key) and priority > Priority.DRIFT:
+            return  # a resync does not end a back-off; the key still comes when it is due
+        self.due.pop(key, None)
+        self.owed.add(key)
 
     @rule(key=KEYS, seconds=st.floats(0, 50))
     def add_after(self, key: str, seconds: float) -> None:
@@ -73,7 +79,10 @@ class QueueMachine(RuleBasedStateMachine):
         for key, at in list(self.due.items()):
             if at <= self.clock.at:
                 del self.due[key]
-                (self.added_while_running if key in self.running else self.owed).add(key)
+                if key in self.running:
+                    self.add_while_running(key, Priority.DRIFT)
+                else:
+                    self.owed.add(key)
 
     @rule()
     def pop(self) -> None:
@@ -106,9 +115,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue.done(key)
         self.running.discard(key)
         if key in self.added_while_running:
-            self.added_while_running.discard(key)
-            self.due.pop(key, None)
-            self.owed.add(key)
+            self.owe(key, self.added_while_running.pop(key))
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -120,7 +127,7 @@ class QueueMachine(RuleBasedStateMachine):
         for key in list(self.running):
             self.queue.done(key)
             if key in self.added_while_running:
-                self.owed.add(key)
+                self.owe(key, self.added_while_running.pop(key))
         self.clock.at += 10 * BACKOFF_CAP
         owed = self.owed | set(self.due)
         seen = []
@@ -162,6 +169,21 @@ def test_a_pause_that_the_other_side_asked_for_is_kept(clock: ManualClock) -> No
     assert queue.pop() is None
     clock.at += 1
     assert queue.pop() == "a"
+
+
+@pytest.mark.parametrize(("priority", "waits"), [(Priority.RESYNC, True), (Priority.EDIT, False)])
+def test_what_comes_during_a_run_that_fails_ends_the_pause_only_if_it_is_an_edit(
+    clock: ManualClock, priority: Priority, waits: bool
+) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    queue.add("a")
+    assert queue.pop() == "a"
+    queue.add("a", priority)
+    queue.retry("a")
+    queue.done("a")
+    assert queue.pop() == (None if waits else "a")
+    clock.at += BACKOFF_BASE
+    assert queue.pop() == ("a" if waits else None)
 
 
 async def test_waiting_workers_get_keys_and_the_end() -> None:

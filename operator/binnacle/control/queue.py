@@ -102,12 +102,8 @@ class WorkQueue(Generic[K]):
             self._metrics.adds.inc()
         if key in self._processing:
             self._again[key] = min(priority, self._again.get(key, priority))
-            return
-        if key in self._delayed:
-            if key in self._failures and priority > Priority.DRIFT:
-                return
-            del self._delayed[key]
-        self._push(key, priority)
+        else:
+            self._bring_forward(key, priority)
 
     def add_after(self, key: K, seconds: float, priority: Priority = Priority.DRIFT) -> None:
         """Ask for `key` in `seconds`; the earlier of two requests counts, and a key that is ready stays ready."""
@@ -180,19 +176,25 @@ class WorkQueue(Generic[K]):
         return None
 
     def done(self, key: K) -> None:
-        """Say that the work on `key` is over; if it was added meanwhile it becomes ready again."""
+        """Say that the work on `key` is over; if it was added meanwhile it becomes ready again, as by `add`."""
         started = self._processing.pop(key, None)
         if self._metrics is not None and started is not None:
             self._metrics.work_seconds.observe(self._clock.monotonic() - started)
         priority = self._again.pop(key, None)
         if priority is not None:
-            self._delayed.pop(key, None)
-            self._push(key, priority)
+            self._bring_forward(key, priority)
 
     def close(self) -> None:
         """Give out no more keys; those who wait get None."""
         self._closed = True
         self._wake.set()
+
+    def _bring_forward(self, key: K, priority: Priority) -> None:
+        if key in self._delayed:
+            if key in self._failures and priority > Priority.DRIFT:
+                return
+            del self._delayed[key]
+        self._push(key, priority)
 
     def _push(self, key: K, priority: Priority) -> None:
         waiting = self._ready.get(key)
