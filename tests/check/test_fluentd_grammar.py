@@ -11,6 +11,7 @@ import pytest
 
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.sections import Computed, FluentdSyntaxError, Parsed, RubyCode, Section
+from check.fluentdtexts import mutated
 
 CASES = json.loads((Path(__file__).parents[1] / "data/fluentd/parse.json").read_text())["cases"]
 GROUPS = sorted({case["group"] for case in CASES})
@@ -136,28 +137,6 @@ def test_include_finds_files_as_a_glob(pattern: str, found: list[str]) -> None:
     parsed = parse(f"@include '{pattern}'\n", files=files)
     assert list(parsed.included) == found
     assert list(parsed.empty_includes) == ([] if found else [pattern])
-
-
-def mutated(rng: random.Random, texts: list[str]) -> str:
-    alphabet = "<>/\"'#{}[]\\ \n\r\t@ab1,:()%$`?=~*.|"
-    text = rng.choice(texts)
-    for _ in range(rng.randrange(1, 8)):
-        place = rng.randrange(len(text) + 1)
-        match rng.randrange(5):
-            case 0:
-                text = text[:place] + rng.choice(alphabet) * rng.choice([1, 1, 1, 2, 50]) + text[place:]
-            case 1:
-                text = text[:place] + text[place + rng.randrange(5) :]
-            case 2:
-                other = rng.choice(texts)
-                start = rng.randrange(len(other) + 1)
-                text = text[:place] + other[start : start + 30] + text[place:]
-            case 3:
-                text = "".join(rng.choice(alphabet) for _ in range(rng.randrange(200)))
-            case _:
-                text = text[:place] + text[place:] * 2
-        text = text[:20_000]
-    return text
 
 
 def timed(text: str) -> float:

@@ -67,6 +67,8 @@ def parse(
         tuple(reading.warnings),
         tuple(reading.included),
         tuple(reading.empty_includes),
+        tuple(reading.inner_includes),
+        tuple(reading.duplicates),
     )
 
 
@@ -87,6 +89,8 @@ class _Reading:
     warnings: list[str] = field(default_factory=list)
     included: list[str] = field(default_factory=list)
     empty_includes: list[str] = field(default_factory=list)
+    inner_includes: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -214,6 +218,7 @@ class _Reader:
     # parameters
 
     def _parameter(self, section: str | None, draft: _Draft, level: int, *, root: bool) -> None:
+        line = self._line()
         key = self._key()
         gap = self._bare(_BLANKS)
         if not gap and self.at < len(self.text):
@@ -222,13 +227,15 @@ class _Reader:
             draft.params[str(key)] = ""
             return
         if key == "@include":
-            self._include(draft, level)
+            self._include(draft, level, inner=not root)
             return
         if isinstance(key, str) and key.startswith("@") and key not in _OWN_KEYS:
             self._reserved(key, strict=root or section in _STRICT_SECTIONS)
         value = self._value()
         if not self._line_end():
             raise self._error("expected end of line")
+        if str(key) in draft.params:
+            self.reading.duplicates.append((section or "ROOT", str(key), line))
         draft.params[str(key)] = value
 
     def _reserved(self, key: str, *, strict: bool) -> None:
@@ -374,9 +381,11 @@ class _Reader:
         self._spacing()
         self._include(draft, level)
 
-    def _include(self, draft: _Draft, level: int) -> None:
+    def _include(self, draft: _Draft, level: int, *, inner: bool = False) -> None:
         quoted = self._quoted()
         target = self._bare(_BARE_VALUE) if quoted is None else quoted
+        if inner:
+            self.reading.inner_includes.append(str(target))
         if isinstance(target, str):
             self._read_files(target, draft, level)
         self._line_end()

@@ -84,6 +84,8 @@ class Parsed:
         warnings: what Fluentd would log while reading.
         included: names of the files that were included, in order.
         empty_includes: targets of `@include` that name no file: Fluentd says nothing.
+        inner_includes: targets of `@include` that stand among the parameters of a section.
+        duplicates: keys that are there more than once in a section, each as section, key and line of the later one.
     """
 
     root: Section
@@ -91,6 +93,8 @@ class Parsed:
     warnings: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
     empty_includes: tuple[str, ...] = ()
+    inner_includes: tuple[str, ...] = ()
+    duplicates: tuple[tuple[str, str, int], ...] = ()
 
 
 def written(elements: Iterable[Element]) -> Section:
