@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -66,6 +67,30 @@ async def test_an_edit_costs_the_child_and_one_status_and_a_resync_costs_nothing
             run.controller._enqueue_everything()
             await run.settle()
         assert cluster.writes == []
+
+
+async def test_status_speaks_of_the_generation_that_was_worked_on(cluster: MemoryCluster) -> None:
+    apply, write_status = cluster.apply, cluster.write_status
+    said = []
+
+    async def edited_meanwhile(body: Mapping[str, Any]) -> Mapping[str, Any]:
+        live = await apply(body)
+        if body["data"]["text"] == "old":
+            cluster.put(thing("a", text="new"))
+            async with asyncio.timeout(2):
+                while run.controller.cache.resources[Key("SLO", "shop", "a")].generation != 2:
+                    await asyncio.sleep(0)
+        return live
+
+    async def noted(key: Key, uid: str, status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        said.append((status["observedGeneration"], cluster.objects[child("a")]["data"]["text"]))
+        return await write_status(key, uid, status)
+
+    async with Running(cluster) as run:
+        cluster.apply, cluster.write_status = edited_meanwhile, noted
+        cluster.put(thing("a", text="old"))
+        await run.settle()
+    assert said == [(1, "old"), (2, "new")]
 
 
 async def test_a_restart_costs_nothing(cluster: MemoryCluster) -> None:

@@ -126,6 +126,8 @@ class Reconciler:
     async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
         problem: Problem | None = None
         retry: Retry | None = None
+        # Now, because an edit that arrives during the requests below changes the resource under us.
+        generation = resource.generation
         outputs = desired.outputs
         try:
             if self._lost(outputs, before) and not await self._is_there(key, resource):
@@ -156,7 +158,7 @@ class Reconciler:
         if under_way is None:
             return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
         situation = Situation(
-            generation=resource.generation,
+            generation=generation,
             valid=True,
             findings=desired.findings,
             facts=desired.facts or {},
