@@ -110,6 +110,15 @@ PROMETHEUS = GoModule(
     # Discovery of every cloud there is would be most of the build; tests scrape loopback addresses only.
     tags=("remove_all_sd",),
 )
+ALERTMANAGER = GoModule(
+    name="alertmanager",
+    upstream="github.com/prometheus/alertmanager",
+    binaries={
+        "alertmanager": "github.com/prometheus/alertmanager/cmd/alertmanager",
+        "amtool": "github.com/prometheus/alertmanager/cmd/amtool",
+    },
+    variables=_prometheus_version,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,7 @@ class DebianPackage:
 
 
 DEBIAN_PROMETHEUS = DebianPackage("prometheus", re.compile(r"\b2\.\d+\.\d+"))
+DEBIAN_ALERTMANAGER = DebianPackage("prometheus-alertmanager", re.compile(r"\b0\.2[5-9]\.\d+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +159,9 @@ SERVERS: Mapping[str, Server] = {
         Server("promtool3", "promtool", PROMETHEUS),
         Server("prometheus2", "prometheus", DEBIAN_PROMETHEUS),
         Server("promtool2", "promtool", DEBIAN_PROMETHEUS),
+        Server("alertmanager31", "alertmanager", ALERTMANAGER),
+        Server("amtool31", "amtool", ALERTMANAGER),
+        Server("alertmanager25", "prometheus-alertmanager", DEBIAN_ALERTMANAGER),
+        Server("amtool25", "amtool", DEBIAN_ALERTMANAGER),
     )
 }
