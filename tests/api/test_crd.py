@@ -29,8 +29,10 @@ def test_the_files_are_those_that_the_models_give() -> None:
 
 
 def test_the_text_reads_back_as_the_manifest() -> None:
-    (text,) = render_crds().values()
-    assert yaml.safe_load(text) == crd_manifest("SLO")
+    texts = render_crds()
+    assert len(texts) == len(KINDS)
+    for kind, info in KINDS.items():
+        assert yaml.safe_load(texts[f"{info.group}_{info.plural}.yaml"]) == crd_manifest(kind)
 
 
 def field(annotation: Any, **more: Any) -> dict[str, Any]:
@@ -202,8 +204,9 @@ def test_the_columns_are_those_that_are_promised() -> None:
     assert "Reason" in [one["name"] for one in columns if one.get("priority")]
 
 
-def test_a_column_points_at_a_field_that_exists() -> None:
-    version = crd_manifest("SLO")["spec"]["versions"][0]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_points_at_a_field_that_exists(kind: str) -> None:
+    version = crd_manifest(kind)["spec"]["versions"][0]
     known = {path for path, _ in nodes(version["schema"]["openAPIV3Schema"])}
     for column in version["additionalPrinterColumns"]:
         plain = re.sub(r"\[\?.*?\]", "[]", column["jsonPath"])

@@ -66,7 +66,7 @@ def test_a_file_without_a_namespace_means_default() -> None:
         ({"kind": None}, Reason.NOT_A_RESOURCE, "kind", "binnacle.dev/v1alpha1"),
         ({"apiVersion": None}, Reason.NOT_A_RESOURCE, "apiVersion", "binnacle.dev/v1alpha1"),
         ({"kind": "Slo"}, Reason.UNKNOWN_KIND, "kind", "Write SLO."),
-        ({"kind": "Deployment"}, Reason.UNKNOWN_KIND, "kind", "Write one of SLO"),
+        ({"kind": "Deployment"}, Reason.UNKNOWN_KIND, "kind", "Write one of AlertPolicy, SLO"),
         ({"apiVersion": "binnacle.dev/v1"}, Reason.UNKNOWN_KIND, "apiVersion", "Write binnacle.dev/v1alpha1."),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_is_none_of_our_kinds_is_said(change: dict[str, str | None], reason
 def test_each_kind_is_listed_under_its_own_name() -> None:
     for kind, info in KINDS.items():
         assert info.kind == kind
-        assert info.plural.startswith(kind.lower())
+        assert info.plural.startswith(kind.lower().removesuffix("y"))
         assert len({column.name for column in info.columns}) == len(info.columns)
 
 

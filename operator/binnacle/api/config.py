@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
-from binnacle.api.model import Items, Model
+from binnacle.api.model import Items, Law, Model
 from binnacle.api.problems import findings_of
 from binnacle.api.values import DnsLabel, Duration, HttpUrl, Shape, duration_between
 from binnacle.errors import SpecError
@@ -40,6 +40,24 @@ ObjectLabelValue = Annotated[
         0,
     ),
 ]
+
+
+def _alertmanager_base(base: dict[str, Any]) -> None:
+    """Refuse a base that Alertmanager would not load, as far as what is added to it depends on it."""
+    if not base:
+        return
+    route, receivers = base.get("route"), base.get("receivers")
+    names = [one.get("name") for one in receivers if isinstance(one, dict)] if isinstance(receivers, list) else []
+    if not isinstance(route, dict) or not isinstance(route.get("receiver"), str):
+        raise SpecError("The base has no route.receiver.", fix="Name the receiver of alerts that nobody else takes.")
+    if route["receiver"] not in names:
+        raise SpecError(
+            f"The base has no receiver {route['receiver']}, which its route names.", fix="Add it to receivers."
+        )
+    if any(not isinstance(name, str) or "/" in name for name in names):
+        raise SpecError(
+            "A receiver of the base has no name, or one with / in it.", fix="Leave / to the receivers of policies."
+        )
 
 
 class PrometheusConfig(Model):
@@ -88,6 +106,102 @@ class PrometheusConfig(Model):
     ] = Duration(60_000)
 
 
+class AlertmanagerConfig(Model):
+    """The Alertmanager that takes the alerts."""
+
+    version: Annotated[
+        Annotated[str, Shape(r"^0\.[0-9]{1,4}(\.[0-9]{1,4})?$", "a version such as 0.27 or 0.31.1", 16)] | None,
+        Field(
+            description="Its version, such as 0.27 or 0.31.1. What only newer ones know is refused; absent means 0.25, the oldest "
+            "that is served."
+        ),
+    ] = None
+    namespace: Annotated[
+        DnsLabel, Field(description="Namespace of Alertmanager, where its configuration is written.")
+    ] = "monitoring"
+    base: Annotated[
+        dict[str, Any],
+        Field(
+            description="Configuration that everything is added to, in Alertmanager's own words: global settings, the route and "
+            "the receivers of alerts that nobody else takes. Absent means that those notify nobody."
+        ),
+        Field(max_length=32, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}),
+        Law(_alertmanager_base),
+    ] = Field(default_factory=dict)
+
+    @property
+    def line(self) -> tuple[int, int]:
+        """Major and minor version; the oldest that is served when none is given."""
+        major, minor = (self.version or "0.25").split(".")[:2]
+        return int(major), int(minor)
+
+
+class SecretsConfig(Model):
+    """Where backends find values of Secrets."""
+
+    root: Annotated[
+        Annotated[str, Shape(r"^(/[A-Za-z0-9._-]+)+$", "an absolute path of letters, digits, and . _ -", 512)],
+        Field(
+            description="Folder in which a backend finds the value of a key of a Secret as <namespace>/<name>/<key>."
+        ),
+    ] = "/etc/binnacle/secrets"
+
+
+DatasourceUid = Annotated[
+    str, Shape("^[A-Za-z0-9_-]+$", "the uid of a datasource in Grafana: letters, digits, _ and -", 40)
+]
+"""A uid as Grafana takes it (pkg/util/shortid_generator.go)."""
+
+
+class DatasourceType(StrEnum):
+    """The datasources that dashboards use, by Grafana's name of their plugin."""
+
+    PROMETHEUS = "prometheus"
+    LOKI = "loki"
+
+
+class GrafanaDatasource(Model):
+    """The datasource of a type that dashboards show at first."""
+
+    type: Annotated[DatasourceType, Field(description="Its type: prometheus or loki.")]
+    uid: Annotated[
+        DatasourceUid,
+        Field(description="Its uid in Grafana."),
+    ]
+    name: Annotated[str, Field(min_length=1, max_length=128, description="Its name in Grafana.")]
+
+
+class GrafanaConfig(Model):
+    """The Grafana that shows the dashboards."""
+
+    url: Annotated[
+        HttpUrl | None,
+        Field(description="Address at which people reach it; the status of a dashboard shows its address there."),
+    ] = None
+    namespace: Annotated[
+        DnsLabel,
+        Field(description="Namespace of Grafana, where its sidecar looks for the ConfigMaps that hold dashboards."),
+    ] = "monitoring"
+    sidecar_label: Annotated[
+        ObjectLabelName,
+        Field(description='Label by which the sidecar finds ConfigMaps with dashboards; its value is always "1".'),
+    ] = "grafana_dashboard"
+    folder_annotation: Annotated[
+        ObjectLabelName,
+        Field(
+            description="Annotation that tells the sidecar the folder (its FOLDER_ANNOTATION). Grafana must be told to make folders "
+            "from the files' structure."
+        ),
+    ] = "k8s-sidecar-target-directory"
+    datasources: Annotated[
+        tuple[GrafanaDatasource, ...],
+        Items("map", 8, keys=("type",)),
+        Field(
+            description="The datasource of each type that dashboards show at first. Without one Grafana chooses its own default."
+        ),
+    ] = ()
+
+
 class Config(Model):
     """The administrator's configuration."""
 
@@ -102,9 +216,24 @@ class Config(Model):
         Items("set", 1000),
         Field(description="Namespaces whose resources are served; all of them when empty."),
     ] = ()
+    platform_namespaces: Annotated[
+        tuple[DnsLabel, ...],
+        Items("set", 100),
+        Field(description="Namespaces of those who run the platform: their policies may route every alert."),
+    ] = ()
     prometheus: Annotated[
         PrometheusConfig,
         Field(description="The Prometheus that evaluates the rules.", default_factory=PrometheusConfig),
+    ]
+    alertmanager: Annotated[
+        AlertmanagerConfig,
+        Field(description="The Alertmanager that takes the alerts.", default_factory=AlertmanagerConfig),
+    ]
+    secrets: Annotated[
+        SecretsConfig, Field(description="Where backends find values of Secrets.", default_factory=SecretsConfig)
+    ]
+    grafana: Annotated[
+        GrafanaConfig, Field(description="The Grafana that shows the dashboards.", default_factory=GrafanaConfig)
     ]
     reload_period: Annotated[
         Duration,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.meta import API_VERSION, GROUP, VERSION, Column, Resource
 from binnacle.api.problems import findings_of, nearest
@@ -46,6 +47,7 @@ def _info(model: type[Resource]) -> KindInfo:
 
 
 KINDS: Final[Mapping[str, KindInfo]] = {
+    "AlertPolicy": _info(AlertPolicy),
     "SLO": _info(SLO),
 }
 

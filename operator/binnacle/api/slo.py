@@ -140,12 +140,22 @@ class Runbook(Model):
     ]
 
 
+class AlertRoute(Model):
+    """Whose routes carry the alerts."""
+
+    alert_policy: Annotated[DnsLabel, Field(description="Name of an AlertPolicy in the same namespace.")]
+
+
 class Alerting(Model):
     """How the burning of the budget raises alerts."""
 
     burn_rates: Annotated[
         Annotated[tuple[BurnRate, ...], Items("map", 8, least=1)] | None,
         Field(description="The burn alerts. Derived from objective and window when absent."),
+    ] = None
+    route: Annotated[
+        AlertRoute | None,
+        Field(description="Whose routes carry the alerts; the administrator's own when absent."),
     ] = None
     runbook: Annotated[Runbook | None, Field(description="What to do when an alert fires.")] = None
 

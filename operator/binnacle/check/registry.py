@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from binnacle.check.alertpolicy import check_alertpolicy, prove_alertpolicy
 from binnacle.check.base import Check, Tests
 
-CHECKS: Final[Mapping[str, Check]] = {}
+CHECKS: Final[Mapping[str, Check]] = {"AlertPolicy": check_alertpolicy}
 
-TESTS: Final[Mapping[str, Tests]] = {}
+TESTS: Final[Mapping[str, Tests]] = {"AlertPolicy": prove_alertpolicy}

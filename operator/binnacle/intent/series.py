@@ -13,6 +13,10 @@ SLO_SERVICE: Final = "slo_service"
 BINNACLE_KIND: Final = "binnacle_kind"
 BINNACLE_NAMESPACE: Final = "binnacle_namespace"
 BINNACLE_NAME: Final = "binnacle_name"
+BINNACLE_ROUTE: Final = "binnacle_route"
+"""Name of the AlertPolicy whose routes carry the alert."""
+BINNACLE_NO_DATA: Final = "binnacle_no_data"
+"""`true` on an alert that says that there is no data to judge by."""
 SEVERITY: Final = "severity"
 ENVIRONMENT: Final = "environment"
 
@@ -29,6 +33,9 @@ TIME_PERIOD: Final = "slo:time_period:days"
 
 ALERT_BUDGET_BURN: Final = "SLOErrorBudgetBurn"
 """Name of the burn alerts; `severity` tells them apart."""
+
+ALERT_POLICY_INFO: Final = "binnacle:alert_policy:info"
+"""1 for each AlertPolicy whose rules are loaded; carries its labels."""
 
 
 def errors_increase(step: Duration) -> str:

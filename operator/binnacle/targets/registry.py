@@ -2,7 +2,8 @@
 
 from typing import Final
 
+from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import Target
 from binnacle.targets.prometheus_rules import PrometheusRules
 
-TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(),)
+TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(), Alertmanager())

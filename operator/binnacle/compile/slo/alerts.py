@@ -15,7 +15,9 @@ from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo import templates
 from binnacle.compile.slo.burn import Pair, number, percent
 from binnacle.compile.slo.recording import Subject
+from binnacle.compile.world import World
 from binnacle.intent import series
+from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, pairs
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
@@ -47,6 +49,23 @@ def annotation_findings(slo: SLO) -> list[Finding]:
     ]
 
 
+def route_findings(slo: SLO, world: World) -> list[Finding]:
+    """Return a finding when the policy whose routes are to carry the alerts does not exist."""
+    route = slo.spec.alerting.route
+    if route is None or world.get(Key("AlertPolicy", slo.metadata.namespace, route.alert_policy)) is not None:
+        return []
+    return [
+        Finding(
+            Severity.WARNING,
+            Reason.UNKNOWN_REFERENCE,
+            "spec.alerting.route.alertPolicy",
+            f"There is no AlertPolicy {route.alert_policy} in the namespace {slo.metadata.namespace}; "
+            "until there is, the alerts go where the administrator's routes send them.",
+            "Correct the name, or create the policy.",
+        )
+    ]
+
+
 def user_labels(slo: SLO) -> dict[str, str]:
     """Return the labels that the user adds to alerts and descriptive series."""
     environment = {} if slo.spec.environment is None else {series.ENVIRONMENT: slo.spec.environment}
@@ -61,6 +80,8 @@ def _alert(slo: SLO, subject: Subject, severity: AlertSeverity, same: tuple[Pair
         series.BINNACLE_NAMESPACE: subject.namespace,
         series.BINNACLE_NAME: subject.name,
     }
+    if slo.spec.alerting.route is not None:
+        identity[series.BINNACLE_ROUTE] = slo.spec.alerting.route.alert_policy
     return Alert(
         series.ALERT_BUDGET_BURN,
         q.or_(*burning),

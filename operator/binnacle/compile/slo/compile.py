@@ -8,7 +8,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.compile.slo import burn, cost, indicator, recording
-from binnacle.compile.slo.alerts import alert_rules, annotation_findings, user_labels
+from binnacle.compile.slo.alerts import alert_rules, annotation_findings, route_findings, user_labels
 from binnacle.compile.slo.detection import worst_case_detection
 from binnacle.compile.slo.recording import Subject
 from binnacle.compile.slo.timing import LONG_EVERY, Timing
@@ -28,7 +28,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     counted, findings = indicator.read(slo.spec.indicator, subject.groups)
     pairs, about_pairs = _pairs(slo, subject, timing)
     unwritable = _unwritable_groups(slo)
-    findings += [*about_pairs, *annotation_findings(slo), *unwritable]
+    findings += [*about_pairs, *annotation_findings(slo), *route_findings(slo, world), *unwritable]
     if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
     windows = [window for pair in pairs for window in (pair.long, pair.short)]

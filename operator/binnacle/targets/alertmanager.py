@@ -1,0 +1,217 @@
+"""Alertmanager: one file, in one ConfigMap, that all policies add to and the administrator's base is part of.
+
+What a policy adds is named `<namespace>/<policy>/<item>`, so no two policies meet in a name.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from binnacle.api.config import Config
+from binnacle.api.reasons import Reason
+from binnacle.api.schedules import WEEKDAYS
+from binnacle.api.values import Duration
+from binnacle.errors import SpecError
+from binnacle.intent.base import Intent
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.intent.routing import InhibitRule, Receiver, RouteNode, Routing, SecretFile, Setting, Settings, Span
+from binnacle.targets import alertmanager_text, conventions
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+
+DATA_KEY: Final = "alertmanager.yaml"
+_PURPOSE: Final = "routing"
+_LIMIT: Final = 900_000
+"""Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
+_NAMED_INHIBITIONS: Final = (0, 30)
+"""First version in which an inhibition may have a name."""
+
+
+class Alertmanager:
+    """Target: routes, receivers, times and inhibitions of Alertmanager."""
+
+    name = "alertmanager"
+    backend = "alertmanager"
+
+    def resources(self, config: Config) -> tuple[Resource, ...]:
+        """Return the kind of the object that holds the file."""
+        return (Resource("v1", "ConfigMap", "configmaps", config.alertmanager.namespace),)
+
+    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: the object has the common labels only."""
+        return frozenset(), frozenset()
+
+    def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
+        """Spell the routing of a resource; nothing when it has none.
+
+        Raises:
+            SpecError: `OutputTooLarge`, the routing of this one resource does not fit the file.
+        """
+        text = alertmanager_text.fragment(_document(intents, owner.key, config))
+        if not text:
+            return ()
+        if _size(text) > _LIMIT:
+            raise SpecError(
+                f"The routing of {owner.key} has {_size(text)} bytes, {_LIMIT} is the most that the file of all holds.",
+                reason=Reason.OUTPUT_TOO_LARGE.value,
+                fix="Spread it over several resources, or have fewer routes and mutes.",
+            )
+        return (Share(AggregateKey(self.name, config.alertmanager.namespace), owner.key, text, _PURPOSE),)
+
+    def assemble(
+        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+        """Build the one ConfigMap.
+
+        What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
+        """
+        chosen = _fitting(shares, placed, config)
+        name = self.shard_name(0, config)
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": aggregate.namespace,
+                "labels": conventions.aggregate_labels(self.name, config.instance),
+            },
+            "data": {DATA_KEY: alertmanager_text.assemble(config.alertmanager.base, chosen)},
+        }
+        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
+        return (Output(ref, conventions.with_hash(body), None, _PURPOSE),), dict.fromkeys(chosen, 0)
+
+    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
+        """Take the live file apart into what each resource added; the administrator's part is left out."""
+        return alertmanager_text.split((body.get("data") or {}).get(DATA_KEY) or "")
+
+    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
+        """Return 0: there is one object."""
+        return 0
+
+    def shard_name(self, shard: int, config: Config) -> str:
+        """Return the name of the object."""
+        return conventions.aggregate_name(config.instance, self.name, shard)
+
+    def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
+        """Spell the same for a folder: a share of the one file."""
+        return tuple(item for item in self.render(intents, owner, config) if isinstance(item, Share))
+
+    def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
+        """Build the one file."""
+        text = alertmanager_text.assemble(config.alertmanager.base, shares)
+        return (File(f"alertmanager/{DATA_KEY}", text, None),)
+
+
+def _size(text: str) -> int:
+    # Routes stand two deeper in the file.
+    return len(text.encode()) + 2 * text.count("\n")
+
+
+def _fitting(shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config) -> dict[Key, str]:
+    """Return the shares that fit, those that are in already first."""
+    room = _LIMIT - len(alertmanager_text.assemble(config.alertmanager.base, {}).encode())
+    chosen = {}
+    for key in sorted(shares, key=lambda key: (key not in placed, key)):
+        size = _size(shares[key]) + len(str(key)) * len(alertmanager_text.SECTIONS) * 2
+        if size <= room:
+            room -= size
+            chosen[key] = shares[key]
+    return chosen
+
+
+def _document(intents: Sequence[Intent], owner: Key, config: Config) -> dict[str, list[Any]]:
+    document: dict[str, list[Any]] = {section: [] for section in alertmanager_text.SECTIONS}
+    named = config.alertmanager.line >= _NAMED_INHIBITIONS
+    for intent in intents:
+        if not isinstance(intent, Routing):
+            continue
+        document["routes"] += [_route(node, owner) for node in intent.routes]
+        document["inhibit_rules"] += [_inhibition(rule, owner, named=named) for rule in intent.inhibits]
+        document["receivers"] += [_receiver(receiver, owner, config) for receiver in intent.receivers]
+        document["time_intervals"] += [
+            {"name": _qualified(owner, one.name), "time_intervals": [_span(span) for span in one.spans]}
+            for one in intent.intervals
+        ]
+    return document
+
+
+def _qualified(owner: Key, item: str) -> str:
+    return f"{owner.namespace}/{owner.name}/{item}"
+
+
+def _route(node: RouteNode, owner: Key) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if node.receiver is not None:
+        body["receiver"] = _qualified(owner, node.receiver)
+    if node.matchers:
+        body["matchers"] = [str(matcher) for matcher in node.matchers]
+    if node.continues:
+        body["continue"] = True
+    if (grouping := node.grouping) is not None:
+        if grouping.by is not None:
+            body["group_by"] = list(grouping.by)
+        for name, milliseconds in (
+            ("group_wait", grouping.wait_ms),
+            ("group_interval", grouping.interval_ms),
+            ("repeat_interval", grouping.repeat_ms),
+        ):
+            if milliseconds is not None:
+                body[name] = str(Duration(milliseconds))
+    if node.mute:
+        body["mute_time_intervals"] = [_qualified(owner, name) for name in node.mute]
+    if node.routes:
+        body["routes"] = [_route(inner, owner) for inner in node.routes]
+    return body
+
+
+def _inhibition(rule: InhibitRule, owner: Key, *, named: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": _qualified(owner, rule.name)} if named else {}
+    body["source_matchers"] = [str(matcher) for matcher in rule.source]
+    body["target_matchers"] = [str(matcher) for matcher in rule.target]
+    if rule.equal:
+        body["equal"] = list(rule.equal)
+    return body
+
+
+def _receiver(receiver: Receiver, owner: Key, config: Config) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": _qualified(owner, receiver.name)}
+    for integration in receiver.integrations:
+        body.setdefault(f"{integration.type}_configs", []).append(_settings(integration.settings, owner, config))
+    return body
+
+
+def _settings(settings: Settings, owner: Key, config: Config) -> dict[str, Any]:
+    body = {}
+    for name, value in settings.items:
+        if isinstance(value, SecretFile):
+            body[f"{name}_file"] = f"{config.secrets.root}/{owner.namespace}/{value.secret}/{value.key}"
+        else:
+            body[name] = _plain(value, owner, config)
+    return body
+
+
+def _plain(value: Setting, owner: Key, config: Config) -> Any:
+    match value:
+        case Settings():
+            return _settings(value, owner, config)
+        case tuple():
+            return [_plain(one, owner, config) for one in value]
+        case _:
+            return value
+
+
+def _span(span: Span) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if (span.start, span.end) != (0, 1440):
+        body["times"] = [{"start_time": _clock(span.start), "end_time": _clock(span.end)}]
+    if span.weekdays:
+        body["weekdays"] = [WEEKDAYS[day] for day in span.weekdays]
+    if span.days is not None:
+        body["days_of_month"] = [f"{span.days[0]}:{span.days[1]}"]
+    if span.month is not None:
+        body["months"] = [str(span.month)]
+    if span.year is not None:
+        body["years"] = [str(span.year)]
+    return {**body, "location": span.zone}
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
