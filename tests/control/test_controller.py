@@ -530,6 +530,33 @@ async def test_what_passes_by_itself_is_not_shown_before_five_seconds(cluster: M
         assert run.condition("a", "Ready")["status"] == "True"
 
 
+async def test_a_standby_that_takes_over_keeps_the_last_good_share_that_its_predecessor_wrote(
+    cluster: MemoryCluster,
+) -> None:
+    standby = Running(cluster)
+    standby.guard.mine.clear()
+    async with standby:
+        async with Running(cluster) as leader:
+            cluster.put(thing("early", share="1"))
+            cluster.put(thing("late", share="1"))
+            cluster.put(thing("leaves", share="1"))
+            await leader.settle()
+            cluster.put(thing("early", share="2"))
+            cluster.put(thing("leaves", text="x"))
+            await leader.settle()
+            cluster.put(thing("early", invalid=True))
+            cluster.put(thing("late", invalid=True))
+            cluster.put(thing("leaves", invalid=True))
+            await leader.settle()
+        cluster.writes.clear()
+        standby.guard.mine.set()
+        await standby.settle()
+        assert cluster.writes == []
+        cluster.put(thing("new", share="3"))
+        await standby.settle()
+        assert cluster.objects[AGGREGATE]["data"] == {"SLO.shop.early": "2", "SLO.shop.late": "1", "SLO.shop.new": "3"}
+
+
 async def test_a_standby_knows_everything_and_writes_nothing(cluster: MemoryCluster) -> None:
     run = Running(cluster)
     run.guard.mine.clear()

@@ -36,6 +36,7 @@ class Aggregate:
         placed: in which shard each share lives now.
         applied: owner -> the compressed text that the live objects hold, as far as we know.
         problem: why the aggregate cannot be written, while that lasts; its contributors show it.
+        assembled: whether this process ever assembled it; from then on what is live is its own doing.
     """
 
     target: Target
@@ -43,6 +44,7 @@ class Aggregate:
     placed: dict[Key, int] = field(default_factory=dict)
     applied: dict[Key, bytes] = field(default_factory=dict)
     problem: Problem | None = None
+    assembled: bool = False
 
     def unwritten(self) -> tuple[Key, ...]:
         """Return the owners whose share is not in the live objects as it should be."""
@@ -65,22 +67,28 @@ class Aggregates:
         """Return all aggregates known."""
         return tuple(self._states)
 
-    def inherit(self, key: AggregateKey, body: Mapping[str, Any]) -> tuple[Key, ...]:
-        """Take in a live object of an aggregate as found at start; returns whose shares are in it.
+    def inherit(self, key: AggregateKey, body: Mapping[str, Any]) -> None:
+        """Take in a live object of an aggregate that this process has not assembled yet.
 
-        Shares that are held already are not touched: what compiles now counts for more than what is live.
+        Until then it is another one's work and may change any time: that of a run before, or of the replica that leads.
+        Shares that are held because their resource compiles here are not touched: they count for more than what is live.
         """
         state = self._state(key)
-        if state is None:
-            return ()
+        if state is None or state.assembled:
+            return
         shard = state.target.shard_of(body, self._config)
         shares = state.target.split(body)
+        for owner in [owner for owner, place in state.placed.items() if place == shard and owner not in shares]:
+            del state.placed[owner]
+            state.applied.pop(owner, None)
+            if owner in state.held and state.held[owner].inherited:
+                del state.held[owner]
         for owner, text in shares.items():
             packed = _pack(text)
             state.applied[owner] = packed
-            state.placed.setdefault(owner, shard)
-            state.held.setdefault(owner, _Held(packed, inherited=True))
-        return tuple(shares)
+            state.placed[owner] = shard
+            if owner not in state.held or state.held[owner].inherited:
+                state.held[owner] = _Held(packed, inherited=True)
 
     def put(self, share: Share) -> bool:
         """Hold a share; returns whether its aggregate must be written because of it."""
@@ -123,6 +131,7 @@ class Aggregates:
     def assemble(self, key: AggregateKey) -> tuple[tuple[Output, ...], Snapshot]:
         """Return the objects of an aggregate as they should be, and what went into them, for `written`."""
         state = self._states[key]
+        state.assembled = True
         snapshot = {owner: held.text for owner, held in state.held.items()}
         texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
         outputs, placed = state.target.assemble(key, texts, state.placed, self._config)

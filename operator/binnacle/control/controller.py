@@ -234,7 +234,7 @@ class Controller:
             return  # our own write, answered before the watch told us
         before = known.owner if known is not None else None
         child = self.reconciler.seen(body)
-        if isinstance(child.owner, AggregateKey) and child.applied and not self.ready:
+        if isinstance(child.owner, AggregateKey) and child.applied:
             self.aggregates.inherit(child.owner, body)
         if known is not None and known.fingerprint == child.fingerprint and before == child.owner:
             return  # somebody changed what is not ours
