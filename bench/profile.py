@@ -31,7 +31,7 @@ _LAYERS = (
     ("other libraries", ("site-packages/",)),
 )
 _WORTH = ("binnacle/", "kopf/", "aiohttp/client.py", "json/")
-_SHOWN = 25
+_SHOWN = 15
 _WAITING = (("EpollSelector.select", "selectors.py"), ("_worker", "concurrent/futures/thread.py"))
 
 
