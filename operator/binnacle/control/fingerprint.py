@@ -65,6 +65,15 @@ def is_ours(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return held is not None and not any(key in held for key in differing)
 
 
+def is_of_instance(live: Mapping[str, Any], instance: str) -> bool:
+    """Say whether a live object carries the labels by which the watches of an installation select its objects."""
+    labels = live["metadata"].get("labels") or {}
+    return bool(
+        labels.get(conventions.LABEL_MANAGED_BY) == conventions.MANAGED_BY
+        and labels.get(conventions.LABEL_INSTANCE) == instance
+    )
+
+
 def applied_by_us(live: Mapping[str, Any]) -> bool:
     """Say whether our field manager ever applied a live object, by the server's own record."""
     return _held_labels(live) is not None

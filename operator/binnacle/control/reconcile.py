@@ -14,7 +14,7 @@ from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
 from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
 from binnacle.control.desired import Desired, Toolchain, desire
-from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_ours, owner_is_forged
+from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
 from binnacle.control.ports import Clock, LeaseGuard, Liveness, Observed, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
@@ -350,6 +350,8 @@ class Reconciler:
         live = await self._store.get(ref)
         if live is None or owner_of(live) != child.owner or owner_is_forged(live):
             return  # gone already, or not what we took it for: its true owner puts the label back
+        if not is_of_instance(live, self._tools.config.instance):
+            return  # given to another installation, or freed, and the watch has not told us yet
         self._may_write()
         await self._store.delete(ref, child.uid)
         self._cache.drop_child(ref, child.uid)
