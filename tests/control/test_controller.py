@@ -294,6 +294,20 @@ async def test_nothing_is_deleted_while_the_owner_is_really_there(cluster: Memor
         assert Key("SLO", "shop", "a") in run.controller.cache.resources
 
 
+async def test_an_object_that_another_installation_took_over_is_not_deleted_with_its_owner(
+    cluster: MemoryCluster,
+) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.deaf = True
+        cluster.objects[child("a")]["metadata"]["labels"]["binnacle.dev/instance"] = "other"
+        cluster.deaf = False
+        cluster.remove(owner("a"))
+        await run.settle()
+        assert child("a") in cluster.objects
+
+
 async def test_objects_that_went_with_their_owner_are_not_made_again(cluster: MemoryCluster) -> None:
     """The server collects the object before the watch, late or refused, says that its owner is gone."""
     async with Running(cluster) as run:
@@ -502,6 +516,31 @@ async def test_a_resync_finds_what_the_watch_missed(cluster: MemoryCluster) -> N
         assert cluster.objects[child("c")]["data"] == {"text": "z"}
 
 
+async def test_a_resync_does_not_forget_what_was_made_anew_while_it_asked(cluster: MemoryCluster) -> None:
+    get = cluster.get
+
+    async def late(ref: ObjectRef) -> Mapping[str, Any] | None:
+        answer = await get(ref)
+        if ref == owner("a") and answer is None:
+            cluster.put(thing("a", suspend=True))
+            async with asyncio.timeout(2):
+                while run.controller.cache.resources[Key("SLO", "shop", "a")].uid == old:
+                    await asyncio.sleep(0)
+        return answer
+
+    async with Running(cluster) as run:
+        old = cluster.put(thing("a", suspend=True))["metadata"]["uid"]
+        await run.settle()
+        cluster.deaf = True
+        cluster.remove(owner("a"))
+        cluster.deaf = False
+        cluster.get = late
+        await run.controller.resync()
+        await run.settle()
+        assert Key("SLO", "shop", "a") in run.controller.cache.resources
+        assert run.condition("a", "Ready")["reason"] == "Suspended"
+
+
 async def test_a_permission_that_is_missing_is_shown_and_retried(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         denied = TransientError("patch of configmaps in shop is not allowed", reason="PermissionDenied")
@@ -573,6 +612,30 @@ async def test_a_standby_knows_everything_and_writes_nothing(cluster: MemoryClus
         cluster.put(thing("a", text="y"))
         await asyncio.sleep(0.05)
         assert cluster.writes == []
+
+
+async def test_a_replica_that_lost_the_lease_breaks_off_what_it_was_writing(cluster: MemoryCluster) -> None:
+    begun, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def stuck(_body: Mapping[str, Any]) -> Mapping[str, Any]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.set()
+        raise AssertionError
+
+    cluster.apply = stuck
+    cluster.put(thing("a", text="x"))
+    run = Running(cluster)
+    ending = asyncio.Event()
+    async with asyncio.timeout(5):
+        task = asyncio.create_task(run.controller.run(ending))
+        await begun.wait()
+        run.guard.mine.clear()
+        ending.set()
+        await task
+    assert broken_off.is_set()
 
 
 async def test_live_and_the_figures_settle_in_one_write_and_stay_quiet(cluster: MemoryCluster) -> None:

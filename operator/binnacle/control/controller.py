@@ -141,7 +141,7 @@ class Controller:
     # Life.
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; then finish what is running, within `drain_period`.
+        """Run until `stop` is set; then finish what is running, within `drain_period` and while the lease is held.
 
         Raises whatever ends one of the loop's own tasks: a loop that stands still must not look alive.
         """
@@ -159,7 +159,8 @@ class Controller:
                     raise BinnacleError(f"{task.get_name()} ended although nobody stopped it")
         finally:
             self.queue.close()
-            if self._workers:
+            # Without the lease another replica may write any moment: what is under way is broken off, not finished.
+            if self._workers and self.ports.guard.held():
                 await asyncio.wait(self._workers, timeout=self.settings.drain_period)
             await _cancel([*tasks, stopping])
 
@@ -351,9 +352,9 @@ class Controller:
         for ref, stamp in listed.items():
             version = known.pop(ref, None)
             if version is None or (version[0] != stamp.uid or not is_older(stamp.resource_version, version[1])):
-                await self._refetch(ref, missed=True)
-        for ref in known:
-            await self._refetch(ref, missed=False)
+                await self._fetch(ref)
+        for ref, (uid, _) in known.items():
+            await self._bury(ref, uid)
 
     def _known_versions(self) -> dict[ObjectRef, tuple[str, str]]:
         known = {ref: (child.uid, child.resource_version) for ref, child in self.cache.children.items()}
@@ -362,15 +363,17 @@ class Controller:
             known[ref] = (resource.uid, resource.resource_version)
         return known
 
-    async def _refetch(self, ref: ObjectRef, *, missed: bool) -> None:
+    async def _fetch(self, ref: ObjectRef) -> None:
         body = await self.ports.store.get(ref)
         if body is not None:
-            if missed:
-                self.metrics.drift.labels(kind=ref.kind, what="missed").inc()
-                self.take(Present(body))
-        elif not missed:
+            self.metrics.drift.labels(kind=ref.kind, what="missed").inc()
+            self.take(Present(body))
+
+    async def _bury(self, ref: ObjectRef, uid: str) -> None:
+        if await self.ports.store.get(ref) is None:
             self.metrics.drift.labels(kind=ref.kind, what="ghost").inc()
-            self.take(Gone(ref, ""))
+            # With the uid: one that was made in its place while the answer was on its way stays known.
+            self.take(Gone(ref, uid))
 
     # Observation: what the backends say.
 
