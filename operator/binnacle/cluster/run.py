@@ -83,7 +83,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
         observer: gives the observers for a configuration, by backend; none for one whose address is not known.
 
     Returns:
-        Whether the end was an orderly one; a lost lease is not.
+        Whether the end was an orderly one; a lost lease is not, nor a defect in what keeps it.
 
     Raises:
         SpecError: no usable configuration, or our kinds are not installed.
@@ -207,7 +207,7 @@ async def _serve(
         )
         port = await health.start(options.health_host, options.health_port)
         log.info("serving health and metrics on port %d", port)
-        async with _beside(guard.run(), recorder.run()):
+        async with _beside(on_lost, guard.run(), recorder.run()):
             try:
                 await controller.run(stop)
             finally:
@@ -217,8 +217,17 @@ async def _serve(
 
 
 @asynccontextmanager
-async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _beside(failed: Callable[[], None], *works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `works` beside what is within; `failed` is called when one ends by an error, which nobody else would see."""
+
+    def ended(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the operator ends: a part of it failed", exc_info=error)
+            failed()
+
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
         yield
     finally:
