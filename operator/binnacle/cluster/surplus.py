@@ -1,6 +1,6 @@
 """What an applied object has too much: server-side apply never takes away what others have added.
 
-Objects of ours are ours whole outside `metadata` and `status` (contracts.md §3), so a key added by hand goes again. So
+Objects of ours are ours whole outside `metadata` and `status`, so a key added by hand goes again. So
 does an owner label: labels of others stay, but who owns an object is ours alone to say. The result is a merge patch; it
 only takes away, and for a list that differs it names the whole list, because a merge patch knows no members of lists.
 """

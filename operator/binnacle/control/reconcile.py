@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
@@ -102,7 +103,7 @@ class Reconciler:
         if spec is not None and spec.suspend:
             situation = self._unchanged(resource, key, desired, before, suspended=True)
             return await self._say(key, resource, situation, before)
-        if spec is not None and spec.mode == DRY_RUN:
+        if spec is not None and spec.mode == Mode.DRY_RUN:
             situation = self._unchanged(resource, key, desired, before, changes=self._changes(key, desired))
             return await self._say(key, resource, situation, before)
         return await self._apply(key, resource, desired, before)
@@ -115,7 +116,7 @@ class Reconciler:
         try:
             await self._tidy(key, desired)
         except BinnacleError as error:
-            retry = Retry(getattr(error, "retry_after", None) or 0.0)
+            retry = _again(error)
         situation = self._unchanged(resource, key, desired, before)
         gone = not self._cache.children_of(key)
         said = await self._say(
@@ -133,14 +134,14 @@ class Reconciler:
             if self._lost(outputs, before) and not await self._is_there(key, resource):
                 return None  # the watch or the resync will say so too
         except BinnacleError as error:
-            outputs, problem, retry = (), _problem(error), Retry(getattr(error, "retry_after", None) or 0.0)
+            outputs, problem, retry = (), _problem(error), _again(error)
         for output in outputs:
             try:
                 if await self._ensure(output):
                     resource.applied_at = self._clock.monotonic()
             except BinnacleError as error:
                 problem = problem or _problem(error)
-                retry = Retry(getattr(error, "retry_after", None) or 0.0)
+                retry = _again(error)
         for share in desired.shares:
             if self._aggregates.put(share):
                 self._queue.add_after(share.aggregate, self._debounce)
@@ -153,7 +154,7 @@ class Reconciler:
             try:
                 await self._tidy(key, desired)
             except BinnacleError as error:
-                problem, retry = _problem(error), Retry(getattr(error, "retry_after", None) or 0.0)
+                problem, retry = _problem(error), _again(error)
         under_way = self._under_way(key, resource, problem, waiting)
         if under_way is None:
             return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
@@ -235,7 +236,7 @@ class Reconciler:
                 await self._delete(ref)
         except BinnacleError as error:
             log.warning("cannot clean up", extra={"key": str(key), "error": str(error)})
-            return Retry(getattr(error, "retry_after", None) or 0.0)
+            return _again(error)
         for aggregate in self._aggregates.drop(key):
             self._queue.add_after(aggregate, self._debounce)
         return None
@@ -263,7 +264,7 @@ class Reconciler:
                 await self._delete(ref)
         except BinnacleError as error:
             self._fail(state, _problem(error))
-            return Retry(getattr(error, "retry_after", None) or 0.0)
+            return _again(error)
         state.problem = None
         changed = self._aggregates.written(key, snapshot)
         now = self._clock.monotonic()
@@ -384,7 +385,7 @@ class Reconciler:
             live = await self._store.write_status(key, resource.uid, status)
         except BinnacleError as error:
             log.warning("cannot write status", extra={"key": str(key), "error": str(error)})
-            return Retry(getattr(error, "retry_after", None) or 0.0)
+            return _again(error)
         # A resource that the watch says is gone must not come back by an answer from before.
         if live is not None and self._cache.resources.get(key) is resource:
             self._cache.put_resource(live)
@@ -497,9 +498,12 @@ class Reconciler:
             raise TransientError("this replica does not hold the lease any more")
 
 
-DRY_RUN = "DryRun"
-
 UNCONFIGURED = Observed(Liveness.UNCONFIGURED, "No backend address is configured, so nothing is read back.")
+
+
+def _again(error: BinnacleError) -> Retry:
+    """Return when to try again after an error: not before the other side asked for it."""
+    return Retry((error.retry_after if isinstance(error, TransientError) else None) or 0.0)
 
 
 def _problem(error: BinnacleError) -> Problem:

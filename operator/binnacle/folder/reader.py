@@ -14,6 +14,7 @@ from pathlib import Path as FilePath
 from typing import Any, BinaryIO, NoReturn
 
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.meta import GROUP
 from binnacle.api.reasons import Reason
 from binnacle.errors import BinnacleError
 from binnacle.folder.compose import LIMITS, Budget, Composed, Limits, Problem, Unreadable, compose
@@ -22,7 +23,6 @@ from binnacle.folder.located import NO_KEY, Located
 from binnacle.intent.refs import Key
 
 STDIN = "-"
-GROUP = "binnacle.dev"
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 _MARKER = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """Identity of one of our resources. Kind + namespace + name, nothing else (contracts.md §1)."""
+    """Identity of one of our resources. Kind + namespace + name, nothing else."""
 
     kind: str
     namespace: str

@@ -73,7 +73,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file for users without Kubernetes; `path` is relative, with forward slashes (contracts.md §2); `facts` as for `Output`."""
+    """One file for users without Kubernetes; `path` is relative, with forward slashes; `facts` as for `Output`."""
 
     path: str
     text: str

@@ -57,7 +57,7 @@ def data_key(key: Key) -> str:
 
 
 def file_path(key: Key) -> str:
-    """Return the path of a pipeline's file in a folder (contracts.md §2): `fluentd/pipelines/logpipeline.shop.checkout.conf`."""
+    """Return the path of a pipeline's file in a folder: `fluentd/pipelines/logpipeline.shop.checkout.conf`."""
     return f"{FOLDER}/{key.kind.lower()}.{key.namespace}.{key.name}.conf"
 
 
