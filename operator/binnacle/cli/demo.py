@@ -5,9 +5,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from binnacle.cli.compiling import Compilation, compile_paths
 from binnacle.cli.output import Format, write_findings
+from binnacle.control.desired import Desired
 from binnacle.errors import BinnacleError
 from binnacle.folder.store import FolderStore
 
@@ -68,7 +68,8 @@ class _Tour:
         self._console.print(Syntax(self._file.read_text().strip(), "yaml", background_color="default"))
         self._step(2, "What becomes of it", "what `kubectl get slo` would show, and what fires when")
         good = self._compile()
-        self._console.print(_slos(good))
+        self._console.print(_resources(good))
+        self._console.print()
         self._console.print(_alerts(good))
         self._step(3, "What is written for the backends", "binnacle render --format files -o out/")
         self._write(good)
@@ -95,9 +96,8 @@ class _Tour:
         for path in changes.written:
             text = (self._out_path / path).read_text()
             rules = sum(line.lstrip(" -").startswith(("record:", "alert:")) for line in text.splitlines())
-            self._console.print(
-                f"  [green]written[/green]    out/{path}  [dim]{rules} rules, {len(text):,} bytes[/dim]"
-            )
+            size = f"{rules} rules, {len(text):,} bytes" if rules else f"{len(text):,} bytes"
+            self._console.print(f"  [green]written[/green]    out/{path}  [dim]{size}[/dim]", soft_wrap=True)
         for path in changes.unchanged:
             self._console.print(f"  [dim]unchanged  out/{path}[/dim]")
         if not changes.written and not changes.unchanged:
@@ -141,30 +141,39 @@ class _Tour:
         return {path.name: path.read_text() for path in sorted(self._out_path.rglob("*.yaml"))}
 
 
-def _slos(done: Compilation) -> Table:
-    table = _table("NAMESPACE", "NAME", "SERVICE", "OBJECTIVE", "WINDOW", "RULES", "SAMPLES/MIN", "ACCEPTED")
-    for key, desired in done.outcome.desired.items():
-        if desired.model is None or desired.facts is None:
-            table.add_row(key.namespace, key.name, "", "", "", "", "", "False")
-            continue
-        spec, cost = desired.model.spec, desired.facts["cost"]
-        cells = (spec.service, spec.objective, spec.window.rolling, cost["rules"], cost["samplesPerMinute"])
-        accepted = "True" if not desired.quarantined else f"{desired.quarantined} left out"
-        table.add_row(key.namespace, key.name, *(str(cell) for cell in cells), accepted)
+def _resources(done: Compilation) -> Table:
+    table = _table("KIND", "NAME", "ACCEPTED", "WHAT IT IS")
+    for key, desired in sorted(done.outcome.desired.items()):
+        accepted = "True" if desired.valid and not desired.quarantined else f"False ({desired.quarantined})"
+        table.add_row(key.kind, f"{key.namespace}/{key.name}", accepted, _summary(desired))
     return table
+
+
+def _summary(desired: Desired) -> str:
+    """Return a resource's own facts in a few words, whatever kind it is."""
+    facts = desired.facts or {}
+    parts = []
+    spec = desired.model.spec if desired.model is not None else None
+    if spec is not None and hasattr(spec, "objective"):
+        parts.append(f"{spec.objective} over {spec.window.rolling}")
+    if "cost" in facts:
+        parts.append(f"{facts['cost']['rules']} rules, ~{facts['cost']['samplesPerMinute']:,} samples/min")
+    for name in ("rules", "receivers", "panels", "declared"):
+        if name in facts:
+            count = len(facts[name]) if isinstance(facts[name], list) else facts[name]
+            parts.append(f"{count} {name}")
+    if "tests" in facts:
+        parts.append(f"{facts['tests'].get('passed', 0)} of {facts['tests'].get('total', 0)} tests passed")
+    return ", ".join(parts)
 
 
 def _alerts(done: Compilation) -> Table:
     table = _table("ALERT", "SEVERITY", "BURN RATE", "BUDGET", "LONG", "SHORT", "TOTAL OUTAGE")
-    for alert in _facts(done, "alerts"):
+    alerts = [alert for desired in done.outcome.desired.values() for alert in (desired.facts or {}).get("alerts", ())]
+    for alert in alerts:
         names = ("name", "severity", "factor", "budget", "long", "short", "worstCaseDetection")
         table.add_row(*(str(alert.get(name, "")) for name in names))
     return table
-
-
-def _facts(done: Compilation, name: str) -> Iterable[Any]:
-    for desired in done.outcome.desired.values():
-        yield from (desired.facts or {}).get(name, ())
 
 
 def _table(*columns: str) -> Table:

@@ -34,6 +34,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("check", "binnacle.cli.check", "Check resources without a server."),
+    Command("test", "binnacle.cli.test", "Run the tests that resources carry."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
     Command("demo", "binnacle.cli.demo", "A guided tour in a temporary folder."),
@@ -46,6 +47,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
 \b
 [bold]Examples[/bold]
   binnacle check slos/                            find mistakes before anything is applied
+  binnacle test slos/                             run the tests that resources carry
   binnacle render slos/                           see what the operator would apply
   binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
   binnacle crds | kubectl apply -f -              install the resource definitions

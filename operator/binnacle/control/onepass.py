@@ -4,13 +4,14 @@
 is missing is only the comparison with what exists.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
+from binnacle.check.base import TestResult, Tests
 from binnacle.compile.world import Claim, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
@@ -170,3 +171,24 @@ def _kept(
         for owner, text in targets[aggregate.target].split(body).items():
             if owner in left or owner in earlier.unread or (earlier.all_wanted and owner not in desired):
                 yield Share(aggregate, owner, text, "")
+
+
+def prove(
+    tools: Toolchain, tests: Mapping[str, Tests], bodies: Sequence[Mapping[str, Any]], today: date
+) -> Iterator[tuple[Key, tuple[TestResult, ...]]]:
+    """Run the tests of every resource that has some and can be read; yields each resource's results as they come.
+
+    Args:
+        tools: as for `run`.
+        tests: kind -> how its tests are run.
+        bodies: as for `run`.
+        today: as for `run`.
+    """
+    by_key = {resource_key(body): body for body in bodies}
+    known = _Known(tools, by_key)
+    for key in by_key:
+        model = known.lookup(key) if key.kind in tests else None
+        if model is None:
+            continue
+        world = World(tools.config, today, known.lookup, known.listing, known.claimants)
+        yield key, tests[key.kind](model, tools.compilers[key.kind](model, world), world)
