@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from servers.alertmanager import LINES as ALERTMANAGER_LINES
+from servers.alertmanager import AlertmanagerLine
 from servers.audit import WriteCounter
 from servers.cluster import Cluster
 from servers.controlplane import ControlPlane
@@ -151,6 +153,15 @@ def start_prometheus(prometheus_line: PrometheusLine, tmp_path: Path) -> Iterato
     yield start
     for prometheus in started:
         prometheus.stop()
+
+
+@pytest.fixture(scope="session", params=ALERTMANAGER_LINES)
+def alertmanager_line(request: pytest.FixtureRequest) -> AlertmanagerLine:
+    """Each line of Alertmanager in turn: a test with it runs once on 0.25 and once on 0.31."""
+    try:
+        return AlertmanagerLine.find(request.param)
+    except ServerMissingError as error:
+        unavailable(str(error))
 
 
 def _docker_works() -> bool:

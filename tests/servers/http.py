@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import urllib.error
 import urllib.parse
@@ -22,11 +23,12 @@ def fetch(
     url: str,
     *,
     form: Mapping[str, str | list[str]] | None = None,
+    json_body: object = None,
     method: str | None = None,
     tls: ssl.SSLContext | None = None,
     limit: float = 30,
 ) -> Answer:
-    """GET, or POST of a form; a status of 4xx or 5xx is an answer too.
+    """GET, or POST of a form or of JSON; a status of 4xx or 5xx is an answer too.
 
     Raises:
         OSError: the server could not be reached, or did not answer in ``limit`` seconds.
@@ -36,6 +38,9 @@ def fetch(
     if tls is not None:
         handlers.append(urllib.request.HTTPSHandler(context=tls))
     request = urllib.request.Request(url, data=data, method=method)
+    if json_body is not None:
+        request.data = json.dumps(json_body).encode()
+        request.add_header("Content-Type", "application/json")
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=limit) as answer:
             return Answer(answer.status, answer.read())
