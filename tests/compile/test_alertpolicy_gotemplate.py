@@ -86,10 +86,22 @@ WORDS = (
 )
 PIECES = st.sampled_from([*WORDS.split(), " ", "  ", "\n", "\t", "{{- ", " -}}", "- ", " -"])
 ACTIONS = st.sampled_from(
-    (
-        "{{ if $value }}~{{ end }}~{{ else }}~{{ $x := 1 }}~{{ $x }}~{{ with $labels.a }}~{{ range query `up` }}~{{ . }}~"
-        "{{/* c */}}~{{ print 1 (print 2) | len }}~ a ~{{ else if true }}~{{- $value -}}~{{ $x = 2 }}"
-    ).split("~")
+    [
+        "{{ if $value }}",
+        "{{ end }}",
+        "{{ else }}",
+        "{{ $x := 1 }}",
+        "{{ $x }}",
+        "{{ with $labels.a }}",
+        "{{ range query `up` }}",
+        "{{ . }}",
+        "{{/* c */}}",
+        "{{ print 1 (print 2) | len }}",
+        " a ",
+        "{{ else if true }}",
+        "{{- $value -}}",
+        "{{ $x = 2 }}",
+    ]
 )
 TEXTS = st.one_of(
     st.lists(PIECES, max_size=9).map("".join),
