@@ -164,6 +164,15 @@ def alertmanager_line(request: pytest.FixtureRequest) -> AlertmanagerLine:
         unavailable(str(error))
 
 
+@pytest.fixture(scope="session")
+def running_alertmanager() -> AlertmanagerLine:
+    """The line of Alertmanager that can be started: Debian's finds its templates only where the package is installed."""
+    try:
+        return AlertmanagerLine.find("0.31")
+    except ServerMissingError as error:
+        unavailable(str(error))
+
+
 def _docker_works() -> bool:
     if shutil.which("docker") is None:
         return False

@@ -1,0 +1,116 @@
+"""From a metric to a message: real Prometheus, real Alertmanager, a webhook on the loopback interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from compile.policies import alertmanager_file, config, one_pass, policy_body
+from servers.alertmanager import Alertmanager, AlertmanagerLine, Webhook
+from servers.prometheus import Prometheus
+from servers.waiting import eventually
+
+FAST = {"groupBy": ["alertname"], "groupWait": "0s", "groupInterval": "1s", "repeatInterval": "1m"}
+IDENTITY = {"binnacle_kind": "AlertPolicy", "binnacle_name": "payments", "binnacle_route": "payments"}
+
+
+def policy(hook: Webhook, namespace: str = "shop", **more: Any) -> dict[str, Any]:
+    spec = {
+        "interval": "1s",
+        "rules": [
+            {
+                "name": "Broken",
+                "threshold": {"gauge": "up", "groupBy": ["job"]},
+                "levels": [
+                    {"name": "page", "severity": "critical", "below": "0.5"},
+                    {"name": "warn", "severity": "warning", "below": "0.9"},
+                ],
+                "summary": "{{ $labels.job }} is at {{ $value }}",
+                "runbook": {"url": "https://runbooks.example/broken"},
+            }
+        ],
+        "receivers": [
+            {"name": name, "webhook": {"url": hook.url(f"{namespace}-{name}")}} for name in ("oncall", "default")
+        ],
+        "defaultReceivers": ["default"],
+        "routes": [{"name": "page", "matchers": ['severity="critical"'], "receivers": ["oncall"]}],
+        "grouping": FAST,
+        **more,
+    }
+    return policy_body("payments", namespace, **spec)
+
+
+def test_alerts_reach_their_own_receivers_and_no_others(running_alertmanager: AlertmanagerLine, tmp_path: Path) -> None:
+    with Webhook() as hook:
+        bodies = [policy(hook, "shop"), policy(hook, "bank")]
+        chosen = config(
+            alertmanager={
+                "version": running_alertmanager.name,
+                "base": {
+                    "route": {"receiver": "ops", "group_wait": "0s"},
+                    "receivers": [{"name": "ops", "webhook_configs": [{"url": hook.url("ops")}]}],
+                },
+            }
+        )
+        with Alertmanager(running_alertmanager, tmp_path, alertmanager_file(bodies, chosen)) as server:
+            server.send(
+                {"alertname": "A", "severity": "critical", "binnacle_namespace": "shop", **IDENTITY},
+                {"alertname": "B", "severity": "info", "binnacle_namespace": "shop", **IDENTITY},
+                {"alertname": "C", "severity": "critical", "binnacle_namespace": "bank", **IDENTITY},
+                {"alertname": "D", "severity": "critical", "binnacle_namespace": "other", **IDENTITY},
+                {"alertname": "E", "severity": "critical"},
+            )
+            eventually(lambda: len({one["alertname"] for _, one in _all(hook)}) == 5, limit=20)
+            assert sorted({(path, one["alertname"]) for path, one in _all(hook)}) == [
+                ("/bank-oncall", "C"),
+                ("/ops", "D"),
+                ("/ops", "E"),
+                ("/shop-default", "B"),
+                ("/shop-oncall", "A"),
+            ]
+            # A policy that is broken later breaks nothing: what it cannot say is left out of the file.
+            bad = policy(hook, "bank", routes=[{"name": "page", "receivers": ["nobody"]}])
+            server.write(alertmanager_file([bodies[0], bad], chosen))
+            server.reload()
+
+
+def _all(hook: Webhook) -> list[tuple[str, dict[str, str]]]:
+    return [(path, alert["labels"]) for path, message in list(hook.messages) for alert in message["alerts"]]
+
+
+def test_from_a_metric_to_the_webhook(
+    start_prometheus: Callable[..., Prometheus], running_alertmanager: AlertmanagerLine, tmp_path: Path
+) -> None:
+    with Webhook() as hook:
+        chosen = config(alertmanager={"version": running_alertmanager.name})
+        body = policy(hook)
+        with Alertmanager(running_alertmanager, tmp_path / "alertmanager", alertmanager_file([body], chosen)) as server:
+            prometheus = start_prometheus(
+                # Nobody listens there: the target is down.
+                scrape={"api": ["127.0.0.1:1"]},
+                config={"alerting": {"alertmanagers": [{"static_configs": [{"targets": [server.address]}]}]}},
+            )
+            (rules,) = (one for one in one_pass([body], chosen).files if one.path.startswith("prometheus/rules/"))
+            prometheus.write_rules("policy", rules.text)
+            prometheus.reload()
+            eventually(lambda: hook.alerts("shop-oncall"), limit=30)
+            first = hook.alerts("shop-oncall")[0]
+            assert first == {
+                "alertname": "Broken",
+                "job": "api",
+                "severity": "critical",
+                "binnacle_namespace": "shop",
+                **IDENTITY,
+            }
+            (message,) = {
+                (one["annotations"]["summary"], one["annotations"]["runbook_url"])
+                for path, body in hook.messages
+                if path == "/shop-oncall"
+                for one in body["alerts"]
+            }
+            assert message == ("api is at 0", "https://runbooks.example/broken")
+            # The lower level fires too and is hushed by the higher one.
+            firing = {one["labels"]["severity"] for one in prometheus.alerts() if one["state"] == "firing"}
+            assert firing == {"critical", "warning"}
+            assert {one["severity"] for one in hook.alerts("shop-default")} <= set()
