@@ -20,6 +20,7 @@ from binnacle.control.controller import Controller, Ports, Settings
 from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import Event, Expectation, Gone, Observed, Observer, Present, Stamp, Synced
+from binnacle.errors import ConflictError
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
@@ -154,6 +155,9 @@ class MemoryCluster:
         ref = _ref(body)
         self.writes.append(Write("apply", ref))
         old = self.objects.get(ref)
+        uid = body["metadata"].get("uid")
+        if uid and (old is None or old["metadata"]["uid"] != uid):
+            raise ConflictError("the object has another uid, or is gone")
         new = json.loads(json.dumps(body))
         if old is not None:
             old = copy.deepcopy(old)

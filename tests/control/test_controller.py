@@ -756,3 +756,40 @@ def contents(cluster: MemoryCluster) -> dict[ObjectRef, Any]:
 
 def test_the_clock_of_these_tests_is_the_loops() -> None:
     assert LoopClock().today().year == 2026
+
+
+async def test_an_object_made_anew_by_somebody_else_behind_the_watch_is_not_touched(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.deaf = True
+        cluster.remove(child("a"))
+        theirs = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "binnacle-slo-a", "namespace": "shop", "labels": {}},
+            "data": {"mine": "1"},
+        }
+        cluster.put(theirs)
+        cluster.deaf = False
+        cluster.put(thing("a", text="y"))
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"mine": "1"}
+        assert run.condition("a", "Stalled")["reason"] == "NameTaken"
+
+
+async def test_a_suspended_resource_is_observed_after_a_restart(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.95%"})
+    async with Running(cluster, observer=observer) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.put(thing("a", text="x", suspend=True))
+        await run.settle()
+    observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.90%"})
+    async with Running(cluster, observer=observer) as run:
+        async with asyncio.timeout(5):
+            while run.status("a").get("sli") != "99.90%":
+                await asyncio.sleep(0.01)
+        assert run.condition("a", "Ready")["reason"] == "Suspended"

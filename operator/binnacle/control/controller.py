@@ -127,6 +127,7 @@ class Controller:
             aggregate_debounce=self.settings.aggregate_debounce,
             backends=frozenset(ports.observers),
         )
+        self.reconciler.deliver = self.take
         self._waiting_for = set(kinds)
         self._settled = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.check.base import Check, Checked
 from binnacle.compile.world import Compiled, Read, World
@@ -53,7 +54,7 @@ class Desired:
         facts: the kind's own status fields that follow from the spec.
         readback: what to observe.
         reads: what the compilation depended on.
-        withdrawn: nothing is wanted, and what was applied before must go. Never of a suspended resource.
+        withdrawn: nothing is wanted, and what was applied before must go. Never of a resource that is suspended or only tried.
     """
 
     model: Any | None
@@ -124,7 +125,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         facts=facts,
         readback=compiled.readback,
         reads=frozenset(world.reads),
-        withdrawn=compiled.withdrawn and not valid and not model.spec.suspend,
+        withdrawn=compiled.withdrawn and not valid and not model.spec.suspend and model.spec.mode != Mode.DRY_RUN,
     )
 
 

@@ -5,7 +5,7 @@ again after a crash between any two calls. Every write is preceded by a comparis
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from binnacle.control.aggregates import Aggregate, Aggregates
 from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
-from binnacle.control.ports import Clock, LeaseGuard, Liveness, Observed, Recorder, Store
+from binnacle.control.ports import Clock, Event, LeaseGuard, Liveness, Observed, Present, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
 from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientError
@@ -73,6 +73,8 @@ class Reconciler:
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self._awaited: dict[ObjectRef, set[str]] = {}
         """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
+        self.deliver: Callable[[Event], None] = lambda _event: None
+        """Takes what was found beside the watches, as if a watch had told it."""
         self.synced = False
         """Whether every watch that can sync has; only then may anything be deleted."""
 
@@ -228,9 +230,8 @@ class Reconciler:
         try:
             live = await self._store.get(ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name))
             if live is not None:
-                # The watch has not told us of it (yet); its word counts, not our memory.
-                self._cache.put_resource(live)
-                self._queue.add(key)
+                # The watch has not told us of it (yet); the server's word counts, not our memory.
+                self.deliver(Present(live))
                 return None
             for ref in self._cache.children_of(key):
                 await self._delete(ref)
@@ -257,6 +258,7 @@ class Reconciler:
             if owner not in self._cache.resources:
                 self._queue.add(owner, Priority.DEPENDENT)
         try:
+            await self._inherit(key, state)
             outputs, snapshot = self._aggregates.assemble(key)
             for output in outputs:
                 await self._ensure(output)
@@ -274,6 +276,17 @@ class Reconciler:
                 resource.applied_at = now
         self._tell(changed)
         return None
+
+    async def _inherit(self, key: AggregateKey, state: Aggregate) -> None:
+        """Look at the live objects once before they are written for the first time.
+
+        What another replica wrote last may not have reached our watch, and its shares must not be lost.
+        """
+        if not state.assembled:
+            for ref in self._cache.children_of(key):
+                live = await self._store.get(ref)
+                if live is not None:
+                    self._aggregates.inherit(key, live)
 
     def _fail(self, state: Aggregate, problem: Problem) -> None:
         """Remember why an aggregate cannot be written, and let those show it whose share is not in it."""
@@ -308,34 +321,29 @@ class Reconciler:
         finally:
             self._awaited.pop(output.ref, None)
 
-    async def _make(self, output: Output, vanished: Set[str]) -> bool:
-        """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile."""
+    async def _make(self, output: Output, vanished: Set[str], *, again: bool = True) -> bool:
+        """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile.
+
+        With `again` what was known of the object may turn out to be old: then it is looked at, and made once more.
+        """
         wanted = self._fingerprints.of(output.body)
-        child = self._cache.children.get(output.ref)
-        owner = owner_of(output.body)
         trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
         if trouble is not None:
             # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
             raise TransientError(trouble[1], reason=trouble[0])
-        if child is not None and child.owner == owner and child.in_sync(wanted):
+        child = await self._known(output, vanished)
+        if child is not None and child.in_sync(wanted):
             return False
-        if child is None or child.owner != owner:
-            # Not known, or its labels say that it is somebody's else: look before touching it.
-            live = await self._store.get(output.ref)
-            if live is not None and live["metadata"].get("uid") in vanished:
-                live = None
-            if live is not None and not is_ours(live, output.body):
-                raise ConflictError(
-                    f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
-                    "Rename it, delete it, or rename this resource.",
-                    reason=Reason.NAME_TAKEN,
-                )
-            if live is not None:
-                child = self.seen(live)
-                if child.owner == owner and child.in_sync(wanted):
-                    return False
         self._may_write()
-        live = await self._store.apply(output.body)
+        try:
+            # With the uid that we know: an object that was deleted and made anew by somebody else, of which the watch
+            # has not told yet, is not touched.
+            live = await self._store.apply(output.body if child is None else _of_uid(output.body, child.uid))
+        except ConflictError:
+            if child is None or not again:
+                raise
+            self._cache.drop_child(output.ref, child.uid)
+            return await self._make(output, vanished, again=False)
         if live["metadata"].get("uid") in vanished:
             return True  # deleted before the answer came: the watch has told us, and the owner is queued again
         child = self.seen(live)
@@ -343,6 +351,29 @@ class Reconciler:
             log.info("the server changed what was applied", extra={"object": str(output.ref)})
             child.accepted = (wanted, child.fingerprint)
         return True
+
+    async def _known(self, output: Output, vanished: Set[str]) -> Child | None:
+        """Return what is known of the object of that name; None when there is none.
+
+        One that the cache does not have, or whose labels say that it is another owner's, is looked at first.
+
+        Raises:
+            ConflictError: `NameTaken`, it is somebody else's.
+        """
+        child = self._cache.children.get(output.ref)
+        owner = owner_of(output.body)
+        if child is not None and child.owner == owner:
+            return child
+        live = await self._store.get(output.ref)
+        if live is None or live["metadata"].get("uid") in vanished:
+            return None
+        if not is_ours(live, output.body):
+            raise ConflictError(
+                f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
+                "Rename it, delete it, or rename this resource.",
+                reason=Reason.NAME_TAKEN,
+            )
+        return self.seen(live)
 
     async def _delete(self, ref: ObjectRef) -> None:
         child = self._cache.children.get(ref)
@@ -411,6 +442,9 @@ class Reconciler:
         """Return the situation of a resource to which nothing is applied: what was applied last stays and is shown."""
         resource.work_since = None
         applied = bool(before.get("children"))
+        if desired.valid and not self._changes(key, desired):
+            # What is applied is what the spec says, so it can be observed although nothing is applied now.
+            resource.marks, resource.readback = desired.marks, desired.readback
         return Situation(
             generation=resource.generation,
             valid=desired.valid,
@@ -518,6 +552,11 @@ def _problem(error: BinnacleError) -> Problem:
         reason = Reason(error.reason or Reason.PROGRESSING)
         return Problem(reason, error.message, terminal=reason is Reason.PERMISSION_DENIED)
     return Problem(Reason.INTERNAL_ERROR, str(error), terminal=True)
+
+
+def _of_uid(body: Mapping[str, Any], uid: str) -> Mapping[str, Any]:
+    """Return an object to apply that the server takes only for the object with this uid."""
+    return {**body, "metadata": {**body["metadata"], "uid": uid}}
 
 
 def _change(action: str, ref: ObjectRef) -> dict[str, str]:

@@ -227,6 +227,8 @@ def judge(
     if not grace_over:
         return said
     if observed.liveness is Liveness.UNREACHABLE:
+        if said.reason is Reason.BACKEND_UNREACHABLE:
+            return said  # how exactly it fails may change from look to look; that is no news
         return Live(UNKNOWN, Reason.BACKEND_UNREACHABLE, observed.message, shown)
     return Live(FALSE, Reason.BACKEND_REFUSED, observed.message, observed.facts or shown)
 
