@@ -66,7 +66,7 @@ def test_a_file_without_a_namespace_means_default() -> None:
         ({"kind": None}, Reason.NOT_A_RESOURCE, "kind", "binnacle.dev/v1alpha1"),
         ({"apiVersion": None}, Reason.NOT_A_RESOURCE, "apiVersion", "binnacle.dev/v1alpha1"),
         ({"kind": "Slo"}, Reason.UNKNOWN_KIND, "kind", "Write SLO."),
-        ({"kind": "Deployment"}, Reason.UNKNOWN_KIND, "kind", "Write one of AlertPolicy, SLO"),
+        ({"kind": "Deployment"}, Reason.UNKNOWN_KIND, "kind", "Write one of AlertPolicy, "),
         ({"apiVersion": "binnacle.dev/v1"}, Reason.UNKNOWN_KIND, "apiVersion", "Write binnacle.dev/v1alpha1."),
     ],
 )

@@ -130,6 +130,7 @@ class DebianPackage:
 
 
 DEBIAN_PROMETHEUS = DebianPackage("prometheus", re.compile(r"\b2\.\d+\.\d+"))
+DEBIAN_BLACKBOX = DebianPackage("prometheus-blackbox-exporter", re.compile(r"\b0\.2\d\.\d+"))
 DEBIAN_ALERTMANAGER = DebianPackage("prometheus-alertmanager", re.compile(r"\b0\.2[5-9]\.\d+"))
 
 
@@ -159,6 +160,7 @@ SERVERS: Mapping[str, Server] = {
         Server("promtool3", "promtool", PROMETHEUS),
         Server("prometheus2", "prometheus", DEBIAN_PROMETHEUS),
         Server("promtool2", "promtool", DEBIAN_PROMETHEUS),
+        Server("blackbox", "prometheus-blackbox-exporter", DEBIAN_BLACKBOX),
         Server("alertmanager31", "alertmanager", ALERTMANAGER),
         Server("amtool31", "amtool", ALERTMANAGER),
         Server("alertmanager25", "prometheus-alertmanager", DEBIAN_ALERTMANAGER),

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
+from binnacle.api.cel import Cel, matches
 from binnacle.api.model import Items, Law, Model
 from binnacle.api.problems import findings_of
-from binnacle.api.values import DnsLabel, Duration, HttpUrl, Shape, duration_between
+from binnacle.api.values import DNS_LABEL_PATTERN, DnsLabel, Duration, HttpUrl, Shape, duration_between
 from binnacle.errors import SpecError
 
 
@@ -87,7 +88,8 @@ class PrometheusConfig(Model):
         dict[ObjectLabelName, ObjectLabelValue],
         Field(
             max_length=16,
-            description="Labels put on objects that hold rules, for the ruleSelector of Prometheus: {release: kube-prometheus}.",
+            description="Labels put on objects that hold rules or say what is scraped, for the selectors of Prometheus: "
+            "{release: kube-prometheus}.",
         ),
     ] = Field(default_factory=dict)
     scrape_interval: Annotated[
@@ -202,6 +204,36 @@ class GrafanaConfig(Model):
     ] = ()
 
 
+class AllowConfig(Model):
+    """What teams may do that is refused unless it is allowed."""
+
+    private_probe_targets: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="True lets probes ask private addresses and names inside the cluster; never those of the prober's own "
+            "machine, of links, and of the API server. Absent means false.",
+        ),
+    ] = False
+
+
+_REGION_FIX = "Name regions with lower-case letters, digits and - between them."
+
+
+def _region_names(_probers: dict[str, str]) -> None:
+    """Regions have no law beyond their names, which the key type checks."""
+
+
+ProberAddress = Annotated[
+    str,
+    Shape(
+        r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
+        "a host and a port, such as blackbox.monitoring.svc:9115",
+        253,
+    ),
+]
+
+
 class Config(Model):
     """The administrator's configuration."""
 
@@ -228,6 +260,19 @@ class Config(Model):
     alertmanager: Annotated[
         AlertmanagerConfig,
         Field(description="The Alertmanager that takes the alerts.", default_factory=AlertmanagerConfig),
+    ]
+    probers: Annotated[
+        dict[DnsLabel, ProberAddress],
+        Field(
+            max_length=32,
+            description="Places that probes ask from: the name of the region, and host and port of the blackbox_exporter there, "
+            "which reads the modules that are written.",
+        ),
+        Law(_region_names, (Cel(f"self.all(name, {matches('name', DNS_LABEL_PATTERN)})", _REGION_FIX),)),
+    ] = Field(default_factory=dict)
+    allow: Annotated[
+        AllowConfig,
+        Field(description="What teams may do that is refused unless it is allowed.", default_factory=AllowConfig),
     ]
     secrets: Annotated[
         SecretsConfig, Field(description="Where backends find values of Secrets.", default_factory=SecretsConfig)

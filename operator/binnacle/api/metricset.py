@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from binnacle.api.cel import Cel
+from binnacle.api.cel import Cel, matches
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.metricset_probe import Probe
 from binnacle.api.metricset_scrape import Port, Scrape
@@ -67,7 +67,7 @@ class Metric(Model):
     name: Annotated[MetricName, Field(description="Name of the metric, without _bucket, _count and _sum.")]
     type: Annotated[MetricType, Field(description="counter, gauge, histogram or summary.")]
     label_names: Annotated[
-        Annotated[tuple[LabelName, ...], Items("set", 64)] | None,
+        Annotated[tuple[LabelName, ...], Items("set", 32)] | None,
         Field(
             description="Labels that the system itself puts on the metric; those of the target, such as pod, need not be named. "
             "Absent means that they are not declared, and are not checked."
@@ -78,7 +78,7 @@ class Metric(Model):
     ] = None
     buckets: Annotated[
         tuple[Number, ...],
-        Items("set", 128),
+        Items("set", 64),
         Field(description='Upper bounds of a classic histogram\'s buckets, without +Inf: ["0.1", "0.3", "1"].'),
     ] = ()
 
@@ -100,30 +100,31 @@ class TargetKind(StrEnum):
     SERVICE = "Service"
 
 
+_OBJECT_LABEL = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+_OBJECT_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_OBJECT_LABEL_SAYS = "the name of a Kubernetes label, such as app or app.kubernetes.io/name"
+
+
+def _nothing_more(_labels: dict[str, str]) -> None:
+    """Labels have no law beyond their names and values, which their types check."""
+
+
 class Selector(Model):
     """Labels that an object must have."""
 
     match_labels: Annotated[
         dict[
+            Annotated[str, Shape(_OBJECT_LABEL, _OBJECT_LABEL_SAYS, 317)],
             Annotated[
                 str,
-                Shape(
-                    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
-                    "the name of a Kubernetes label, such as app or app.kubernetes.io/name",
-                    317,
-                ),
-            ],
-            Annotated[
-                str,
-                Shape(
-                    "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
-                    "the value of a Kubernetes label: letters, digits, and . _ - between them",
-                    63,
-                    0,
-                ),
+                Shape(_OBJECT_VALUE, "the value of a Kubernetes label: letters, digits, and . _ - between them", 63, 0),
             ],
         ],
         Field(min_length=1, max_length=16, description="Names and values, all of which must match."),
+        Law(
+            _nothing_more,
+            (Cel(f"self.all(name, {matches('name', _OBJECT_LABEL)})", f"Write {_OBJECT_LABEL_SAYS}."),),
+        ),
     ]
 
 
@@ -177,7 +178,7 @@ class MetricSetSpec(CommonSpec):
     )
     metrics: Annotated[
         tuple[Metric, ...],
-        Items("map", 500),
+        Items("map", 250),
         Field(description="The contract: metrics that others may refer to. An unknown one is told where it is used."),
     ] = ()
     scrape: Annotated[

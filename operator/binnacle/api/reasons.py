@@ -49,6 +49,9 @@ class Reason(StrEnum):
     UNKNOWN_METRIC = "UnknownMetric"
     UNKNOWN_LABEL = "UnknownLabel"
     UNKNOWN_BUCKET = "UnknownBucket"
+    # findings: MetricSet
+    PROBE_TARGET_REFUSED = "ProbeTargetRefused"
+    NOTHING_SCRAPED = "NothingScraped"
     # findings: SLO
     UNREACHABLE_BURN_RATE = "UnreachableBurnRate"
     WINDOW_TOO_LONG = "WindowTooLong"
@@ -78,6 +81,13 @@ class Reason(StrEnum):
     FAILS_OPEN = "FailsOpen"
     LOSES_RECORDS = "LosesRecords"
     EMPTY_INCLUDE = "EmptyInclude"
+    # findings: Dashboard
+    FOLDER_NOT_ALLOWED = "FolderNotAllowed"
+    DUPLICATE_TITLE = "DuplicateTitle"
+    COUNTER_WITHOUT_RATE = "CounterWithoutRate"
+    FIXED_RANGE = "FixedRange"
+    LOGQL_SYNTAX = "LogQLSyntax"
+    QUERY_NOT_PARSED = "QueryNotParsed"
     # findings: files
     YAML_SYNTAX = "YAMLSyntax"
     YAML_TOO_DEEP = "YAMLTooDeep"
@@ -225,6 +235,15 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "The limit is none of the buckets that the MetricSet declares for the histogram, so Prometheus does not count what lies below it.",
         "Choose one of the buckets, or declare the bucket once the system has it.",
     ),
+    Reason.PROBE_TARGET_REFUSED: Doc(
+        "The URL of a probe names the prober's own machine, a link, the API server, or a private address, where a team's probe may "
+        "not reach. The probe is left out.",
+        "Probe an address that is reached from outside; for private ones have the administrator set `allow.privateProbeTargets`.",
+    ),
+    Reason.NOTHING_SCRAPED: Doc(
+        "A MetricSet has a target and no item of `scrape`, so its target is not scraped by it.",
+        "Add an item to `scrape`, or remove `target` where something else scrapes it.",
+    ),
     Reason.UNREACHABLE_BURN_RATE: Doc(
         "With this objective the budget cannot burn as fast as the alert asks, even when every event fails: the alert could never fire. "
         "The nearest pair of windows that can fire is used instead.",
@@ -285,6 +304,30 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.TEST_FAILED: Doc(
         "A test that the resource carries does not hold.",
         "Correct the resource or the test; the message says what was expected and what came.",
+    ),
+    Reason.FOLDER_NOT_ALLOWED: Doc(
+        "A dashboard asks for a folder that does not belong to its namespace, where it could meet another team's dashboards.",
+        "Use the namespace's name as the folder, alone or followed by a space or `_` and more, or leave `folder` out.",
+    ),
+    Reason.DUPLICATE_TITLE: Doc(
+        "Two dashboards of one folder have the same title. Grafana would stop updating all dashboards, so only the first by name is kept.",
+        "Give one of them another title or another folder.",
+    ),
+    Reason.COUNTER_WITHOUT_RATE: Doc(
+        "A panel shows a counter as it is. It only ever grows and starts again at 0 after a restart, so its value says nothing.",
+        "Put `rate` or `increase` around it, with the range `[$__rate_interval]`.",
+    ),
+    Reason.FIXED_RANGE: Doc(
+        "A panel takes a rate over a range that does not follow the time that is shown.",
+        "Write `[$__rate_interval]`: Grafana puts in a range that fits the zoom and holds at least four scrapes.",
+    ),
+    Reason.LOGQL_SYNTAX: Doc(
+        "The text cannot be LogQL: a string or a bracket does not end, or no logs are selected.",
+        "Correct it at the column that the finding names; try it in Grafana's Explore.",
+    ),
+    Reason.QUERY_NOT_PARSED: Doc(
+        "There is no parser for this query language here, so only its strings, brackets and variables were looked at.",
+        "Nothing need be done. Try the query in Grafana's Explore.",
     ),
     Reason.YAML_SYNTAX: Doc(
         "The text is not YAML from the named place on. Other documents of the same file are read all the same.",

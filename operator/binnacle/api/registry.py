@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.meta import API_VERSION, GROUP, VERSION, Column, Resource
+from binnacle.api.metricset import MetricSet
 from binnacle.api.problems import findings_of, nearest
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
@@ -48,6 +49,7 @@ def _info(model: type[Resource]) -> KindInfo:
 
 KINDS: Final[Mapping[str, KindInfo]] = {
     "AlertPolicy": _info(AlertPolicy),
+    "MetricSet": _info(MetricSet),
     "SLO": _info(SLO),
 }
 

@@ -64,17 +64,42 @@ class Latency(Model):
         ),
     ]
     histogram_type: Annotated[
-        HistogramType | None, Field(description="How the histogram is stored: classic or native. Absent means classic.")
+        HistogramType | None,
+        Field(
+            description="How the histogram is stored: classic or native. Absent means what the MetricSet that declares it says, "
+            "else classic."
+        ),
     ] = None
+
+
+class ProbeRef(Model):
+    """A probe of a MetricSet in the same namespace."""
+
+    metric_set: Annotated[DnsLabel, Field(description="Name of the MetricSet.")]
+    name: Annotated[DnsLabel, Field(description="Name of the probe in it.")]
+
+
+class Availability(OneOf):
+    """Share of time in which something is not up, from a gauge that is 1 while it is up and 0 while it is not."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("gauge", "probe")
+
+    gauge: Annotated[Selector | None, Field(description="The gauge, a bare vector selector. Either this or probe.")] = (
+        None
+    )
+    probe: Annotated[ProbeRef | None, Field(description="A probe, from all its regions. Either this or gauge.")] = None
 
 
 class Indicator(OneOf):
     """What is counted; exactly one member."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("ratio", "latency")
+    one_of: ClassVar[tuple[str, ...]] = ("ratio", "latency", "availability")
 
     ratio: Annotated[Ratio | None, Field(description="Share of bad events, from two counters.")] = None
     latency: Annotated[Latency | None, Field(description="Share of slow events, from a histogram.")] = None
+    availability: Annotated[
+        Availability | None, Field(description="Share of time in which something is not up, from a gauge of 0 and 1.")
+    ] = None
 
 
 class Window(Model):

@@ -20,6 +20,19 @@ BINNACLE_NO_DATA: Final = "binnacle_no_data"
 SEVERITY: Final = "severity"
 ENVIRONMENT: Final = "environment"
 
+PROBE_SUCCESS: Final = "probe_success"
+"""1 while the answers to a probe are as expected, 0 while they are not."""
+REGION: Final = "region"
+"""Place that a probe asks from."""
+PROBE: Final = "probe"
+"""Name of a probe."""
+ITEM: Final = "item"
+"""Name of the part of a probe's answer that a series is about; absent for the answer as a whole."""
+SOURCE_LABELS: Final = ("container", "instance", "item", "job", "namespace", "pod", "probe", "region")
+"""Labels that say where a scraped series comes from; set by scraping alone."""
+RESERVED_SERIES: Final = ("slo:", "binnacle:", "ALERTS")
+"""Beginnings of series that nobody else may bring into Prometheus."""
+
 PERIOD_ERROR: Final = "slo:period_error:ratio"
 """Share of bad events over the SLO's window."""
 PERIOD_BUDGET_REMAINING: Final = "slo:period_error_budget_remaining:ratio"
@@ -61,3 +74,8 @@ def events_rate(window: Duration) -> str:
 def error_ratio(window: Duration) -> str:
     """Return the name of the share of bad events over `window`."""
     return f"slo:sli_error:ratio_rate{window}"
+
+
+def job(namespace: str, name: str, item: str) -> str:
+    """Return the label `job` of what an item of a MetricSet scrapes or probes."""
+    return f"{namespace}/{name}/{item}"

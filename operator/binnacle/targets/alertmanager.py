@@ -182,7 +182,9 @@ def _settings(settings: Settings, owner: Key, config: Config) -> dict[str, Any]:
     body = {}
     for name, value in settings.items:
         if isinstance(value, SecretFile):
-            body[f"{name}_file"] = f"{config.secrets.root}/{owner.namespace}/{value.secret}/{value.key}"
+            body[f"{name}_file"] = conventions.secret_file(
+                config.secrets.root, owner.namespace, value.secret, value.key
+            )
         else:
             body[name] = _plain(value, owner, config)
     return body

@@ -33,6 +33,9 @@ SHORT_NAMES: Mapping[str, str] = {
     "LogPipeline": "lp",
 }
 
+OBJECT_BYTES = 900_000
+"""Bytes of content that one object may hold: a ConfigMap takes 1 MiB; the rest is metadata and room."""
+
 _NAME_LIMIT = 253
 _HASH_LENGTH = 8
 
@@ -54,6 +57,20 @@ def object_name(key: Key, target_namespace: str) -> str:
     suffix = "-" + hashlib.sha256(f"{key.kind}/{key.namespace}/{key.name}".encode()).hexdigest()[:_HASH_LENGTH]
     stem = f"binnacle-{short}-{key.namespace}-{key.name}"
     return stem[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def part_name(key: Key, *parts: str) -> str:
+    """Return the name of one of many objects that belong to `key` and lie beside it.
+
+    The parts are in the hash only: written out, those of two owners could join to one name.
+    """
+    suffix = "-" + hashlib.sha256("/".join((*key, *parts)).encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{object_name(key, key.namespace)}{suffix}"
+
+
+def secret_file(root: str, namespace: str, name: str, key: str) -> str:
+    """Return where a backend finds the value of a key of a Secret; `root` is the administrator's."""
+    return f"{root}/{namespace}/{name}/{key}"
 
 
 def aggregate_name(instance: str, target: str, shard: int) -> str:

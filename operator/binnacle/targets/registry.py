@@ -4,6 +4,8 @@ from typing import Final
 
 from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import Target
+from binnacle.targets.blackbox import BlackboxModules
 from binnacle.targets.prometheus_rules import PrometheusRules
+from binnacle.targets.scrape import Scrape
 
-TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(), Alertmanager())
+TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(), Scrape(), BlackboxModules(), Alertmanager())

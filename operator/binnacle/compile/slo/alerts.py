@@ -14,7 +14,7 @@ from binnacle.api.slo import SLO
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo import templates
 from binnacle.compile.slo.burn import Pair, number, percent
-from binnacle.compile.slo.recording import Subject
+from binnacle.compile.slo.subject import Subject
 from binnacle.compile.world import World
 from binnacle.intent import series
 from binnacle.intent.refs import Key

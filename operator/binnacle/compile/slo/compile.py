@@ -7,10 +7,11 @@ from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
-from binnacle.compile.slo import burn, cost, indicator, recording
+from binnacle.compile.contract import Contract
+from binnacle.compile.slo import burn, cost, declared, indicator, recording
 from binnacle.compile.slo.alerts import alert_rules, annotation_findings, route_findings, user_labels
 from binnacle.compile.slo.detection import worst_case_detection
-from binnacle.compile.slo.recording import Subject
+from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import LONG_EVERY, Timing
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.readback import SLOReadback
@@ -25,12 +26,14 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     """
     timing = Timing.of(world.config.prometheus)
     subject = _subject(slo)
-    counted, findings = indicator.read(slo.spec.indicator, subject.groups)
+    contract = Contract.of(world, slo.metadata.namespace)
+    counted, findings = indicator.read(slo.spec.indicator, subject, contract, timing)
     pairs, about_pairs = _pairs(slo, subject, timing)
     unwritable = _unwritable_groups(slo)
     findings += [*about_pairs, *annotation_findings(slo), *route_findings(slo, world), *unwritable]
     if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
+    findings += declared.findings(slo, counted, contract, world)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     rules = RuleSet(
         (

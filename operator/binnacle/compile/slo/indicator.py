@@ -11,9 +11,13 @@ from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import HistogramType, Indicator, Latency, Ratio
+from binnacle.api.slo import Availability, HistogramType, Indicator, Latency, ProbeRef, Ratio
 from binnacle.api.values import Duration
+from binnacle.compile.contract import Contract
+from binnacle.compile.slo.subject import Subject
+from binnacle.compile.slo.timing import Timing
 from binnacle.errors import SpecError
+from binnacle.intent import series
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Matcher, Node, Selector
 
@@ -63,13 +67,25 @@ def exact(counter: Selector, range_: int) -> Node:
     return q.or_(q.gt(q.div(q.call("delta", q.over(counter, range_)), seconds), grown), grown)
 
 
-def read(indicator: Indicator, groups: tuple[str, ...]) -> tuple[Counted | None, list[Finding]]:
-    """Return what an indicator counts by `groups`, or None and the findings that say why not."""
+def read(
+    indicator: Indicator, subject: Subject, contract: Contract, timing: Timing
+) -> tuple[Counted | None, list[Finding]]:
+    """Return what an indicator counts by the groups of an SLO, or None and the findings that say why not.
+
+    Args:
+        indicator: as it was written.
+        subject: the SLO; its namespace is where a probe is looked for.
+        contract: what is declared there, which says how a histogram is stored where the indicator does not.
+        timing: how often is scraped.
+    """
+    groups = subject.groups
     findings: list[Finding] = []
     if indicator.ratio is not None:
         counted = _ratio(indicator.ratio, groups, findings)
     elif indicator.latency is not None:
-        counted = _latency(indicator.latency, groups, findings)
+        counted = _latency(indicator.latency, groups, contract, findings)
+    elif indicator.availability is not None:
+        counted = _availability(indicator.availability, subject, timing, findings)
     else:
         raise ValueError("an indicator has one member")
     return counted, findings
@@ -92,7 +108,7 @@ def _ratio(ratio: Ratio, groups: tuple[str, ...], findings: list[Finding]) -> Co
     return _from_good(total, good, groups)
 
 
-def _latency(latency: Latency, groups: tuple[str, ...], findings: list[Finding]) -> Counted | None:
+def _latency(latency: Latency, groups: tuple[str, ...], contract: Contract, findings: list[Finding]) -> Counted | None:
     path = "spec.indicator.latency.histogram"
     histogram = _selector(latency.histogram, path, findings)
     if histogram is None:
@@ -109,7 +125,7 @@ def _latency(latency: Latency, groups: tuple[str, ...], findings: list[Finding])
         findings.append(Finding(Severity.ERROR, Reason.INVALID_VALUE, path, message, "Remove the matcher on le."))
         return None
     limit = in_unit_of(name, latency.below)
-    if latency.histogram_type is HistogramType.NATIVE:
+    if (latency.histogram_type or contract.histogram_type(name)) is HistogramType.NATIVE:
         return _native(histogram, limit, groups)
     bucket = Selector(f"{name}_bucket", (*histogram.matchers, bucket_matcher(limit)))
     return _from_good(replace(histogram, name=f"{name}_count"), bucket, groups)
@@ -151,6 +167,48 @@ def _native(histogram: Selector, limit: Decimal, groups: tuple[str, ...]) -> Cou
         return q.or_(q.cmp(">=", slow, q.num(0)), zero)
 
     return Counted(events, errors, (histogram,))
+
+
+def _availability(
+    availability: Availability, subject: Subject, timing: Timing, findings: list[Finding]
+) -> Counted | None:
+    """Count samples of a gauge instead of events.
+
+    Each stands for the time since the one before it, and those that are not 1 are bad.
+    """
+    if availability.probe is not None:
+        gauge: Selector | None = probe_series(subject.namespace, availability.probe)
+    else:
+        gauge = _selector(availability.gauge or "", "spec.indicator.availability.gauge", findings)
+    return None if gauge is None else _samples(gauge, subject.groups, timing.scrape.ms)
+
+
+def probe_series(namespace: str, probe: ProbeRef) -> Selector:
+    """Return the series that says whether a probe's answers are as expected, one for each region."""
+    job = series.job(namespace, probe.metric_set, probe.name)
+    return Selector(series.PROBE_SUCCESS, (q.eq("job", job), q.eq(series.ITEM, "")))
+
+
+def _samples(gauge: Selector, groups: tuple[str, ...], scrape: int) -> Counted:
+    def span(range_: int) -> int:
+        # Ranges are longer by one scrape than what they are to cover, for the sake of counters; samples need no neighbour.
+        # A range of a single sample would be empty whenever a scrape is late.
+        return range_ - scrape if range_ >= 3 * scrape else range_
+
+    def per_second(samples: Node, range_: int) -> Node:
+        return q.div(q.sum_by(groups, samples), q.num(Decimal(span(range_)) / 1000))
+
+    def all_samples(range_: int) -> Node:
+        return q.call("count_over_time", q.over(gauge, span(range_)))
+
+    def events(_rate: Rate, range_: int) -> Node:
+        return per_second(all_samples(range_), range_)
+
+    def errors(_rate: Rate, range_: int, zero: Node) -> Node:
+        bad = q.sub(all_samples(range_), q.sum_over_time(gauge, span(range_)))
+        return q.or_(per_second(q.call("clamp_min", bad, q.num(0)), range_), zero)
+
+    return Counted(events, errors, (gauge,))
 
 
 def in_unit_of(name: str, below: Duration) -> Decimal:

@@ -11,60 +11,16 @@ three labels.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from binnacle.api.values import Duration
 from binnacle.compile.slo.indicator import Counted, exact, plain
+from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
-from binnacle.intent.rules import Pairs, Recording, pairs
+from binnacle.intent.rules import Recording, pairs
 from binnacle.promql import build as q
-from binnacle.promql.nodes import Matcher, Node, Selector
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The SLO as its series know it.
-
-    Attributes:
-        name, namespace, service: values of the three labels.
-        groups: labels that tell budgets apart, sorted.
-        objective: share of good events.
-        window: what the objective is about.
-        labels: of every series, set over whatever the expression keeps.
-    """
-
-    name: str
-    namespace: str
-    service: str
-    groups: tuple[str, ...]
-    objective: Fraction
-    window: Duration
-    labels: Pairs = field(init=False)
-    _identity: tuple[Matcher, ...] = field(init=False)
-    _everything: tuple[Matcher, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        identity = {series.SLO: self.name, series.SLO_NAMESPACE: self.namespace}
-        labels = pairs({**identity, series.SLO_SERVICE: self.service})
-        # Every rule of the SLO has these; they are made once.
-        object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
-        object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
-
-    @property
-    def budget(self) -> Fraction:
-        """Share of events that may be bad."""
-        return 1 - self.objective
-
-    def now(self, name: str) -> Selector:
-        """Select the current sample of a series of this SLO."""
-        return Selector(name, self._everything)
-
-    def history(self, name: str, offset: Duration | None = None) -> Selector:
-        """Select a series of this SLO over time, whatever service it was recorded for."""
-        return Selector(name, self._identity, offset.ms if offset else 0)
+from binnacle.promql.nodes import Node
 
 
 def short_rules(

@@ -1,0 +1,118 @@
+"""A MetricSet as endpoints, probes and recording rules: puts together what the other modules of this package say."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from binnacle.api.config import PrometheusConfig, RuleOutput
+from binnacle.api.findings import Finding, Severity
+from binnacle.api.metricset import MetricSet
+from binnacle.api.reasons import Reason
+from binnacle.compile import expressions
+from binnacle.compile.contract import Contract
+from binnacle.compile.metricset import probing, scraping
+from binnacle.compile.world import Compiled, World
+from binnacle.intent import series
+from binnacle.intent.base import Intent
+from binnacle.intent.probe import Probes
+from binnacle.intent.rules import Recording, RuleGroup, RuleSet, pairs
+from binnacle.intent.scrape import Scraping
+
+_SCRAPE_FILES: Final = (2, 43)
+"""First version of Prometheus that reads jobs from files of their own (`scrape_config_files`)."""
+
+
+def compile_metricset(metric_set: MetricSet, world: World) -> Compiled:
+    """Return what a MetricSet asks of Prometheus and of the probers, and the findings about it.
+
+    An item that cannot be used is left out alone. A MetricSet that only declares metrics is valid and produces nothing.
+    `facts` has `sources` and `declared`.
+    """
+    spec, config = metric_set.spec, world.config
+    labels, findings = _labels(metric_set)
+    endpoints, about_scraping = scraping.endpoints(metric_set, labels, config.prometheus)
+    probes, about_probes = probing.probes(metric_set, labels, config)
+    recorded, about_recording = _recorded(metric_set, labels, world)
+    findings += [*about_scraping, *about_probes, *about_recording]
+    if endpoints or probes:
+        findings += _old_prometheus(config.prometheus)
+    if spec.target is not None and not spec.scrape:
+        findings.append(_nothing_scraped())
+    facts = {"sources": len(endpoints) + len(probes), "declared": len(spec.metrics)}
+    if (spec.scrape or spec.probes or spec.recording) and not (endpoints or probes or recorded):
+        return Compiled((), tuple(sorted(findings)), facts)
+    intents: list[Intent] = [Scraping(endpoints), Probes(probes)]
+    if recorded:
+        intents.append(RuleSet((RuleGroup("recording", recorded, stamped=True),)))
+    return Compiled(tuple(intents), tuple(sorted(findings)), facts)
+
+
+def _labels(metric_set: MetricSet) -> tuple[dict[str, str], list[Finding]]:
+    """Return the labels of all series, and warnings about those that scraping itself sets."""
+    spec = metric_set.spec
+    labels = dict(spec.labels)
+    if spec.environment is not None:
+        labels[series.ENVIRONMENT] = spec.environment
+    taken = [name for name in series.SOURCE_LABELS if name in labels]
+    findings = [
+        Finding(
+            Severity.WARNING,
+            Reason.RESERVED_LABEL,
+            f"spec.labels.{name}",
+            f"The label {name} says where a series comes from and is left as scraping sets it.",
+            "Choose another name.",
+        )
+        for name in taken
+    ]
+    return {name: value for name, value in labels.items() if name not in taken}, findings
+
+
+def _recorded(
+    metric_set: MetricSet, labels: Mapping[str, str], world: World
+) -> tuple[tuple[Recording, ...], list[Finding]]:
+    """Return the recording rules in the order of the items; each series says whose it is, so that two teams never meet in one."""
+    if not metric_set.spec.recording:
+        return (), []
+    metadata = metric_set.metadata
+    contract = Contract.of(world, metadata.namespace)
+    identity = {
+        series.BINNACLE_KIND: metric_set.kind,
+        series.BINNACLE_NAMESPACE: metadata.namespace,
+        series.BINNACLE_NAME: metadata.name,
+    }
+    rules: list[Recording] = []
+    findings: list[Finding] = []
+    for item in metric_set.spec.recording:
+        path = f"spec.recording[{item.name}].promql"
+        node, problems = expressions.read(item.promql, path)
+        findings += problems
+        if node is not None:
+            findings += contract.findings(node, path)
+            rules.append(Recording(item.record, node, pairs({**labels, **identity})))
+    return tuple(rules), findings
+
+
+def _old_prometheus(prometheus: PrometheusConfig) -> list[Finding]:
+    if prometheus.output is not RuleOutput.CONFIG_MAP or prometheus.version is None:
+        return []
+    major, minor = prometheus.version.split(".")[:2]
+    if (int(major), int(minor)) >= _SCRAPE_FILES:
+        return []
+    return [
+        Finding(
+            Severity.WARNING,
+            Reason.NOT_SUPPORTED,
+            "spec",
+            f"Prometheus {prometheus.version} reads no scrape_config_files, so what is to be scraped stays in its ConfigMap unread.",
+            "Use Prometheus 2.43 or newer, or put the jobs of `binnacle render --format files` into prometheus.yml.",
+        )
+    ]
+
+
+def _nothing_scraped() -> Finding:
+    return Finding(
+        Severity.INFO,
+        Reason.NOTHING_SCRAPED,
+        "spec.target",
+        "There is a target, but no item of scrape, so nothing is scraped for this MetricSet.",
+        "Add an item to scrape, or remove the target where something else scrapes it.",
+    )

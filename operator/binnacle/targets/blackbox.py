@@ -1,0 +1,174 @@
+"""Modules of blackbox_exporter: one file that all resources with probes add to.
+
+A module says what an answer must be; it is named `<namespace>/<resource>/<probe>`, with `/<item>` for a part of the answer.
+What a resource adds is fenced by a comment. Its values are scalars on one line and indented, so that a line that begins a fence
+can only be one of ours.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from binnacle.api.config import Config
+from binnacle.api.reasons import Reason
+from binnacle.api.values import Duration
+from binnacle.errors import SpecError
+from binnacle.intent.base import Intent
+from binnacle.intent.probe import Part, Probes, Probing
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions, scrapejobs
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+from binnacle.targets.yamltext import document
+
+DATA_KEY: Final = "blackbox.yaml"
+_PURPOSE: Final = "probe modules"
+_LIMIT: Final = 900_000
+"""Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
+_BODY_LIMIT: Final = "10MB"
+"""A prober serves all teams: an answer without end must not fill its memory."""
+_FENCE: Final = re.compile(r"# (MetricSet) ([a-z0-9-]+)/([a-z0-9-]+)")
+_TOP: Final = "modules:"
+_HEADER: Final = "# Written by Binnacle: change the MetricSets, not this file."
+
+
+class BlackboxModules:
+    """Target: modules of blackbox_exporter."""
+
+    name = "blackbox"
+    backend = "blackbox"
+
+    def resources(self, config: Config) -> tuple[Resource, ...]:
+        """Return the kind of the object that holds the file."""
+        return (Resource("v1", "ConfigMap", "configmaps", config.prometheus.namespace),)
+
+    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: the object has the common labels only."""
+        return frozenset(), frozenset()
+
+    def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
+        """Spell the modules of a resource; nothing when it has no probes.
+
+        Raises:
+            SpecError: `OutputTooLarge`, the modules of this one resource do not fit the file.
+        """
+        return self._share(intents, owner, config)
+
+    def assemble(
+        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+        """Build the one ConfigMap.
+
+        What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
+        """
+        chosen = _fitting(shares, placed)
+        name = self.shard_name(0, config)
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": aggregate.namespace,
+                "labels": conventions.aggregate_labels(self.name, config.instance),
+            },
+            "data": {DATA_KEY: _file(chosen)},
+        }
+        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
+        return (Output(ref, conventions.with_hash(body), None, _PURPOSE),), dict.fromkeys(chosen, 0)
+
+    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
+        """Take the live file apart into what each resource added."""
+        found: dict[Key, str] = {}
+        owner = None
+        for line in ((body.get("data") or {}).get(DATA_KEY) or "").split("\n"):
+            fence = _FENCE.fullmatch(line)
+            if fence is not None:
+                owner = Key(fence[1], fence[2], fence[3])
+                found[owner] = ""
+            elif not line.startswith("  "):
+                owner = None
+            elif owner is not None:
+                found[owner] += f"{line}\n"
+        return found
+
+    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
+        """Return 0: there is one object."""
+        return 0
+
+    def shard_name(self, shard: int, config: Config) -> str:
+        """Return the name of the object."""
+        return conventions.aggregate_name(config.instance, self.name, shard)
+
+    def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
+        """Spell the same for a folder: a share of the one file."""
+        return self._share(intents, owner, config)
+
+    def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
+        """Build the one file."""
+        return (File(f"blackbox/{DATA_KEY}", _file(shares), None),) if shares else ()
+
+    def _share(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Share, ...]:
+        key = owner.key
+        probes = [one for intent in intents if isinstance(intent, Probes) for one in intent.probes]
+        modules = {
+            scrapejobs.module_name(key, probe, part): _module(probe, part, key, config)
+            for probe in probes
+            for part in probe.parts
+        }
+        if not modules:
+            return ()
+        text = document({"modules": modules}).removeprefix(f"{_TOP}\n")
+        if _size(text, key) > _LIMIT:
+            raise SpecError(
+                f"The probe modules of {key} have {_size(text, key)} bytes, {_LIMIT} is the most that the file of all holds.",
+                reason=Reason.OUTPUT_TOO_LARGE.value,
+                fix="Spread the probes over several resources, or have fewer.",
+            )
+        return (Share(AggregateKey(self.name, config.prometheus.namespace), key, text, _PURPOSE),)
+
+
+def _module(probe: Probing, part: Part, owner: Key, config: Config) -> dict[str, Any]:
+    http: dict[str, Any] = {"method": probe.method}
+    if probe.status:
+        http["valid_status_codes"] = list(probe.status)
+    # A redirect could lead to where a probe may not ask.
+    http["follow_redirects"] = False
+    http["preferred_ip_protocol"] = "ip4"
+    http["body_size_limit"] = _BODY_LIMIT
+    if part.body:
+        http["fail_if_body_not_matches_regexp"] = list(part.body)
+    if probe.auth is not None:
+        password = probe.auth.password
+        http["basic_auth"] = {
+            "username": probe.auth.username,
+            "password_file": conventions.secret_file(
+                config.secrets.root, owner.namespace, password.secret, password.key
+            ),
+        }
+    return {"prober": "http", "timeout": str(Duration(probe.timeout_ms)), "http": http}
+
+
+def _file(shares: Mapping[Key, str]) -> str:
+    if not shares:
+        return f"{_HEADER}\n{_TOP} {{}}\n"
+    parts = (f"{_fence(key)}\n{shares[key]}" for key in sorted(shares))
+    return f"{_HEADER}\n{_TOP}\n{''.join(parts)}"
+
+
+def _fence(key: Key) -> str:
+    return f"# {key.kind} {key.namespace}/{key.name}"
+
+
+def _size(text: str, key: Key) -> int:
+    return len(text.encode()) + len(_fence(key)) + 1
+
+
+def _fitting(shares: Mapping[Key, str], placed: Mapping[Key, int]) -> dict[Key, str]:
+    """Return the shares that fit, those that are in already first."""
+    room = _LIMIT - len(_file({}))
+    chosen = {}
+    for key in sorted(shares, key=lambda key: (key not in placed, key)):
+        size = _size(shares[key], key)
+        if size <= room:
+            room -= size
+            chosen[key] = shares[key]
+    return chosen

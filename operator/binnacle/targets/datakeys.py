@@ -1,0 +1,135 @@
+"""Aggregates of many files: ConfigMaps in one namespace that hold a file of each resource under a data key of its own.
+
+A data key is `<kind>.<namespace>.<name><suffix>`; none of the parts holds a dot, so two resources never meet in one. The
+files are spread over as many ConfigMaps as they need, and stay where they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from binnacle.api.reasons import Reason
+from binnacle.errors import SpecError
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from binnacle.targets.base import AggregateKey, Output
+from binnacle.targets.sharding import place
+
+LIMIT: Final = 900_000
+"""Bytes of one object: etcd refuses 1.5 MiB, the API server 3 MiB, a ConfigMap 1 MiB; the rest is metadata and room."""
+_KINDS: Final = {kind.lower(): kind for kind in conventions.SHORT_NAMES}
+
+
+@dataclass(frozen=True, slots=True)
+class DataKeys:
+    """The ConfigMaps of one target.
+
+    Attributes:
+        target: its name.
+        purpose: what the files are for, as `status.children[]` shows it; in messages, what a resource has too much of.
+        suffix: ending of the data keys.
+    """
+
+    target: str
+    purpose: str
+    suffix: str = ".yaml"
+
+    def name(self, key: Key) -> str:
+        """Return the data key of a resource."""
+        return f"{key.kind.lower()}.{key.namespace}.{key.name}{self.suffix}"
+
+    def key(self, name: str) -> Key | None:
+        """Return the resource that a data key belongs to, or None for one that is not ours."""
+        parts = name.removesuffix(self.suffix).split(".")
+        if not name.endswith(self.suffix) or len(parts) != 3 or parts[0] not in _KINDS:
+            return None
+        return Key(_KINDS[parts[0]], parts[1], parts[2])
+
+    def checked(self, text: str, owner: Key) -> str:
+        """Return the file of a resource.
+
+        Raises:
+            SpecError: `OutputTooLarge`, it fits no object.
+        """
+        self.check_size(self._size(text, owner), owner)
+        return text
+
+    def check_size(self, size: int, owner: Key) -> None:
+        """Refuse what has more bytes than one object holds.
+
+        Raises:
+            SpecError: `OutputTooLarge`.
+        """
+        if size > LIMIT:
+            raise SpecError(
+                f"The {self.purpose} of {owner} have {size} bytes, {LIMIT} is the most that one object holds.",
+                reason=Reason.OUTPUT_TOO_LARGE.value,
+                fix="Spread them over several resources.",
+            )
+
+    def assemble(
+        self,
+        aggregate: AggregateKey,
+        shares: Mapping[Key, str],
+        placed: Mapping[Key, int],
+        instance: str,
+        labels: Mapping[str, str],
+    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+        """Build the ConfigMaps that hold all files.
+
+        The first exists even when it is empty: a pod that mounts a ConfigMap does not start without it.
+
+        Args:
+            aggregate: which aggregate.
+            shares: file of each resource.
+            placed: in which ConfigMap each is now.
+            instance: name of the installation.
+            labels: the administrator's, put on every ConfigMap.
+
+        Raises:
+            SpecError: `OutputTooLarge`, a share that fits no object.
+        """
+        sizes = {key: self._size(shares[key], key) for key in sorted(shares)}
+        for key, size in sizes.items():
+            self.check_size(size, key)
+        shards = place(sizes, placed, LIMIT)
+        data: dict[int, dict[str, str]] = {0: {}}
+        for key in sorted(shares):
+            data.setdefault(shards[key], {})[self.name(key)] = shares[key]
+        outputs = (self._config_map(aggregate, shard, data[shard], instance, labels) for shard in sorted(data))
+        return tuple(outputs), shards
+
+    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
+        """Take a ConfigMap apart into the files of resources; other keys are left out."""
+        found = ((self.key(name), text) for name, text in (body.get("data") or {}).items())
+        return {key: text for key, text in found if key is not None}
+
+    def shard_of(self, body: Mapping[str, Any], instance: str) -> int:
+        """Return the number at the end of a ConfigMap's name; the first has none."""
+        rest = str(body["metadata"]["name"]).removeprefix(self.shard_name(0, instance)).removeprefix("-")
+        return int(rest) if rest.isdecimal() else 0
+
+    def shard_name(self, shard: int, instance: str) -> str:
+        """Return the name of the ConfigMap that holds a shard."""
+        return conventions.aggregate_name(instance, self.target, shard)
+
+    def _size(self, text: str, owner: Key) -> int:
+        """Return the bytes that a share takes in a ConfigMap."""
+        return len(text.encode()) + len(self.name(owner))
+
+    def _config_map(
+        self, aggregate: AggregateKey, shard: int, data: Mapping[str, str], instance: str, labels: Mapping[str, str]
+    ) -> Output:
+        name = self.shard_name(shard, instance)
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": aggregate.namespace,
+                "labels": {**labels, **conventions.aggregate_labels(self.target, instance)},
+            },
+            "data": dict(data),
+        }
+        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
+        return Output(ref, conventions.with_hash(body), None, self.purpose)
