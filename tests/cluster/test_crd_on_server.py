@@ -1,13 +1,10 @@
 """The CRD on a real API server: taken without a warning, explained, and refusing what the models refuse."""
 
-import copy
 import json
 import random
 import re
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,26 +17,10 @@ from binnacle.api.registry import KINDS, parse
 from binnacle.api.slo import AlertStatus, CostStatus, GroupsStatus, SLOStatus
 from binnacle.api.status import Child, EffectiveValue, findings_for_status
 from binnacle.api.values import AlertSeverity
+from cluster.admission import refusals
 from servers.cluster import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds_applied")
-
-
-def refusals(cluster: Cluster, namespace: str, objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What the server says of each object that it refuses, by name; nothing is stored."""
-    items = []
-    for one in objects:
-        item = copy.deepcopy(dict(one))
-        item["metadata"] |= {"namespace": namespace}
-        items.append(item)
-    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    said = cluster.kubectl("create", "--dry-run=server", "--validate=ignore", "-f", "-", input=document, check=False)
-    # kubectl words it in one way for the only object of a call and in another for one of several.
-    _, *parts = re.split(r'^(?:The SLO|.*?SLO\.binnacle\.dev) "', said.stderr, flags=re.MULTILINE)
-    found = {name: text for name, _, text in (part.partition('"') for part in parts)}
-    taken = re.findall(r"^slo\.binnacle\.dev/(\S+) created", said.stdout, flags=re.MULTILINE)
-    assert len(taken) + len(found) == len(items), said.stderr
-    return found
 
 
 def test_the_crd_is_taken_without_a_warning(cluster: Cluster, tmp_path: Path) -> None:
