@@ -21,6 +21,8 @@ from binnacle.promql.nodes import Node, Selector
 
 DEFAULT_WINDOW: Final = Duration.of(minutes=5)
 _PARTS: Final = ("_bucket", "_count", "_sum")
+_NUMBERS: Final = frozenset({"inf", "nan"})
+"""Names that PromQL reads as numbers in a list of labels, in any case."""
 _LOOK_BACK: Final = Duration.of(hours=1)
 """How long a group that has vanished counts as missing; after that it counts as gone for good."""
 
@@ -65,6 +67,14 @@ class Reader:
         self.groups = tuple(sorted(groups))
         self.scrape = scrape
         self.findings: list[Finding] = []
+        for name in self.groups:
+            if name.lower() in _NUMBERS:
+                self.error(
+                    "groupBy",
+                    Reason.INVALID_VALUE,
+                    f"PromQL reads {name} as a number, so series cannot be grouped by a label of this name.",
+                    "Give the label another name where the series are scraped.",
+                )
 
     def selector(self, text: str, field: str) -> Selector | None:
         """Return the selector, or None and a finding."""
