@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from binnacle.api.registry import parse
 from binnacle.compile.registry import KINDS
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.refs import Key
@@ -218,3 +219,37 @@ def test_an_slo_takes_the_routes_of_a_policy_and_says_when_there_is_none() -> No
         "spec.alerting.route.alertPolicy",
     )
     assert "binnacle_route" not in dict(alerts_of(KINDS["SLO"](make_slo(), there))[0].labels)
+
+
+def metric_set(*metrics: dict[str, Any]) -> Any:
+    body = {
+        "apiVersion": "binnacle.dev/v1alpha1",
+        "kind": "MetricSet",
+        "metadata": {"name": "shop", "namespace": "shop"},
+        "spec": {"metrics": list(metrics)},
+    }
+    model, findings = parse(body)
+    assert findings == []
+    return model
+
+
+def with_metrics(policy: Any, *metrics: dict[str, Any]) -> Compiled:
+    key = Key("MetricSet", "shop", "shop")
+    found = metric_set(*metrics)
+    world = World(config(), TODAY, {key: found}.get, lambda kind, _namespace: [key] if kind == "MetricSet" else [])
+    outcome = KINDS["AlertPolicy"](policy, world)
+    assert key in world.reads
+    return outcome
+
+
+def test_metrics_that_nobody_declares_are_noticed_and_declared_ones_decide() -> None:
+    histogram = {"name": "d_seconds", "type": "histogram", "buckets": ["0.1", 1, 2], "labelNames": ["code"]}
+    near = with_metrics(make_policy(rules=[rule(ratio=RATIO, above="5%")]), {"name": "r_total", "type": "counter"})
+    assert [(one.severity, one.reason) for one in near.findings] == [("warning", "UnknownMetric")]
+    quantile = {"histogram": "d_seconds", "percentile": "95%"}
+    never = with_metrics(make_policy(rules=[rule(quantile=quantile, above="2s")]), histogram)
+    assert [(one.reason, one.path) for one in never.findings] == [("NeverFires", "spec.rules[X].above")]
+    assert with_metrics(make_policy(rules=[rule(quantile=quantile, above="1s")]), histogram).findings == ()
+    native = {"name": "d_seconds", "type": "histogram", "histogramType": "native"}
+    (alert,) = alerts_of(with_metrics(make_policy(rules=[rule(quantile=quantile, above="2s")]), native))
+    assert "_bucket" not in to_text(alert.expr)

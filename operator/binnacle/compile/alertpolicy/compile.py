@@ -8,6 +8,7 @@ from binnacle.api.config import Config
 from binnacle.api.findings import Finding
 from binnacle.compile.alertpolicy import detection, levels, receivers, routes
 from binnacle.compile.alertpolicy.rules import Ruled, compile_rule, identity
+from binnacle.compile.contract import Contract
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.base import Intent
@@ -23,12 +24,13 @@ def compile_alertpolicy(policy: AlertPolicy, world: World) -> Compiled:
     `facts` has `ruleCount`, `rules`, `receivers` and `effective`.
     """
     config = world.config
+    contract = Contract.of(world, policy.metadata.namespace)
     findings: list[Finding] = []
     ruled: list[Ruled] = []
     for rule in policy.spec.alerts:
         if not rule.enabled:
             continue
-        one, about = compile_rule(policy, rule, config.prometheus.scrape_interval)
+        one, about = compile_rule(policy, rule, config.prometheus.scrape_interval, contract)
         findings += about
         if one is not None:
             ruled.append(one)

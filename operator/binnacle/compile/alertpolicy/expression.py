@@ -5,20 +5,14 @@ from typing import Final
 from binnacle.api.alertpolicy_rules import AlertRule
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.compile import expressions
 from binnacle.compile.alertpolicy.measure import Measured
 from binnacle.compile.alertpolicy.units import Measure
-from binnacle.errors import SpecError
 from binnacle.promql import build as q
-from binnacle.promql import facts, parse
+from binnacle.promql import facts
 from binnacle.promql.facts import ValueType
 from binnacle.promql.nodes import Binary, Call, Node, children
 
-_GATED: Final = frozenset(
-    {"limitk", "limit_ratio", "mad_over_time", "sort_by_label", "sort_by_label_desc", "double_exponential_smoothing"}
-    | {"info", "ts_of_min_over_time", "ts_of_max_over_time", "ts_of_last_over_time", "ts_of_first_over_time"}
-    | {"first_over_time", "step", "histogram_quantiles", "start", "end", "range", "min_of", "max_of"}
-)
-"""Functions and aggregations that a Prometheus knows only behind a feature flag, and that its parser else refuses."""
 _CONDITIONS: Final = frozenset({"absent", "absent_over_time"})
 
 
@@ -27,12 +21,8 @@ def read(rule: AlertRule, path: str) -> tuple[Measured | None, list[Finding]]:
     if rule.expression is None:
         raise ValueError("not a rule of this type")
     path = f"{path}.expression.promql"
-    try:
-        node = parse(rule.expression.promql)
-    except SpecError as error:
-        return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
-    findings = list(_unusable(node, path))
-    if findings:
+    node, findings = expressions.read(rule.expression.promql, path)
+    if node is None:
         return None, findings
     limited = any(level.above is not None or level.below is not None for level in rule.all_levels)
     unlimited = any(level.above is None and level.below is None for level in rule.all_levels)
@@ -51,32 +41,6 @@ def read(rule: AlertRule, path: str) -> tuple[Measured | None, list[Finding]]:
     kept = facts.labels_kept(node)
     labels = None if kept.all_but else tuple(sorted(kept.names - {"__name__"}))
     return Measured(node, node, Measure.UNKNOWN, labels, None, None, facts.selectors(node)), findings
-
-
-def _unusable(node: Node, path: str) -> list[Finding]:
-    """Return why Prometheus would not take the expression as a rule."""
-
-    def no(reason: Reason, message: str, fix: str) -> list[Finding]:
-        return [Finding(Severity.ERROR, reason, path, message, fix)]
-
-    kind = facts.value_type(node)
-    if kind in (ValueType.MATRIX, ValueType.STRING):
-        said = "samples of a range" if kind is ValueType.MATRIX else "a text"
-        return no(
-            Reason.INVALID_VALUE,
-            f"The expression gives {said}, not values of now.",
-            "Put it into a function such as rate().",
-        )
-    gated = sorted((facts.functions(node) | facts.aggregations(node)) & _GATED)
-    if gated:
-        return no(
-            Reason.NOT_SUPPORTED,
-            f"{gated[0]} is known to a Prometheus with a feature flag only; others would refuse the whole file.",
-            "Use a function that every Prometheus knows.",
-        )
-    if any(isinstance(inner, Binary) and inner.fill is not None for inner in facts.walk(node)):
-        return no(Reason.NOT_SUPPORTED, "fill() is known to newer versions of Prometheus only.", "Write `or` instead.")
-    return []
 
 
 def _is_condition(node: Node) -> bool:

@@ -14,6 +14,7 @@ from binnacle.api.reasons import Reason
 from binnacle.api.slo import HistogramType
 from binnacle.api.values import Duration, Rate
 from binnacle.compile.alertpolicy.units import Measure, of_name
+from binnacle.compile.contract import Contract
 from binnacle.errors import SpecError
 from binnacle.promql import build as q
 from binnacle.promql import facts
@@ -40,6 +41,7 @@ class Measured:
         sources: the selectors without any of which there is no data.
         current: one element for each group that has data now; None where groups cannot be told.
         recent: the same within the last hour.
+        most: the highest value that it can have, where that is known: the last bucket of a classic histogram.
     """
 
     above: Node
@@ -51,6 +53,7 @@ class Measured:
     sources: tuple[Selector, ...]
     current: Node | None = None
     recent: Node | None = None
+    most: Decimal | None = None
 
 
 class Reader:
@@ -111,13 +114,14 @@ class Reader:
         self.findings.append(Finding(Severity.ERROR, reason, f"{self.path}.{field}", message, fix, column))
 
 
-def measured(rule: AlertRule, path: str, scrape: Duration) -> tuple[Measured | None, list[Finding]]:
+def measured(rule: AlertRule, path: str, scrape: Duration, contract: Contract) -> tuple[Measured | None, list[Finding]]:
     """Return what a rule of type ratio, quantile or threshold measures, or None and why not.
 
     Args:
         rule: the rule.
         path: its path in the resource.
         scrape: time between two scrapes of a target.
+        contract: what the namespace declares, for how a histogram is stored.
     """
     match rule:
         case AlertRule(ratio=RatioRule() as ratio):
@@ -125,7 +129,7 @@ def measured(rule: AlertRule, path: str, scrape: Duration) -> tuple[Measured | N
             found = _ratio(ratio, reader)
         case AlertRule(quantile=QuantileRule() as quantile):
             reader = Reader(f"{path}.quantile", quantile.group_by, scrape)
-            found = _quantile(quantile, reader)
+            found = _quantile(quantile, reader, contract)
         case AlertRule(threshold=ThresholdRule() as threshold):
             reader = Reader(f"{path}.threshold", threshold.group_by, scrape)
             found = _threshold(threshold, reader)
@@ -161,7 +165,7 @@ def _ratio(ratio: RatioRule, reader: Reader) -> Measured | None:
     )
 
 
-def _quantile(quantile: QuantileRule, reader: Reader) -> Measured | None:
+def _quantile(quantile: QuantileRule, reader: Reader, contract: Contract) -> Measured | None:
     groups, window = reader.groups, reader.window(quantile.window)
     histogram = reader.selector(quantile.histogram, "histogram")
     if histogram is None:
@@ -179,7 +183,8 @@ def _quantile(quantile: QuantileRule, reader: Reader) -> Measured | None:
     share = q.num(quantile.percentile.ratio)
     value: Node
     events: Node
-    if quantile.histogram_type is HistogramType.NATIVE:
+    stored = quantile.histogram_type or contract.histogram_type(name)
+    if stored is HistogramType.NATIVE:
         source = histogram
         observed = q.sum_by(groups, q.rate(histogram, window.ms))
         value, events = q.call("histogram_quantile", share, observed), q.call("histogram_count", observed)
@@ -189,7 +194,10 @@ def _quantile(quantile: QuantileRule, reader: Reader) -> Measured | None:
         value = q.call("histogram_quantile", share, q.sum_by((*groups, "le"), buckets))
         events = q.sum_by(groups, q.rate(source, window.ms))
     guard = _at_least(events, quantile.min_rate)
-    return Measured(value, value, of_name(name), groups, window, guard, (source,), *_presence((source,), groups))
+    declared = contract.declared(name)
+    most = declared.buckets[-1] if declared is not None and declared.buckets and source is not histogram else None
+    presence = _presence((source,), groups)
+    return Measured(value, value, of_name(name), groups, window, guard, (source,), *presence, most)
 
 
 def _threshold(threshold: ThresholdRule, reader: Reader) -> Measured | None:

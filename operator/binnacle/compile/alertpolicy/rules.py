@@ -11,6 +11,7 @@ from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.alertpolicy import expression, measure, texts
 from binnacle.compile.alertpolicy.measure import Measured
 from binnacle.compile.alertpolicy.units import Measure, number
+from binnacle.compile.contract import Contract
 from binnacle.errors import SpecError
 from binnacle.intent import series
 from binnacle.intent.rules import Alert, pairs
@@ -47,13 +48,16 @@ class Ruled:
     labels: tuple[str, ...] | None
 
 
-def compile_rule(policy: AlertPolicy, rule: AlertRule, scrape: Duration) -> tuple[Ruled | None, list[Finding]]:
+def compile_rule(
+    policy: AlertPolicy, rule: AlertRule, scrape: Duration, contract: Contract
+) -> tuple[Ruled | None, list[Finding]]:
     """Return a rule of a policy, or None when nothing of it can be used, and the findings about it."""
     path = f"spec.rules[{rule.name}]"
-    found, findings = _measured(rule, path, scrape)
+    found, findings = _measured(rule, path, scrape, contract)
     findings += _runbook_findings(rule, path)
     if found is None:
         return None, findings
+    findings += contract.findings(found.above, f"{path}.{rule.type}")
     set_twice = sorted(set(found.labels or ()) & set(user_labels(policy, rule)))
     if set_twice:
         message = (
@@ -99,11 +103,13 @@ def identity(policy: AlertPolicy) -> dict[str, str]:
     }
 
 
-def _measured(rule: AlertRule, path: str, scrape: Duration) -> tuple[Measured | None, list[Finding]]:
+def _measured(
+    rule: AlertRule, path: str, scrape: Duration, contract: Contract
+) -> tuple[Measured | None, list[Finding]]:
     if rule.expression is not None:
         return expression.read(rule, path)
     if rule.down is None:
-        return measure.measured(rule, path, scrape)
+        return measure.measured(rule, path, scrape, contract)
     try:
         up = q.bare_selector(rule.down.up)
     except SpecError as error:
@@ -136,6 +142,11 @@ def _condition(rule: AlertRule, level: Level, found: Measured, path: str, findin
         ):
             message = f"No share is {side} {limit}: the level could never fire."
             fix = "Choose a limit between 0% and 100%."
+            findings.append(Finding(Severity.ERROR, Reason.NEVER_FIRES, f"{path}.{side}", message, fix))
+            return None
+        if found.most is not None and side == "above" and value >= found.most:
+            message = f"Values above {found.most} cannot be told apart: that is the histogram's last bucket."
+            fix = "Choose a lower limit, or a histogram with higher buckets."
             findings.append(Finding(Severity.ERROR, Reason.NEVER_FIRES, f"{path}.{side}", message, fix))
             return None
         compared = found.above if side == "above" else found.below
