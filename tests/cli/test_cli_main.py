@@ -183,3 +183,22 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_environment(tmp_path
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_small_stack_is_made_large_enough_for_what_people_write(tmp_path: Path) -> None:
+    promql = "+".join(["x"] * 390)
+    slo = tmp_path / "slo.yaml"
+    slo.write_text(
+        "apiVersion: binnacle.dev/v1alpha1\nkind: SLO\nmetadata: {name: a, namespace: b}\nspec:\n  service: a\n"
+        f"  objective: 99%\n  window: {{rolling: 1d}}\n  indicator: {{ratio: {{errors: '{promql}', total: total_events}}}}\n"
+    )
+    command = f"ulimit -Ss 256; exec {sys.executable} -m binnacle.cli.main check {slo}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(OPERATOR)},
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "spec.indicator.ratio.errors" in done.stdout

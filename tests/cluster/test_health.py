@@ -20,7 +20,8 @@ class Replica:
         self.states = {Watch(SLO): RUNNING, Watch(CONFIG_MAP, "monitoring"): RUNNING}
         self.missing = ""
         self.metrics = Metrics(CollectorRegistry())
-        self.server = HealthServer(lambda: self.states, lambda: self.missing, self.metrics, lambda: {"SLO": 7})
+        self.server = HealthServer(self.metrics)
+        self.server.attend(lambda: self.states, lambda: self.missing, lambda: {"SLO": 7})
         self.url = ""
 
     async def get(self, path: str) -> tuple[int, str]:

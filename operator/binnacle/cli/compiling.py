@@ -10,6 +10,7 @@ from typing import Any
 from binnacle.api.config import Config, RuleOutput
 from binnacle.api.findings import Severity
 from binnacle.cli.options import day
+from binnacle.cli.stack import make_room
 from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.control.toolchain import shipped
 from binnacle.folder.context import read_config
@@ -60,6 +61,7 @@ def compile_paths(
     Raises:
         BinnacleError: a path does not exist, or the configuration is unusable.
     """
+    make_room()
     config = offline(read_config(context))
     reading = read(paths, stdin=sys.stdin.buffer)
     today: date = day(when, datetime.now(UTC).date())

@@ -14,6 +14,7 @@ from binnacle import __version__
 from binnacle.api.config import Config
 from binnacle.api.values import Duration
 from binnacle.cli.logs import LogFormat, set_up
+from binnacle.cli.stack import make_room
 from binnacle.cluster.run import Options, run_operator
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
@@ -92,6 +93,7 @@ def operator(
     with exit status 1.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     set_up(log_format, log_level.value)
+    make_room()
     settings = read_config(config)
     if namespaces:
         settings = _serving(settings, namespaces)

@@ -15,25 +15,33 @@ class HealthServer:
     Liveness: every watch is running or retrying. An API server that is away does not fail it, a restart would not
     help; a watch that nobody tries to repair does. Readiness: the caches are synced.
 
+    It serves from the first moment, alive and not ready; `attend` tells it whom to ask once there is a loop.
+
     Args:
-        watches: how each watch is doing.
-        ready: whether the caches are synced; the text says what is missing, empty when nothing is.
         metrics: its registry is shown, its watch ages and cache sizes are set at each scrape.
-        counts: objects in the caches by kind.
     """
 
-    def __init__(
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._watches: Callable[[], Mapping[Watch, WatchState]] = dict
+        self._ready: Callable[[], str] = lambda: "the API server has not answered yet"
+        self._counts: Callable[[], Mapping[str, int]] = dict
+        self._runner: web.AppRunner | None = None
+
+    def attend(
         self,
         watches: Callable[[], Mapping[Watch, WatchState]],
         ready: Callable[[], str],
-        metrics: Metrics,
         counts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        self._watches = watches
-        self._ready = ready
-        self._metrics = metrics
-        self._counts = counts
-        self._runner: web.AppRunner | None = None
+        """Answer for a loop from now on.
+
+        Args:
+            watches: how each watch is doing.
+            ready: whether the caches are synced; the text says what is missing, empty when nothing is.
+            counts: objects in the caches by kind.
+        """
+        self._watches, self._ready, self._counts = watches, ready, counts
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""

@@ -105,14 +105,29 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
     async with (
         await connect(options.kubeconfig, metrics.request) as connection,
         connection.session(CONNECTIONS) as session,
+        _health(options, metrics) as health,
     ):
         client = Client(session)
         config = await _until_answered(lambda: _prepare(options.config, client), stop)
         if config is None:
             return True
         async with observer(config, clock) as watching:
-            await _serve(options, config, connection, client, watching, metrics, clock, stop, on_lost, take_signals)
+            await _serve(
+                options, config, connection, client, watching, metrics, health, clock, stop, on_lost, take_signals
+            )
     return not lost.is_set()
+
+
+@asynccontextmanager
+async def _health(options: Options, metrics: Metrics) -> AsyncIterator[HealthServer]:
+    """Serve health from the first moment: an API server that is away at the start must not get the pod restarted."""
+    health = HealthServer(metrics)
+    port = await health.start(options.health_host, options.health_port)
+    log.info("serving health and metrics on port %d", port)
+    try:
+        yield health
+    finally:
+        await health.stop()
 
 
 async def _prepare(config: Config, client: Client) -> Config:
@@ -152,8 +167,18 @@ def shipped_manifests() -> dict[str, str]:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where.namespace}}
     return {
         "namespace.yaml": render([namespace]),
-        "rbac.yaml": render(manifests(own_kinds(), children, where)),
+        "rbac.yaml": render(
+            [one for one in manifests(own_kinds(), children, where) if _where(one) in ("", where.namespace)]
+        ),
+        # Apart, because these namespaces are the backends' own: they are not made here, and not deleted with the rest.
+        "rbac-outputs.yaml": render(
+            [one for one in manifests(own_kinds(), children, where) if _where(one) not in ("", where.namespace)]
+        ),
     }
+
+
+def _where(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"].get("namespace", ""))
 
 
 async def _serve(
@@ -163,6 +188,7 @@ async def _serve(
     client: Client,
     observers: Mapping[str, Observer],
     metrics: Metrics,
+    health: HealthServer,
     clock: Clock,
     stop: asyncio.Event,
     on_lost: Callable[[], None],
@@ -199,21 +225,17 @@ async def _serve(
             options.settings(),
         )
         metrics.leader.labels(name).set_function(lambda: float(guard.held()))
-        health = HealthServer(
+        health.attend(
             source.watches,
             lambda: "" if controller.ready else "caches are not synced yet",
-            metrics,
             controller.cache.counts,
         )
-        port = await health.start(options.health_host, options.health_port)
-        log.info("serving health and metrics on port %d", port)
         async with _beside(on_lost, guard.run(), recorder.run()):
             try:
                 await controller.run(stop)
             finally:
                 # Nothing is written any more: the next replica need not wait for the lease to run out.
                 await guard.release()
-                await health.stop()
 
 
 @asynccontextmanager
