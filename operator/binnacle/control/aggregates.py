@@ -36,6 +36,7 @@ class Aggregate:
         placed: in which shard each share lives now.
         applied: owner -> the compressed text that the live objects hold, as far as we know.
         problem: why the aggregate cannot be written, while that lasts; its contributors show it.
+        refused: owners whose share had no room in the last assembly.
         assembled: whether this process ever assembled it; from then on what is live is its own doing.
     """
 
@@ -44,6 +45,7 @@ class Aggregate:
     placed: dict[Key, int] = field(default_factory=dict)
     applied: dict[Key, bytes] = field(default_factory=dict)
     problem: Problem | None = None
+    refused: frozenset[Key] = frozenset()
     assembled: bool = False
 
     def unwritten(self) -> tuple[Key, ...]:
@@ -135,6 +137,14 @@ class Aggregates:
         snapshot = {owner: held.text for owner, held in state.held.items()}
         texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
         outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
+        state.refused = frozenset(texts.keys() - placed.keys())
+        if state.refused:
+            # What is in stays in: where a new version has no room, the one that is live goes on.
+            snapshot = {owner: packed for owner, packed in snapshot.items() if owner not in state.refused}
+            live = {owner: state.applied[owner] for owner in sorted(state.refused) if owner in state.applied}
+            texts = {owner: _unpack(packed) for owner, packed in sorted({**snapshot, **live}.items())}
+            outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
+            snapshot = {owner: packed for owner, packed in {**snapshot, **live}.items() if owner in placed}
         state.placed = dict(placed)
         return outputs, snapshot
 

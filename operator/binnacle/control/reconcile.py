@@ -259,6 +259,7 @@ class Reconciler:
                 self._queue.add(owner, Priority.DEPENDENT)
         try:
             await self._inherit(key, state)
+            refused = state.refused
             outputs, snapshot = self._aggregates.assemble(key)
             for output in outputs:
                 await self._ensure(output)
@@ -274,7 +275,7 @@ class Reconciler:
             resource = self._cache.resources.get(owner)
             if resource is not None:
                 resource.applied_at = now
-        self._tell(changed)
+        self._tell((*changed, *sorted(refused ^ state.refused)))
         return None
 
     async def _inherit(self, key: AggregateKey, state: Aggregate) -> None:
@@ -302,8 +303,17 @@ class Reconciler:
     def _aggregate_problem(self, key: Key) -> Problem | None:
         for aggregate in self._aggregates.contributes(key):
             state = self._aggregates.get(aggregate)
-            if state is not None and state.problem is not None and not self._aggregates.settled(key):
+            if state is None:
+                continue
+            if state.problem is not None and not self._aggregates.settled(key):
                 return state.problem
+            if key in state.refused:
+                return Problem(
+                    Reason.OUTPUT_TOO_LARGE,
+                    f"There is no room for the share of this resource in {self._aggregates.object_name(aggregate, key) or aggregate}; "
+                    "what was applied before stays. Make it smaller, or split the resource.",
+                    terminal=True,
+                )
         return None
 
     # One object.
