@@ -38,9 +38,6 @@ def unusable(node: Node, path: str) -> list[Finding]:
         said = "samples of a range" if kind is ValueType.MATRIX else "a text"
         fix = "Put it into a function such as rate()."
         return no(Reason.INVALID_VALUE, f"The expression gives {said}, not values of now.", fix)
-    if found := facts.variables(node):
-        name = min(variable.text for variable in found)
-        return no(Reason.INVALID_VALUE, f"{name} stands for nothing in a rule.", "Write a range such as [5m].")
     gated = sorted((facts.functions(node) | facts.aggregations(node)) & GATED)
     if gated:
         message = f"{gated[0]} is known to a Prometheus with a feature flag only; others would refuse the whole file."
