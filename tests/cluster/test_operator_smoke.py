@@ -47,5 +47,5 @@ def test_the_quickstart_becomes_objects_and_ready_resources(
     )
     of_kind = Counter(KINDS[one["kind"]].plural for one in resources)
     assert {name: count for (name, part), count in writes.items() if part == "status"} == of_kind
-    assert writes["prometheusrules", ""] == of_kind["slos"] + of_kind["alertpolicies"]
+    assert writes["prometheusrules", ""] == of_kind["slos"] + of_kind["alertpolicies"] + of_kind["metricsets"]
     control_plane.kubectl("delete", "namespace", "shop", "--wait=false")
