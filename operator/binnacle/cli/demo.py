@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from binnacle.api.findings import Severity
 from binnacle.cli.compiling import Compilation, compile_paths
 from binnacle.cli.output import Format, write_findings
 from binnacle.control.desired import Desired
@@ -66,7 +67,7 @@ class _Tour:
         """Go through the steps."""
         self._step(1, "What a team writes", f"{self._source / self._file.name}")
         self._console.print(Syntax(self._file.read_text().strip(), "yaml", background_color="default"))
-        self._step(2, "What becomes of it", "what `kubectl get slo` would show, and what fires when")
+        self._step(2, "What becomes of it", "what `kubectl get binnacle` would show, and what fires when")
         good = self._compile()
         self._console.print(_resources(good))
         self._console.print()
@@ -109,11 +110,10 @@ class _Tour:
         self._write(self._compile())
         after = self._texts()
         for path in sorted(before.keys() | after.keys()):
-            lines = list(
-                difflib.unified_diff(
-                    before.get(path, "").splitlines(), after.get(path, "").splitlines(), lineterm="", n=0
-                )
-            )[2:]
+            old_lines, new_lines = before.get(path, "").splitlines(), after.get(path, "").splitlines()
+            lines = list(difflib.unified_diff(old_lines, new_lines, lineterm="", n=0))[2:]
+            if not lines:
+                continue
             self._console.print(f"  [dim]{path}, this SLO's own labels written as {{…}}:[/dim]")
             for line in lines:
                 # The alerts' texts repeat the numbers; the rules are what matters here.
@@ -126,7 +126,8 @@ class _Tour:
         kept = self._texts()
         self._edit(old, new)
         done = self._compile()
-        write_findings(done.findings, Format.TEXT, sys.stdout, texts=done.texts)
+        errors = [item for item in done.findings if item.finding.severity is Severity.ERROR]
+        write_findings(errors, Format.TEXT, sys.stdout, texts=done.texts)
         self._write(done)
         same = "byte for byte as before" if self._texts() == kept else "CHANGED"
         self._console.print(f"  The rules of the last good version are in place, {same}.")
@@ -163,7 +164,9 @@ def _summary(desired: Desired) -> str:
             count = len(facts[name]) if isinstance(facts[name], list) else facts[name]
             parts.append(f"{count} {name}")
     if "tests" in facts:
-        parts.append(f"{facts['tests'].get('passed', 0)} of {facts['tests'].get('total', 0)} tests passed")
+        tests = facts["tests"]
+        later = f", {tests['unproved']} for binnacle test" if tests.get("unproved") else ""
+        parts.append(f"{tests.get('passed', 0)} tests passed{later}")
     return ", ".join(parts)
 
 
