@@ -110,7 +110,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TEXTS, min_size=20, max_size=40))
 def test_whatever_is_taken_parses_in_prometheus(promtool: Callable[..., Any], tmp_path: Path, texts: list[str]) -> None:
     taken = [text for text in texts if problem(text, PROMETHEUS) is None and "{{" in text]
