@@ -1,0 +1,71 @@
+"""A pipeline run offline: its stages are spelled, printed, read back as Fluentd reads them, and then records pass them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from binnacle.check.fluentd.grammar import parse
+from binnacle.check.pipeline.engine import Engine
+from binnacle.check.pipeline.events import Event, Record
+from binnacle.check.pipeline.programs import operation
+from binnacle.intent.pipeline import Pipeline
+from binnacle.intent.refs import Key
+from binnacle.targets.fluentd import Element, conventions, element
+from binnacle.targets.fluentd.render import render
+from binnacle.targets.fluentd.stages import output_label, quarantine, spelled
+
+QUARANTINE: Final = "@quarantine"
+"""Sink of the stubs; no output of a pipeline is called so."""
+_START: Final = 1_700_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came where.
+
+    Attributes:
+        outputs: events by output, in the order in which they came; every output is there.
+        quarantine: the stubs.
+    """
+
+    outputs: Mapping[str, list[Event]]
+    quarantine: list[Event] = field(default_factory=list)
+
+    def records(self, output: str) -> list[Record]:
+        """Return the records that came to an output."""
+        return [event.record for event in self.outputs[output]]
+
+
+def run(key: Key, pipeline: Pipeline, records: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Send records through the stages of a pipeline, as if they had just been read from a container, one second apart.
+
+    Args:
+        key: of the resource.
+        pipeline: what it compiled to.
+        records: `{"message": line}`, or whole records; a text with bad bytes is `bytes`. They are not changed.
+
+    Raises:
+        ElementError: a name that Fluentd cannot have.
+        ValueError: an invalid regular expression.
+    """
+    stages = spelled(key, pipeline)
+    ends = [_end(output_label(key, output.name), output.name) for output in pipeline.outputs]
+    errors, stub = quarantine(element("match", "**", {"@type": "capture", "@id": QUARANTINE}))
+    root = parse(render([*stages.elements, *ends, errors])).root
+    engine = Engine(root, {program.code: operation(program) for program in (*stages.programs, stub)})
+    tag = conventions.tag(key, "test")
+    for number, record in enumerate(records):
+        event = Event(tag, (_START + number, 0), {"stream": "stdout", "logtag": "F", **record})
+        engine.emit([event], conventions.label(key))
+    engine.idle()
+    outcome = Outcome({output.name: [] for output in pipeline.outputs})
+    for arrived in engine.arrived:
+        if arrived.sink == QUARANTINE:
+            outcome.quarantine.append(arrived.event)
+        elif arrived.sink in outcome.outputs:
+            outcome.outputs[arrived.sink].append(arrived.event)
+    return outcome
+
+
+def _end(label: str, sink: str) -> Element:
+    return element("label", label, {}, [element("match", "**", {"@type": "capture", "@id": sink})])

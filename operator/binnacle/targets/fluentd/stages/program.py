@@ -1,0 +1,77 @@
+r"""Programs: the few things that no plugin does safely, as fixed Ruby that gets its data as literals.
+
+A program is an operation of ours (`runtime`) and data. Whatever a team wrote stands in the data only, and there every
+character but letters, digits and a few marks is written as `\u{...}`: it cannot end a literal, begin an interpolation, or
+be a second `${` for the plugin that takes the code. The plugin is record_modifier: it compiles the code once and changes
+the record in place, so that what an error leaves behind, and hands to `@ERROR`, is what the program left there.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from binnacle.targets.fluentd.elements import Element, element
+from binnacle.targets.fluentd.stages.runtime import COMMON, FAILED, GUARD, OPERATIONS, REASONS
+
+SCRATCH: Final = "lp_mark"
+"""The field that holds a program's answer for the next filter, and that no record has outside of the stage."""
+TIME: Final = "lp_time"
+"""The field that holds a new time of the event, in seconds."""
+_PLAIN: Final = re.compile(r"[^A-Za-z0-9 _.,:;()-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An operation and its data.
+
+    Attributes:
+        operation: a key of `runtime.OPERATIONS`.
+        data: JSON values (tuples for lists).
+    """
+
+    operation: str
+    data: Any
+
+    @property
+    def code(self) -> str:
+        """The value of a `<record>` that runs it: what `check.fluentd.lint` is told to trust."""
+        made = f"d = {literal(self.data)}\n{COMMON}{OPERATIONS[self.operation]}"
+        reason = literal(REASONS.get(self.operation, FAILED))
+        guard = GUARD % (reason, reason)
+        return f"${{begin\n(@lp ||= begin\n{made}\nend).call(tag, time, record)\n{guard}}}"
+
+
+def literal(value: Any) -> str:
+    """Return a JSON value as a Ruby literal.
+
+    Raises:
+        TypeError: not a JSON value.
+    """
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            return '"' + _PLAIN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", value) + '"'
+        case list() | tuple():
+            return "[" + ",".join(literal(item) for item in value) + "]"
+        case _:
+            raise TypeError(f"{type(value).__name__} is no value of a program")
+
+
+def applied(program: Program, *, keep_mark: bool = False) -> Element:
+    """Return the filter that runs a program on every record.
+
+    Args:
+        program: what to run.
+        keep_mark: whether its answer stays in `SCRATCH` for the next filter.
+    """
+    return element(
+        "filter",
+        "**",
+        {"@type": "record_modifier", "remove_keys": None if keep_mark else SCRATCH},
+        [element("record", "", {SCRATCH: program.code})],
+    )

@@ -1,0 +1,256 @@
+"""The Ruby of the programs: fixed texts, without a word of anybody else.
+
+Each operation is a lambda over tag, time and record that changes the record in place; `d` is its data. `GUARD` is around
+all of them: whatever goes wrong, a stub without any field of the record takes its place before the error goes on. Its twin in Python, for tests without Fluentd, is `check.pipeline.programs`;
+the two are compared record by record where Ruby is at hand.
+"""
+
+from typing import Final
+
+LARGEST: Final = 1 << 20
+"""Bytes of text in one record; more is not looked at and goes to quarantine."""
+DEEPEST: Final = 64
+"""Levels of values within values."""
+
+GUARD: Final = r"""
+rescue StandardError, ScriptError, SystemStackError, NoMemoryError
+  lp_size = begin
+    record.to_s.bytesize
+  rescue StandardError, SystemStackError, NoMemoryError
+    -1
+  end
+  record.replace("time" => time.to_f.round(3), "tag" => tag.to_s, "reason" => %s, "size" => lp_size)
+  raise %s
+end"""
+"""What stands behind every operation; the reason of the stub, as a literal, goes in twice."""
+
+REASONS: Final = {"redact": "NotRedacted", "parse": "NotParsed"}
+"""Reasons in stubs by operation; `FAILED` for the others."""
+FAILED: Final = "Failed"
+
+COMMON: Final = r"""
+require "json"
+require "digest"
+text = lambda { |value|
+  found = value.is_a?(String) ? value : value.to_s
+  found = found.dup.force_encoding(Encoding::UTF_8) unless found.encoding == Encoding::UTF_8
+  found.valid_encoding? ? found : found.scrub("\u{fffd}")
+}
+dig = lambda { |record, path| path.inject(record) { |at, key| at.is_a?(Hash) ? at[key] : nil } }
+scalar = lambda { |value| value.is_a?(String) || value.is_a?(Numeric) || value == true || value == false }
+same = lambda { |value, other|
+  scalar.call(value) && (value == other || (value.is_a?(String) != other.is_a?(String) || value.is_a?(String)) && text.call(value) == text.call(other))
+}
+compiled = lambda { |conditions|
+  conditions.map { |path, test, values, pattern, negated| [path, test, values, test == "matches" ? Regexp.new(pattern) : nil, negated] }
+}
+holds = lambda { |record, condition|
+  path, test, values, pattern, negated = condition
+  value = dig.call(record, path)
+  answer = case test
+           when "exists" then !value.nil?
+           when "matches" then scalar.call(value) && pattern.match?(text.call(value))
+           else values.any? { |other| same.call(value, other) }
+           end
+  answer != negated
+}
+"""
+
+_CLEAN: Final = r"""
+lambda { |tag, time, record|
+  record.each_pair { |key, value| record[key] = text.call(value) if value.is_a?(String) }
+  "1"
+}
+"""
+
+_ADD: Final = r"""
+lambda { |tag, time, record|
+  d.each { |path, value|
+    at = record
+    path[0..-2].each { |key| at = (at[key] = at[key].is_a?(Hash) ? at[key].dup : {}) }
+    at[path[-1]] = value
+  }
+  "1"
+}
+"""
+
+_KEEP: Final = r"""
+drop, keep = compiled.call(d[0]), compiled.call(d[1])
+lambda { |tag, time, record|
+  gone = drop.any? { |condition| holds.call(record, condition) } || (!keep.empty? && keep.none? { |condition| holds.call(record, condition) })
+  gone ? "0" : "1"
+}
+"""
+
+_WHEN: Final = r"""
+every = compiled.call(d)
+lambda { |tag, time, record| every.all? { |condition| holds.call(record, condition) } ? "1" : "0" }
+"""
+
+_STUB: Final = r"""
+lambda { |tag, time, record|
+  ours = record.size == 4 && d.include?(record["reason"]) && record.key?("tag") && record["time"].is_a?(Numeric)
+  size = ours ? record["size"] : record.to_s.bytesize
+  size = -1 unless size.is_a?(Integer) && size.between?(-1, 1 << 40)
+  record.replace("time" => time.to_f.round(3), "tag" => text.call(tag), "reason" => ours ? record["reason"] : "Failed", "size" => size)
+  "1"
+}
+"""
+
+_PARSE: Final = r"""
+format, source, pattern, time_path, types, on_error = d
+pattern = Regexp.new(pattern) if format == "regex"
+words = /([^\s="]+)(=)?(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))/
+logfmt = lambda { |line|
+  found = {}
+  pairs = false
+  line.scan(words) { |key, sign, quoted, bare|
+    pairs ||= !sign.nil?
+    found[key] = sign.nil? ? true : quoted.nil? ? bare : quoted.gsub(/\\(.)/m) { $1 == "n" ? "\n" : $1 == "t" ? "\t" : $1 }
+  }
+  pairs ? found : nil
+}
+parsed = lambda { |line|
+  case format
+  when "json"
+    value = begin
+      JSON.parse(line)
+    rescue JSON::ParserError
+      nil
+    end
+    value.is_a?(Hash) ? value : nil
+  when "regex"
+    match = pattern.match(line)
+    match && match.named_captures.reject { |_, value| value.nil? }
+  else
+    logfmt.call(line)
+  end
+}
+convert = lambda { |value, kind|
+  next value unless scalar.call(value)
+  case kind
+  when "string" then text.call(value)
+  when "integer" then text.call(value).match?(/\A\s*[+-]?[0-9]{1,18}\s*\z/) ? text.call(value).strip.to_i : value
+  when "float" then text.call(value).match?(/\A\s*[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?\s*\z/) ? text.call(value).strip.to_f : value
+  else { "true" => true, "false" => false }.fetch(text.call(value).downcase, value)
+  end
+}
+moment = lambda { |value|
+  next nil unless value.is_a?(String) || value.is_a?(Integer) || value.is_a?(Float)
+  line = value.is_a?(Float) ? format("%.6f", value) : text.call(value)
+  if (epoch = /\A([0-9]{1,19})(?:\.([0-9]{1,9})[0-9]*)?\z/.match(line))
+    digits = epoch[1].to_i
+    scale = digits < 100_000_000_000 ? 1_000_000_000 : digits < 100_000_000_000_000 ? 1_000_000 : digits < 100_000_000_000_000_000 ? 1_000 : 1
+    nanos = digits * scale + (epoch[2] && scale == 1_000_000_000 ? epoch[2].ljust(9, "0").to_i : 0)
+  elsif (parts = /\A([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9})[0-9]*)? ?(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))?\z/.match(line))
+    year, month, day, hour, minute, second = parts[1..6].map(&:to_i)
+    next nil unless year.between?(1970, 2105) && month.between?(1, 12) && day.between?(1, [31, year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]) && hour < 24 && minute < 60 && second < 60
+    offset = parts[8] ? (parts[8] == "-" ? -1 : 1) * (parts[9].to_i * 3600 + parts[10].to_i * 60) : 0
+    nanos = (Time.utc(year, month, day, hour, minute, second).to_i - offset) * 1_000_000_000 + (parts[7] || "").ljust(9, "0").to_i
+  end
+  nanos && nanos >= 0 && nanos < 4_294_967_296_000_000_000 ? "#{nanos / 1_000_000_000}.#{(nanos % 1_000_000_000).to_s.rjust(9, "0")}" : nil
+}
+lambda { |tag, time, record|
+  line = record[source]
+  fields = begin
+    line.is_a?(String) ? parsed.call(text.call(line)) : nil
+  rescue StandardError, SystemStackError
+    nil
+  end
+  record.delete("lp_time")
+  raise "not parsed" if fields.nil? && on_error == "Quarantine"
+  next on_error == "Drop" ? "0" : "1" if fields.nil?
+  record.delete(source)
+  record.merge!(fields)
+  record.delete("lp_time")
+  types.each { |path, kind|
+    at = dig.call(record, path[0..-2])
+    at[path[-1]] = convert.call(at[path[-1]], kind) if at.is_a?(Hash) && at.key?(path[-1])
+  }
+  at = time_path.empty? ? nil : moment.call(dig.call(record, time_path))
+  record["lp_time"] = at if at
+  "1"
+}
+"""
+
+_REDACT: Final = r"""
+luhn = lambda { |found|
+  digits = found.delete("^0-9").chars.map(&:to_i).reverse
+  digits.each_with_index.sum { |digit, at| at.odd? ? (digit * 2).divmod(10).sum : digit } % 10 == 0
+}
+iban = lambda { |found|
+  line = found.gsub(/[^0-9A-Za-z]/, "").upcase
+  (line[4..-1] + line[0, 4]).each_char.map { |one| one.to_i(36).to_s }.join.to_i % 97 == 1
+}
+checks = { "luhn" => luhn, "iban" => iban }
+patterns = d[0].map { |regex, placeholder, check, action| [Regexp.new(regex), placeholder, checks[check], action] }
+fold = lambda { |key| text.call(key).downcase.delete("-_") }
+keys = d[1].map { |path, action| [path.map { |part| fold.call(part) }, action] }
+salt, largest, deepest = d[2], d[3], d[4]
+digest = lambda { |found| Digest::SHA256.hexdigest(salt + found)[0, 16] }
+instead = lambda { |found, placeholder, action|
+  case action
+  when "Mask" then placeholder
+  when "Hash" then placeholder.chomp("]") + ":" + digest.call(found).tr("0-9a-f", "g-v") + "]"
+  else ""
+  end
+}
+clean = lambda { |line|
+  patterns.inject(text.call(line)) { |now, (regex, placeholder, check, action)|
+    next now unless regex.match?(now)
+    now.gsub(regex) { |found| check.nil? || check.call(found) ? instead.call(found, placeholder, action) : found }
+  }
+}
+fits = lambda { |pattern, path|
+  next path[-1] == pattern[0] if pattern.size == 1
+  open = pattern[-1] == "**"
+  fixed = open ? pattern[0..-2] : pattern
+  (open ? path.size > fixed.size : path.size == fixed.size) && fixed.each_with_index.all? { |part, at| part == "*" || part == path[at] }
+}
+walk = lambda { |value, path, depth, left|
+  raise "too deep" if depth > deepest
+  case value
+  when nil, true, false then value
+  when String, Symbol
+    line = text.call(value)
+    left[0] -= line.bytesize
+    raise "too large" if left[0] < 0
+    clean.call(line)
+  when Integer, Float
+    line = value.to_s
+    masked = clean.call(line)
+    masked == line && (value.is_a?(Integer) || value.finite?) ? value : masked
+  when Array
+    value.map { |item| left[0] -= 1; raise "too large" if left[0] < 0; walk.call(item, path, depth + 1, left) }
+  when Hash
+    made = {}
+    value.each_pair { |key, inner|
+      left[0] -= text.call(key).bytesize + 1
+      raise "too large" if left[0] < 0
+      here = path + [fold.call(key)]
+      action = keys.find { |pattern, _| fits.call(pattern, here) }
+      next if action && action[1] == "Drop"
+      name = clean.call(text.call(key))
+      number = 1
+      name = clean.call(text.call(key)) + " " + (number += 1).to_s while made.key?(name)
+      made[name] = action ? instead.call(text.call(inner), "[PRIVATE]", inner.is_a?(Hash) || inner.is_a?(Array) ? "Mask" : action[1]) : walk.call(inner, here, depth + 1, left)
+    }
+    made
+  else clean.call(text.call(value))
+  end
+}
+lambda { |tag, time, record|
+  record.replace(walk.call(record, [], 0, [largest]))
+  "1"
+}
+"""
+
+OPERATIONS: Final = {
+    "clean": _CLEAN,
+    "add": _ADD,
+    "keep": _KEEP,
+    "when": _WHEN,
+    "parse": _PARSE,
+    "redact": _REDACT,
+    "stub": _STUB,
+}
