@@ -17,6 +17,12 @@ RESERVED_LABELS: Final = ("alertname", "alertstate", "le", "severity", "slo", "s
 """Names that Prometheus or Binnacle sets: who an alert or a series is."""
 RESERVED_PREFIXES: Final = ("binnacle_", "__")
 """Beginnings of names that belong to Binnacle and to Prometheus."""
+IDENTITY_LABELS: Final = ("slo", "slo_namespace", "slo_service")
+IDENTITY_PREFIX: Final = "binnacle_"
+"""Labels by which Binnacle's own series are told apart; nobody else may bring them into Prometheus."""
+RESERVED_SERIES: Final = ("ALERTS", "ALERTS_FOR_STATE")
+RESERVED_SERIES_PREFIXES: Final = ("slo:", "binnacle:")
+"""Series that Prometheus and Binnacle make; nobody else may scrape or record any of that name."""
 
 _FIX: Final = (
     f"Choose a name other than {', '.join(RESERVED_LABELS)} that does not begin with {' or '.join(RESERVED_PREFIXES)}."

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from binnacle.api.cel import Cel, matches
+from binnacle.api.cel import Cel, matches, text
+from binnacle.api.labels import RESERVED_SERIES, RESERVED_SERIES_PREFIXES
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.metricset_probe import Probe
 from binnacle.api.metricset_scrape import Port, Scrape
@@ -20,12 +21,11 @@ MetricName = Annotated[
     str,
     Shape(METRIC_NAME_PATTERN, "a metric's name: letters, digits, _ and :, not beginning with a digit", 256),
 ]
-_OURS = ("slo:", "binnacle:")
-_OURS_FIX = f"Choose a name that does not begin with {' or '.join(_OURS)}: those are Binnacle's own."
+_OURS_FIX = f"Choose a name that does not begin with {' or '.join(RESERVED_SERIES_PREFIXES)}: those are Binnacle's own."
 
 
 def _not_ours(name: str) -> None:
-    if name.startswith(_OURS) or name in ("ALERTS", "ALERTS_FOR_STATE"):
+    if name.startswith(RESERVED_SERIES_PREFIXES) or name in RESERVED_SERIES:
         raise refusal(f"The name {name} is reserved.", fix=_OURS_FIX)
 
 
@@ -35,7 +35,8 @@ RecordName = Annotated[
         _not_ours,
         (
             Cel(
-                "!self.startsWith('slo:') && !self.startsWith('binnacle:') && !(self in ['ALERTS', 'ALERTS_FOR_STATE'])",
+                "".join(f"!self.startsWith({text(prefix)}) && " for prefix in RESERVED_SERIES_PREFIXES)
+                + f"!(self in [{', '.join(map(text, RESERVED_SERIES))}])",
                 _OURS_FIX,
             ),
         ),

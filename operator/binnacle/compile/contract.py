@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.labels import RESERVED_SERIES, RESERVED_SERIES_PREFIXES
 from binnacle.api.metricset import Metric, MetricSet, MetricType
 from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
@@ -22,10 +23,10 @@ from binnacle.promql.nodes import METRIC_NAME, Aggregate, Call, Node, Selector, 
 
 KIND: Final = "MetricSet"
 
-WELL_KNOWN: Final = ("ALERTS", "ALERTS_FOR_STATE", "up")
+WELL_KNOWN: Final = (*RESERVED_SERIES, "up")
 """Series that every Prometheus has."""
 WELL_KNOWN_PREFIXES: Final = (
-    *("slo:", "binnacle:", "scrape_", "prometheus_", "alertmanager_"),
+    *(*RESERVED_SERIES_PREFIXES, "scrape_", "prometheus_", "alertmanager_"),
     *("kube_", "kubelet_", "container_", "machine_", "node_", "apiserver_", "coredns_"),
 )
 """Beginnings of series of Binnacle, of Prometheus itself, and of what watches a cluster and its machines."""

@@ -30,8 +30,6 @@ ITEM: Final = "item"
 """Name of the part of a probe's answer that a series is about; absent for the answer as a whole."""
 SOURCE_LABELS: Final = ("container", "instance", "item", "job", "namespace", "pod", "probe", "region")
 """Labels that say where a scraped series comes from; set by scraping alone."""
-RESERVED_SERIES: Final = ("slo:", "binnacle:", "ALERTS")
-"""Beginnings of series that nobody else may bring into Prometheus."""
 
 PERIOD_ERROR: Final = "slo:period_error:ratio"
 """Share of bad events over the SLO's window."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from binnacle.api.config import Config
-from binnacle.api.labels import RESERVED_PREFIXES
+from binnacle.api.labels import IDENTITY_LABELS, IDENTITY_PREFIX, RESERVED_SERIES, RESERVED_SERIES_PREFIXES
 from binnacle.api.values import Duration
 from binnacle.intent import series
 from binnacle.intent.probe import Part, Probing
@@ -69,11 +69,11 @@ def labels_set(endpoint: Endpoint) -> list[Relabel]:
 
 def fences(owner: Key) -> list[Relabel]:
     """Return the relabelling of scraped series by which no team passes for another, or for Binnacle."""
-    begins = "|".join(f"{prefix}.*" for prefix in (*RESERVED_PREFIXES[:1], series.SLO + "_"))
-    names = "|".join(f"{prefix}.*" for prefix in series.RESERVED_SERIES)
+    series_of_others = "|".join((*RESERVED_SERIES, *(f"{prefix}.*" for prefix in RESERVED_SERIES_PREFIXES)))
+    labels_of_others = "|".join((*IDENTITY_LABELS, f"{IDENTITY_PREFIX}.*"))
     return [
-        {"source_labels": ["__name__"], "regex": names, "action": "drop"},
-        {"regex": f"{series.SLO}|{begins}", "action": "labeldrop"},
+        {"source_labels": ["__name__"], "regex": series_of_others, "action": "drop"},
+        {"regex": labels_of_others, "action": "labeldrop"},
         {"target_label": "namespace", "replacement": owner.namespace},
     ]
 
