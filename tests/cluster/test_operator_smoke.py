@@ -46,6 +46,9 @@ def test_the_quickstart_becomes_objects_and_ready_resources(
         if write.verb == "patch"
     )
     of_kind = Counter(KINDS[one["kind"]].plural for one in resources)
-    assert {name: count for (name, part), count in writes.items() if part == "status"} == of_kind
+    statuses = {name: count for (name, part), count in writes.items() if part == "status"}
+    assert statuses.keys() == of_kind.keys()
+    # What refers to another is compiled again when that one comes later in the file.
+    assert all(of_kind[name] <= count <= 2 * of_kind[name] for name, count in statuses.items()), statuses
     assert writes["prometheusrules", ""] == of_kind["slos"] + of_kind["alertpolicies"] + of_kind["metricsets"]
     control_plane.kubectl("delete", "namespace", "shop", "--wait=false")

@@ -101,8 +101,8 @@ class Mode(StrEnum):
     DRY_RUN = "DryRun"
 
 
-class CommonSpec(Model):
-    """Fields of every kind's spec."""
+class ControlledSpec(Model):
+    """Fields of every kind's spec: whether anything is done with it."""
 
     suspend: Annotated[
         bool,
@@ -116,11 +116,19 @@ class CommonSpec(Model):
             description="DryRun compiles, checks, and reports in status what would change, and applies nothing. Absent means Apply."
         ),
     ] = Mode.APPLY
+
+
+Environment = Annotated[
+    str, Shape("^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "letters, digits, and . _ - between them", 63)
+]
+"""Name of an environment, such as production."""
+
+
+class CommonSpec(ControlledSpec):
+    """Fields of the spec of every kind that produces alerts and series."""
+
     environment: Annotated[
-        Annotated[
-            str, Shape("^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "letters, digits, and . _ - between them", 63)
-        ]
-        | None,
+        Environment | None,
         Field(
             description="Name of the environment, such as production; the label environment on every alert and series produced."
         ),

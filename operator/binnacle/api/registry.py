@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from binnacle.api.alertpolicy import AlertPolicy
+from binnacle.api.dashboard import Dashboard
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.meta import API_VERSION, GROUP, VERSION, Column, Resource
 from binnacle.api.metricset import MetricSet
@@ -49,6 +50,7 @@ def _info(model: type[Resource]) -> KindInfo:
 
 KINDS: Final[Mapping[str, KindInfo]] = {
     "AlertPolicy": _info(AlertPolicy),
+    "Dashboard": _info(Dashboard),
     "MetricSet": _info(MetricSet),
     "SLO": _info(SLO),
 }

@@ -302,12 +302,15 @@ class Shape:
         says: completes "Write ..." for the person whose text does not fit.
         length: most characters.
         least: fewest characters.
+        in_words: whether the API server says it in words too. Where lists lie in lists that costs more than it allows; then
+            only the pattern is checked there, and shown.
     """
 
     pattern: str
     says: str
     length: int
     least: int = 1
+    in_words: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         # Python's `$` also matches before a last line break, RE2's does not: match the whole text instead.
@@ -329,7 +332,8 @@ class Shape:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
         bounds = {"pattern": self.pattern, "maxLength": self.length} | ({"minLength": self.least} if self.least else {})
-        return add_rules(handler(schema) | bounds, (Cel(matches("self", self.pattern), f"Write {self.says}."),))
+        rules = (Cel(matches("self", self.pattern), f"Write {self.says}."),) if self.in_words else ()
+        return add_rules(handler(schema) | bounds, rules)
 
 
 DNS_LABEL_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -356,14 +360,13 @@ Token = Annotated[
 ]
 """A short name that becomes a label value: no spaces, no templates."""
 
-HttpUrl = Annotated[
-    str,
-    Shape(
-        r"^https?://[A-Za-z0-9.\[\]:_-]+([/?#][A-Za-z0-9._~:/?#\[\]@!$&\x27()*+,;=%-]*)?$",
-        "a URL that begins with http:// or https://, without spaces and without a user in it",
-        2048,
-    ),
-]
+HTTP_URL: Final = Shape(
+    r"^https?://[A-Za-z0-9.\[\]:_-]+([/?#][A-Za-z0-9._~:/?#\[\]@!$&\x27()*+,;=%-]*)?$",
+    "a URL that begins with http:// or https://, without spaces and without a user in it",
+    2048,
+)
+
+HttpUrl = Annotated[str, HTTP_URL]
 """An absolute http(s) URL. Braces must be percent-encoded (RFC 3986), so a template cannot hide in one."""
 
 

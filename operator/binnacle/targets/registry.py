@@ -5,7 +5,14 @@ from typing import Final
 from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import Target
 from binnacle.targets.blackbox import BlackboxModules
+from binnacle.targets.grafana import GrafanaDashboards
 from binnacle.targets.prometheus_rules import PrometheusRules
 from binnacle.targets.scrape import Scrape
 
-TARGETS: Final[tuple[Target, ...]] = (PrometheusRules(), Scrape(), BlackboxModules(), Alertmanager())
+TARGETS: Final[tuple[Target, ...]] = (
+    PrometheusRules(),
+    Scrape(),
+    BlackboxModules(),
+    Alertmanager(),
+    GrafanaDashboards(),
+)
