@@ -171,7 +171,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Report the message and the operator's log as a bug. A change of the resource is tried at once.",
     ),
     Reason.BACKEND_NOT_CONFIGURED: Doc(
-        "The administrator's configuration names no address of the backend, so nothing is read back from it.",
+        "The administrator's configuration names no address of the backend, or it is one that is not asked (Grafana), so nothing "
+        "is read back from it.",
         "Set `prometheus.url` in the configuration to see SLI, budget and loaded rules in status.",
     ),
     Reason.BACKEND_UNREACHABLE: Doc(
