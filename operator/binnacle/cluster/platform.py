@@ -2,8 +2,8 @@
 
 from binnacle.api.config import Config, RuleOutput
 from binnacle.cluster.client import Client
+from binnacle.targets import conventions
 
-_RULES_API = "monitoring.coreos.com/v1"
 _RULES_PLURAL = "prometheusrules"
 
 
@@ -15,6 +15,6 @@ async def resolve(config: Config, client: Client) -> Config:
     """
     if config.prometheus.output is not RuleOutput.AUTO:
         return config
-    there = _RULES_PLURAL in await client.serves(_RULES_API)
+    there = _RULES_PLURAL in await client.serves(conventions.MONITORING_API)
     output = RuleOutput.OPERATOR if there else RuleOutput.CONFIG_MAP
     return config.model_copy(update={"prometheus": config.prometheus.model_copy(update={"output": output})})

@@ -1,14 +1,16 @@
-"""Names, labels and annotations of every object that Binnacle writes. Nothing else spells one (contracts.md §2)."""
+"""Names, labels and annotations of every object that Binnacle writes. Nothing else spells one."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from binnacle.api import meta
+from binnacle.api.registry import KINDS
 from binnacle.intent.refs import Key
 
-API_GROUP = "binnacle.dev"
-API_VERSION = "binnacle.dev/v1alpha1"
+API_GROUP = meta.GROUP
+API_VERSION = meta.API_VERSION
 
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY = "binnacle"
@@ -25,13 +27,11 @@ ANNOTATION_HASH = "binnacle.dev/hash"
 FIELD_MANAGER = "binnacle"
 STATUS_FIELD_MANAGER = "binnacle-status"
 
-SHORT_NAMES: Mapping[str, str] = {
-    "MetricSet": "mset",
-    "AlertPolicy": "ap",
-    "Dashboard": "dash",
-    "SLO": "slo",
-    "LogPipeline": "lp",
-}
+SHORT_NAMES: Mapping[str, str] = {kind: info.short for kind, info in KINDS.items()}
+"""Kind -> the mark of its objects' names, which is its short name for kubectl."""
+
+MONITORING_API = "monitoring.coreos.com/v1"
+"""Group and version of prometheus-operator's kinds."""
 
 OBJECT_BYTES = 900_000
 """Bytes of content that one object may hold: a ConfigMap takes 1 MiB; the rest is metadata and room."""

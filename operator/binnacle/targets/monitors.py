@@ -15,7 +15,7 @@ from binnacle.intent.scrape import Endpoint
 from binnacle.targets import conventions, scrapejobs
 from binnacle.targets.base import Resource
 
-API: Final = "monitoring.coreos.com/v1"
+API: Final = conventions.MONITORING_API
 RESOURCES: Final = (
     Resource(API, "PodMonitor", "podmonitors"),
     Resource(API, "ServiceMonitor", "servicemonitors"),

@@ -16,7 +16,7 @@ from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, S
 from binnacle.targets.datakeys import DataKeys
 
 _PURPOSE: Final = "rules"
-_RULE_API: Final = "monitoring.coreos.com/v1"
+_RULE_API: Final = conventions.MONITORING_API
 _RULE_KIND: Final = "PrometheusRule"
 _FILES: Final = DataKeys("rules", _PURPOSE)
 
