@@ -13,7 +13,7 @@ Path = tuple[str, ...]
 Scalar = str | int | float | bool
 
 
-class Test(StrEnum):
+class Asks(StrEnum):
     """What a condition asks of a field."""
 
     EQUALS = "equals"
@@ -35,7 +35,7 @@ class Condition:
     """
 
     field: Path
-    test: Test
+    test: Asks
     values: tuple[Scalar, ...] = ()
     pattern: str = ""
     negated: bool = False

@@ -1,7 +1,7 @@
 r"""Regular expressions as Ruby compiles them: is one valid, and what does Fluentd make of `/.../im`.
 
-Asked of Oniguruma, whose fork Onigmo is Ruby's engine. Three things that the fork sees otherwise are handled here: `\u{...}`,
-repeat ranges upside down, and look-behinds of varying length.
+Asked of Oniguruma, whose fork Onigmo is Ruby's engine. Four things that the fork sees otherwise are handled here: `\u{...}`,
+`\w`, `\d` and `\s` (ASCII to Ruby), repeat ranges upside down, and look-behinds of varying length.
 """
 
 import re
@@ -10,7 +10,8 @@ from typing import Final
 
 import onigurumacffi
 
-_UNICODE: Final = re.compile(r"(\\\\)|\\u\{([0-9A-Fa-f]{1,6})\}|\\u([0-9A-Fa-f]{4})")
+_UNICODE: Final = re.compile(r"(\\\\)|\\u\{([0-9A-Fa-f]{1,6})\}|\\u([0-9A-Fa-f]{4})|\\([wWdDsS])")
+_ASCII_CLASSES: Final = {"w": "0-9A-Za-z_", "d": "0-9", "s": r" \t\r\n\f\v"}
 _TOKEN: Final = re.compile(r"\\.|\[(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\(\?<[=!]|\(|\)|[*+?]|\{(\d*),?(\d*)\}|.", re.DOTALL)
 _RANGE: Final = re.compile(r"\{(\d+),(\d+)\}")
 _LONGEST: Final = 4096
@@ -78,4 +79,10 @@ def _varies(source: str, token: re.Match[str], text: str) -> bool:
 
 
 def _for_oniguruma(source: str) -> str:
-    return _UNICODE.sub(lambda found: found[1] or f"\\x{{{found[2] or found[3]}}}", source)
+    return _UNICODE.sub(_translated, source)
+
+
+def _translated(found: re.Match[str]) -> str:
+    if found[4]:
+        return f"[{'^' if found[4].isupper() else ''}{_ASCII_CLASSES[found[4].lower()]}]"
+    return found[1] or f"\\x{{{found[2] or found[3]}}}"

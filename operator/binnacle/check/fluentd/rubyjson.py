@@ -67,7 +67,10 @@ def _float(text: str) -> _Number:
 
 
 def ruby_float(value: float) -> str:
-    """Return a float as Ruby prints it: `1.0e+20` where Python says `1e+20`."""
+    """Return a float as Ruby prints it: `1.0e+20` where Python says `1e+20`, and an exponent from 1e15 on, not 1e16."""
+    if 1e15 <= abs(value) < 1e16:
+        sign, digits = "-" if value < 0 else "", repr(abs(value)).partition(".")[0]
+        return f"{sign}{digits[0]}.{digits[1:].rstrip('0') or '0'}e+15"
     mantissa, exponent, power = repr(value).partition("e")
     return mantissa + ("" if "." in mantissa or not exponent else ".0") + exponent + power
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from binnacle.check.fluentd import types
 from binnacle.check.fluentd.sections import Section
 from binnacle.check.pipeline.events import NOW, Binary, Event, Moment, RaisedError, Record, searchable
-from binnacle.check.pipeline.programs import Operation, ProgramError, text
+from binnacle.check.pipeline.programs import Operation, ProgramError, group, text
 
 SUPPORTED: Final[Mapping[str, frozenset[str]]] = {
     "grep": frozenset({"regexp/key", "regexp/pattern"}),
@@ -46,8 +46,16 @@ SUPPORTED: Final[Mapping[str, frozenset[str]]] = {
 }
 """Parameters by filter: `name`, `section/name`, `section/*` for any, `name=value` for one value only."""
 
-_KEYS: Final = frozenset({"remove_keys", "regexp/key", "key", "key_name", "stream_identity_key"})
-"""Parameters that could be paths; stages name fields of the top only."""
+_FIELD: Final = re.compile(r"[^$].*")
+_FIELDS: Final = re.compile(r"(?:\$(?:\.\w+)+|[\w.-]+)(?:,(?:\$(?:\.\w+)+|[\w.-]+))*", re.ASCII)
+_KEYS: Final = {
+    "remove_keys": _FIELDS,
+    "regexp/key": _FIELD,
+    "key": _FIELD,
+    "key_name": _FIELD,
+    "stream_identity_key": _FIELD,
+}
+"""Parameters that name fields, and the spellings that are simulated: stages name fields of the top only."""
 
 Fail = Callable[[Event], None]
 
@@ -94,7 +102,7 @@ def unsupported(section: Section, programs: Mapping[str, Operation]) -> str:
             return f"{kind} {name} {value}"
         if "${" in str(value) and str(value) not in programs:
             return f"{kind} {name}: code that is not ours"
-        if "$" in str(value) and name in _KEYS:
+        if name in _KEYS and not _KEYS[name].fullmatch(str(value)):
             return f"{kind} {name}: a path into the record"
     return ""
 
@@ -152,12 +160,12 @@ class _Transformer(_Stateless):
     whole_streams = True
 
     def __init__(self, section: Section, _programs: Mapping[str, Operation]):
-        self.gone = _names(_given(section, "remove_keys"))
+        self.gone = _paths(_given(section, "remove_keys"))
 
     def one(self, event: Event, _fail: Fail) -> Iterator[Event]:
         record = dict(event.record)
-        for key in self.gone:
-            record.pop(key, None)
+        for path in self.gone:
+            _removed(record, path)
         yield Event(event.tag, event.time, record)
 
 
@@ -165,13 +173,13 @@ class _Modifier(_Stateless):
     def __init__(self, section: Section, programs: Mapping[str, Operation]):
         values = [(key, str(value)) for inner in section.all("record") for key, value in inner.params]
         self.values = [(key, programs.get(value, value)) for key, value in values]
-        self.gone = _names(_given(section, "remove_keys"))
+        self.gone = _paths(_given(section, "remove_keys"))
 
     def one(self, event: Event, _fail: Fail) -> Iterator[Event]:
         for key, value in self.values:
             event.record[key] = value if isinstance(value, str) else self._run(value, event)
-        for key in self.gone:
-            event.record.pop(key, None)
+        for path in self.gone:
+            _removed(event.record, path)
         yield event
 
     @staticmethod
@@ -230,10 +238,10 @@ class _Parser(_Stateless):
         match = self.compiled.search(searchable(value, ascii_pattern=self.regexp.source.isascii()))
         if match is None:
             return None
-        found = {name: match.group(at) for at, name in enumerate(self.names, start=1)}
+        found = {name: group(match, at) for at, name in enumerate(self.names, start=1)}
         if isinstance(value, Binary):
-            return {name: Binary(part.encode("latin-1")) for name, part in found.items()}
-        return found
+            return {name: Binary(part.encode("latin-1")) for name, part in found.items() if part is not None}
+        return {name: part for name, part in found.items() if part is not None}
 
     def _failed(self, event: Event, fail: Fail) -> Iterator[Event]:
         if self.report:
@@ -329,8 +337,17 @@ def _float_time(value: Any) -> Moment:
     return int(seconds or "0"), int(part[:9].ljust(9, "0"))
 
 
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",") if name.strip()]
+def _paths(listed: str) -> list[tuple[str, ...]]:
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    return [tuple(name.split(".")[1:]) if name.startswith("$.") else (name,) for name in names]
+
+
+def _removed(record: Record, path: tuple[str, ...]) -> None:
+    at: Any = record
+    for key in path[:-1]:
+        at = at.get(key) if isinstance(at, dict) else None
+    if isinstance(at, dict):
+        at.pop(path[-1], None)
 
 
 _FILTERS: Final[dict[str, Callable[[Section, Mapping[str, Operation]], Filter]]] = {

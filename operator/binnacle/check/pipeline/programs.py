@@ -5,6 +5,7 @@ Records are Python values; a text that is not valid UTF-8 is `bytes`. A program 
 
 import calendar
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -230,18 +231,18 @@ def _groups(pattern: str, regexp: "onigurumacffi._Pattern", line: str) -> Record
     names = list(dict.fromkeys(re.findall(r"\(\?<([A-Za-z_]\w*)>", pattern)))
     found: Record = {}
     for number, name in enumerate(names, start=1):
-        value = _group(match, number)
+        value = group(match, number)
         if value is not None:
             found[name] = value
     return found
 
 
-def _group(match: "onigurumacffi._Match", number: int) -> str | None:
-    try:
-        value: str | None = match.group(number)
-    except (IndexError, ValueError):
+def group(match: "onigurumacffi._Match", number: int) -> str | None:
+    """Return what a group found, or None when it took no part, as Ruby has it."""
+    if match._begs[number] < 0:  # noqa: SLF001 - the binding tells this nowhere else: such a group is an empty text
         return None
-    return value
+    found: str = match.group(number)
+    return found
 
 
 def _logfmt(line: str) -> Record | None:
@@ -332,9 +333,10 @@ class _Redaction:
             case None | bool():
                 return value
             case int() | float():
-                line = text(value)
+                finite = isinstance(value, int) or math.isfinite(value)
+                # Ruby writes whole floats of sixteen digits with an exponent, where a card's number could hide.
+                line = str(int(value)) if finite and value == int(value) and abs(value) < 1e18 else text(value)
                 masked = self.cleaned(line)
-                finite = isinstance(value, int) or value - value == 0
                 return value if masked == line and finite else masked
             case list():
                 made = []

@@ -217,7 +217,8 @@ walk = lambda { |value, path, depth, left|
     raise "too large" if left[0] < 0
     clean.call(line)
   when Integer, Float
-    line = value.to_s
+    whole = value.is_a?(Float) && value.finite? && value == value.floor && value.abs < 1e18
+    line = whole ? value.to_i.to_s : value.to_s
     masked = clean.call(line)
     masked == line && (value.is_a?(Integer) || value.finite?) ? value : masked
   when Array
