@@ -4,17 +4,53 @@ import pytest
 
 from check.pipelinecases import CASES, engine, recorded, replayed
 
-COVERED = """
-parser-regexp parser-regexp-reserve parser-regexp-time-timeout parser-regexp-multiline-flag parser-regexp-ignorecase
-parser-regexp-unicode-on-utf8 parser-regexp-unicode-on-binary grep-regexp grep-noslash grep-number grep-two-regexp
-grep-empty-pattern grep-non-ascii grep-empty route-first-match-wins route-no-match route-label route-label-no-fallthrough
-route-label-no-at route-relabel-root route-copy route-copy-mutation route-copy-mode-no_copy route-copy-mode-deep
-route-copy-mode-marshal route-copy-store-error
-route-copy-second-error route-output-error-no-label concat-start concat-start-first-ts concat-flush-timeout
-concat-flush-timeout-label concat-shutdown-label concat-shutdown-cri-partial concat-cri-missing-logtag concat-separator
-concat-partial-cri concat-partial-cri-identity concat-key-missing concat-bad-utf8 concat-two-tags concat-other-fields
-chain-filter-drops-all accessor-syntax-12 rt-remove-nested-on-scalar
-""".split()
+COVERED = [
+    "parser-regexp",
+    "parser-regexp-reserve",
+    "parser-regexp-time-timeout",
+    "parser-regexp-multiline-flag",
+    "parser-regexp-ignorecase",
+    "parser-regexp-unicode-on-utf8",
+    "parser-regexp-unicode-on-binary",
+    "grep-regexp",
+    "grep-noslash",
+    "grep-number",
+    "grep-two-regexp",
+    "grep-empty-pattern",
+    "grep-non-ascii",
+    "grep-empty",
+    "route-first-match-wins",
+    "route-no-match",
+    "route-label",
+    "route-label-no-fallthrough",
+    "route-label-no-at",
+    "route-relabel-root",
+    "route-copy",
+    "route-copy-mutation",
+    "route-copy-mode-no_copy",
+    "route-copy-mode-deep",
+    "route-copy-mode-marshal",
+    "route-copy-store-error",
+    "route-copy-second-error",
+    "route-output-error-no-label",
+    "concat-start",
+    "concat-start-first-ts",
+    "concat-flush-timeout",
+    "concat-flush-timeout-label",
+    "concat-shutdown-label",
+    "concat-shutdown-cri-partial",
+    "concat-cri-missing-logtag",
+    "concat-separator",
+    "concat-partial-cri",
+    "concat-partial-cri-identity",
+    "concat-key-missing",
+    "concat-bad-utf8",
+    "concat-two-tags",
+    "concat-other-fields",
+    "chain-filter-drops-all",
+    "accessor-syntax-12",
+    "rt-remove-nested-on-scalar",
+]
 ENDLESS = "route-error-in-error-label"
 """An output in @ERROR that fails: the real one ends with its stack, ours says so."""
 

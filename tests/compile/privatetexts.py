@@ -205,7 +205,7 @@ _AROUND = [
 
 def private(seed: int, per_class: int) -> Iterator[Private]:
     """Yield records with one secret each: in texts, nested, in lists, in keys, as numbers, and among bad bytes."""
-    rng = random.Random(seed)  # noqa: S311 - a corpus, not a key
+    rng = random.Random(seed)
     for kind, make in CLASSES.items():
         for number in range(per_class):
             secret = make(rng)
@@ -228,7 +228,7 @@ def private(seed: int, per_class: int) -> Iterator[Private]:
 
 def clean(seed: int, count: int) -> Iterator[str]:
     """Yield lines without anything private: ids, hashes, versions, times, orders, prices, code, paths."""
-    rng = random.Random(seed)  # noqa: S311 - a corpus, not a key
+    rng = random.Random(seed)
     h = lambda count: _chars(rng, "0123456789abcdef", count)  # noqa: E731 - short for the forms below
     d = lambda count: str(rng.randrange(10 ** (count - 1), 10**count))  # noqa: E731 - the same
     forms: list[Callable[[], str]] = [

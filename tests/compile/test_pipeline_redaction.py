@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
+from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.regexp import problem
+from binnacle.check.pipeline.engine import Engine
+from binnacle.check.pipeline.events import Event
 from binnacle.check.pipeline.programs import operation
 from binnacle.check.pipeline.run import run
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.intent.pipeline import Containers, Filter, Pipeline, Redact, Stdout
 from binnacle.intent.refs import Key
+from binnacle.targets.fluentd import element
+from binnacle.targets.fluentd.render import render
+from binnacle.targets.fluentd.stages import quarantine
 from binnacle.targets.fluentd.stages.stages import redaction
 from compile.privatetexts import CLASSES, Private, clean, private
 
@@ -61,7 +67,8 @@ def test_private_text_does_not_come_out_anywhere():
     examples: list[Private] = []
     outcome = run(KEY, PIPELINE, [one.record for one in CORPUS])
     came = outcome.records("out")
-    assert len(came) == len(CORPUS) and not outcome.quarantine
+    assert len(came) == len(CORPUS)
+    assert not outcome.quarantine
     for one, record in zip(CORPUS, came, strict=True):
         if seen(one.secret, record):
             missed[one.kind] += 1
@@ -110,3 +117,14 @@ def test_a_long_hostile_line_is_quick(line):
     start = time.perf_counter()
     work("t", (1, 0), {"message": line})
     assert time.perf_counter() - start < 2
+
+
+def test_nothing_private_leaves_through_the_error_label_either():
+    errors, stub = quarantine(element("match", "**", {"@type": "capture", "@id": "quarantine"}))
+    work = Engine(parse(render([errors])).root, {stub.code: operation(stub)})
+    for one in CORPUS:
+        work.emit([Event("lp.shop.checkout.app", (1, 0), decoded(one.record))], "@ERROR")
+    assert len(work.arrived) == len(CORPUS)
+    for arrived in work.arrived:
+        assert set(arrived.event.record) == {"time", "tag", "reason", "size"}
+        assert arrived.event.record["reason"] == "Failed"

@@ -115,7 +115,7 @@ LINES = [
 
 
 def records() -> list[Any]:
-    rng = random.Random(5)  # noqa: S311 - test data
+    rng = random.Random(5)
     made: list[Any] = [{"message": line} for line in LINES]
     made += [one.record for one in private(3, 24)]
     made += [{"message": line} for line in clean(4, 100)]
@@ -162,7 +162,7 @@ def in_python(program: Program, record: Any) -> tuple[str, Any]:
 
 def comparable(value: Any) -> Any:
     """The same shape from both: bad bytes as Ruby's driver writes them, a stub without its size (the inspected text differs)."""
-    import base64  # noqa: PLC0415 - beside its only use
+    import base64
 
     match value:
         case bytes():

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 from binnacle.check.fluentd import types
 from binnacle.check.fluentd.sections import Section
 from binnacle.check.pipeline.events import NOW, Binary, Event, Moment, RaisedError, Record, searchable
-from binnacle.check.pipeline.programs import Operation, ProgramError, group, text
+from binnacle.check.pipeline.programs import Operation, ProgramError, group
+from binnacle.check.pipeline.redaction import text
 
 SUPPORTED: Final[Mapping[str, frozenset[str]]] = {
     "grep": frozenset({"regexp/key", "regexp/pattern"}),

@@ -4,20 +4,18 @@ Records are Python values; a text that is not valid UTF-8 is `bytes`. A program 
 """
 
 import calendar
-import hashlib
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import onigurumacffi
 
 from binnacle.check.fluentd import rubyjson
 from binnacle.check.fluentd.regexp import Regexp
+from binnacle.check.pipeline.redaction import Record, Redaction, text
 from binnacle.targets.fluentd.stages.program import TIME, Program
 from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 
-Record = dict[str, Any]
 Moment = tuple[int, int]
 """Time of an event: seconds and nanoseconds."""
 Operation = Callable[[str, Moment, Record], str]
@@ -32,7 +30,6 @@ _DATE: Final = re.compile(
     r"(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
 _SCALES: Final = ((100_000_000_000, 1_000_000_000), (100_000_000_000_000, 1_000_000), (100_000_000_000_000_000, 1_000))
-_HASHED: Final = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 
 
 class ProgramError(Exception):
@@ -56,25 +53,6 @@ def operation(program: Program) -> Operation:
             raise ProgramError(reason) from error
 
     return guarded
-
-
-def text(value: Any) -> str:
-    """Return the text of a value as Ruby writes it, always valid."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return rubyjson.ruby_text(_decoded(value))
-
-
-def _decoded(value: Any) -> Any:
-    match value:
-        case bytes():
-            return value.decode("utf-8", "replace")
-        case list():
-            return [_decoded(item) for item in value]
-        case dict():
-            return {key: _decoded(inner) for key, inner in value.items()}
-        case _:
-            return value
 
 
 def _replace(record: Record, other: Record) -> None:
@@ -296,139 +274,15 @@ def _moment(value: Any) -> int | None:
     return nanos if 0 <= nanos < 4_294_967_296_000_000_000 else None
 
 
-class _Redaction:
-    """One redact stage: its patterns and keys, compiled."""
+def _redact(data: Any) -> Operation:
+    redaction = Redaction(data)
 
-    def __init__(self, data: Any):
-        patterns, keys, self.salt, self.largest, self.deepest = data
-        self.patterns = [(Regexp(regex).compiled(), holder, check, action) for regex, holder, check, action in patterns]
-        self.keys = [([_folded(part) for part in path], action) for path, action in keys]
-
-    def __call__(self, _tag: str, _time: Moment, record: Record) -> str:
-        _replace(record, self.walked(record, [], 0, [self.largest]))
+    def redact(_tag: str, _time: Moment, record: Record) -> str:
+        _replace(record, redaction.record(record))
         return "1"
 
-    def cleaned(self, line: str) -> str:
-        for pattern, placeholder, check, action in self.patterns:
-            line = _substituted(pattern, line, lambda found: self.instead(found, placeholder, action), _CHECKS[check])  # noqa: B023 - called at once
-        return line
+    return redact
 
-    def instead(self, found: str, placeholder: str, action: str) -> str:
-        if action == "Mask":
-            return placeholder
-        if action != "Hash":
-            return ""
-        digest = hashlib.sha256((self.salt + found).encode()).hexdigest()[:16]
-        return f"{placeholder.removesuffix(']')}:{digest.translate(_HASHED)}]"
-
-    def spend(self, left: list[int], size: int) -> None:
-        left[0] -= size
-        if left[0] < 0:
-            raise ValueError("too large")
-
-    def walked(self, value: Any, path: list[str], depth: int, left: list[int]) -> Any:
-        if depth > self.deepest:
-            raise ValueError("too deep")
-        match value:
-            case None | bool():
-                return value
-            case int() | float():
-                finite = isinstance(value, int) or math.isfinite(value)
-                # Ruby writes whole floats of sixteen digits with an exponent, where a card's number could hide.
-                line = str(int(value)) if finite and value == int(value) and abs(value) < 1e18 else text(value)
-                masked = self.cleaned(line)
-                return value if masked == line and finite else masked
-            case list():
-                made = []
-                for item in value:
-                    self.spend(left, 1)
-                    made.append(self.walked(item, path, depth + 1, left))
-                return made
-            case dict():
-                return self.walked_fields(value, path, depth, left)
-            case _:
-                line = text(value)
-                self.spend(left, len(line.encode()))
-                return self.cleaned(line)
-
-    def walked_fields(self, value: Record, path: list[str], depth: int, left: list[int]) -> Record:
-        made: Record = {}
-        for key, inner in value.items():
-            self.spend(left, len(text(key).encode()) + 1)
-            here = [*path, _folded(key)]
-            action = next((action for pattern, action in self.keys if _fits(pattern, here)), "")
-            if action == "Drop":
-                continue
-            name = plain = self.cleaned(text(key))
-            number = 1
-            while name in made:
-                number += 1
-                name = f"{plain} {number}"
-            if action:
-                made[name] = self.instead(
-                    text(inner), "[PRIVATE]", "Mask" if isinstance(inner, dict | list) else action
-                )
-            else:
-                made[name] = self.walked(inner, here, depth + 1, left)
-        return made
-
-
-def _substituted(
-    pattern: "onigurumacffi._Pattern", line: str, instead: Callable[[str], str], check: Callable[[str], bool]
-) -> str:
-    match = pattern.search(line)
-    if match is None:
-        return line
-    return "".join(_pieces(pattern, line, match, instead, check))
-
-
-def _pieces(
-    pattern: "onigurumacffi._Pattern",
-    line: str,
-    match: "onigurumacffi._Match | None",
-    instead: Callable[[str], str],
-    check: Callable[[str], bool],
-) -> Iterator[str]:
-    done = 0
-    while match is not None:
-        start, end = match.span()
-        found = line[start:end]
-        yield line[done:start]
-        yield instead(found) if check(found) else found
-        done = end
-        if end == start:
-            yield line[end : end + 1]
-            done = end + 1
-        match = pattern.search(line, done) if done <= len(line) else None
-    yield line[done:]
-
-
-def _folded(key: Any) -> str:
-    return text(key).lower().replace("-", "").replace("_", "")
-
-
-def _fits(pattern: list[str], path: list[str]) -> bool:
-    if len(pattern) == 1:
-        return path[-1] == pattern[0]
-    below = pattern[-1] == "**"
-    fixed = pattern[:-1] if below else pattern
-    if not (len(path) > len(fixed) if below else len(path) == len(fixed)):
-        return False
-    return all(part in ("*", here) for part, here in zip(fixed, path, strict=False))
-
-
-def _luhn(found: str) -> bool:
-    digits = [int(digit) for digit in reversed(re.sub("[^0-9]", "", found))]
-    doubled = [sum(divmod(digit * 2, 10)) if at % 2 else digit for at, digit in enumerate(digits)]
-    return sum(doubled) % 10 == 0
-
-
-def _iban(found: str) -> bool:
-    line = re.sub("[^0-9A-Za-z]", "", found).upper()
-    return int("".join(str(int(one, 36)) for one in line[4:] + line[:4])) % 97 == 1
-
-
-_CHECKS: Final[dict[str, Callable[[str], bool]]] = {"": lambda _found: True, "luhn": _luhn, "iban": _iban}
 
 _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
     "clean": _clean,
@@ -437,5 +291,5 @@ _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
     "when": _when,
     "stub": _stub,
     "parse": _parse,
-    "redact": _Redaction,
+    "redact": _redact,
 }
