@@ -238,9 +238,14 @@ class World:
         """Now, as a place in the audit log."""
         return self.counter.mark()
 
-    def writes(self, mark: int, *, quiet: float = 1.0, limit: float = 30.0) -> list[WriteRecord]:
-        """The operator's writes since the mark, once there are no more."""
-        return counted(self.counter.settle(mark, quiet=quiet, limit=limit, user=USER), user=USER)
+    def writes(
+        self, mark: int, *, quiet: float = 1.0, limit: float = 30.0, namespace: str | None = None
+    ) -> list[WriteRecord]:
+        """The operator's writes since the mark, once there are no more; only those in `namespace` when it is given.
+
+        Other tests' namespaces may be on their way out meanwhile, and the operator tidies up in them.
+        """
+        return counted(self.counter.settle(mark, quiet=quiet, limit=limit, user=USER), user=USER, namespace=namespace)
 
     def namespace(self, name: str) -> str:
         """Make a namespace; it is deleted at the end of the world."""

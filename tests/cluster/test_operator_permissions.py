@@ -142,7 +142,7 @@ def test_list_of_resources(limited: World, place: str) -> None:
         words = "no permission to list slos of binnacle.dev in all namespaces"
         eventually(lambda: words in limited.operator.log, limit=TOLD, what="the log")
         limited.plane.kubectl("delete", "slo", "lost", "-n", place)
-        assert limited.writes(mark, quiet=2) == []
+        assert limited.writes(mark, quiet=2, namespace=place) == []
         assert limited.api.get(rule_path(place, "kept")) == before
     limited.watching()
     limited.made(place, "new")
@@ -160,7 +160,7 @@ def test_a_watch_of_resources_that_is_refused_makes_no_ghosts(limited: World, li
         mark = limited.mark()
         limited.plane.kubectl("delete", "slo", "ghost", "-n", place)
         limited.api.gone(rule_path(place, "ghost"))
-        assert [one for one in limited.writes(mark, quiet=2) if one.subresource != "status"] == []
+        assert [one for one in limited.writes(mark, quiet=2, namespace=place) if one.subresource != "status"] == []
         assert limited.api.get(slo_path(place, "ghost")) is None
     limited.watching()
     limited.made(place, "ghost")

@@ -30,7 +30,8 @@ from servers.waiting import eventually
 from stack import reloader
 from stack.history import DAY, Instance, Outage, Traffic, record
 
-QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
+QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart" / "checkout-slo.yaml"
+"""The SLO of the quickstart. Its neighbours are applied with it in tests/cluster/test_operator_smoke.py; here each write counts."""
 OBJECTIVE = Decimal("0.999")
 PERIOD = "slo:period_error:ratio"
 INCREMENTS = "slo:events:increase5m"
