@@ -175,9 +175,11 @@ def test_a_total_outage_pages_within_two_minutes(
     prometheus_line.create_blocks(openmetrics(raw), tmp_path / "data")
     record(prometheus_line, tmp_path, [rules], scrapes, evaluation=15, parts=["short", "increments", "long"])
     with Prometheus(prometheus_line, tmp_path) as server:
-        (page,) = server.query_range(
+        pages = server.query_range(
             expression(rules, "SLOErrorBudgetBurn"), start=START + 3600, end=scrapes.end - 30, step=15
         )
+    # Each pair of windows has the name of its own series here; in the alert they are one.
+    first_true = min(page.points[0][0] for page in pages)
     # The worst evaluation comes just before the one that was asked for.
-    took = page.points[0][0] - (START + begin)
+    took = first_true - (START + begin)
     assert 0 < took <= claimed <= 120
