@@ -105,6 +105,12 @@ def test_lines_up_to_the_next_start_are_one_record():
     assert [event.time for event in came] == [(1_700_000_000, 0), (1_700_000_003, 0)]
 
 
+def test_a_start_may_have_slashes_in_it():
+    lines = ["/a/b one", "c", "/a/b two"]
+    came = ran(lines, Multiline("join", "^/a/b", 2_000)).records("loki")
+    assert [record["message"] for record in came] == ["/a/b one\nc", "/a/b two"]
+
+
 def test_the_time_of_a_record_is_that_of_its_time_field_to_the_nanosecond():
     lines = [
         '{"ts":"2024-05-06T07:08:09.123456789Z"}',
