@@ -72,7 +72,9 @@ class PrometheusConfig(Model):
     ] = None
     version: Annotated[
         Annotated[str, Shape(r"^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?$", "a version such as 2.42 or 3.5.0", 16)] | None,
-        Field(description="Its version, such as 2.42 or 3.5.0. When given, what that version does not know is reported."),
+        Field(
+            description="Its version, such as 2.42 or 3.5.0. When given, what that version does not know is reported."
+        ),
     ] = None
     output: Annotated[
         RuleOutput,
