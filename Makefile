@@ -50,7 +50,7 @@ unit: setup ## run the tests that need no server (seconds)
 
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree
-	PYTHONPATH=tests $(BIN)/python -m servers build --install
+	PYTHONPATH=tests $(BIN)/python -m servers build
 
 .PHONY: bench
 bench: setup servers ## run the benchmarks and print one table (minutes): make bench ARGS="cold --resources 5000"
