@@ -4,7 +4,7 @@
 is missing is only the comparison with what exists.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.check.base import TestResult, Tests
-from binnacle.compile.world import Claim, World
+from binnacle.compile.world import Claim, Compiled, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
@@ -184,11 +184,26 @@ def prove(
         bodies: as for `run`.
         today: as for `run`.
     """
+    for key, model, compiled, world in compilations(tools, lambda key: key.kind in tests, bodies, today):
+        yield key, tests[key.kind](model, compiled, world)
+
+
+def compilations(
+    tools: Toolchain, wanted: Callable[[Key], bool], bodies: Sequence[Mapping[str, Any]], today: date
+) -> Iterator[tuple[Key, Any, Compiled, World]]:
+    """Compile the wanted resources that can be read; yields key, model, what it means, and its surroundings.
+
+    Args:
+        tools: as for `run`.
+        wanted: says which resources are compiled; the others are there for them to refer to.
+        bodies: as for `run`.
+        today: as for `run`.
+    """
     by_key = {resource_key(body): body for body in bodies}
     known = _Known(tools, by_key)
     for key in by_key:
-        model = known.lookup(key) if key.kind in tests else None
+        model = known.lookup(key) if wanted(key) else None
         if model is None:
             continue
         world = World(tools.config, today, known.lookup, known.listing, known.claimants)
-        yield key, tests[key.kind](model, tools.compilers[key.kind](model, world), world)
+        yield key, model, tools.compilers[key.kind](model, world), world
