@@ -35,6 +35,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("check", "binnacle.cli.check", "Check resources without a server."),
     Command("test", "binnacle.cli.test", "Run the tests that resources carry."),
+    Command("explain", "binnacle.cli.explain", "Say in words what resources do, and who is told."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
     Command("demo", "binnacle.cli.demo", "A guided tour in a temporary folder."),
@@ -48,6 +49,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
 [bold]Examples[/bold]
   binnacle check slos/                            find mistakes before anything is applied
   binnacle test slos/                             run the tests that resources carry
+  binnacle explain slos/ slo/checkout             read what a resource does, in words
   binnacle render slos/                           see what the operator would apply
   binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
   binnacle crds | kubectl apply -f -              install the resource definitions

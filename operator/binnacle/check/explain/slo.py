@@ -1,0 +1,218 @@
+"""An SLO in words: the promise, what is recorded for it, when an alert fires, who is told, and what it costs."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from binnacle.api.alertpolicy import AlertPolicy
+from binnacle.api.slo import SLO
+from binnacle.api.values import Duration
+from binnacle.check.explain.base import Section, Table, effective
+from binnacle.check.explain.told import (
+    ELSEWHERE,
+    NOBODY,
+    about_unknown,
+    alerts_of,
+    in_force,
+    labels_of,
+    policies,
+    receivers,
+    unknown_labels,
+)
+from binnacle.check.explain.words import counted, lasting, listed, one_line, spaced
+from binnacle.compile.slo.burn import number, percent
+from binnacle.compile.slo.cost import ASSUMED_SERIES
+from binnacle.compile.slo.timing import Timing
+from binnacle.compile.world import Compiled, World
+from binnacle.intent import series
+from binnacle.intent.refs import Key
+from binnacle.intent.rules import Recording, RuleSet
+
+_DAY = Duration.of(days=1)
+
+
+def explain_slo(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: World) -> tuple[Section, ...]:
+    """Explain an SLO that compiled."""
+    return (
+        _promise(slo),
+        _alerts(slo, facts),
+        _told(slo, compiled, world),
+        _recorded(slo, compiled, facts, world),
+        _cost(facts),
+        *effective(facts),
+    )
+
+
+def _promise(slo: SLO) -> Section:
+    spec = slo.spec
+    window = spec.window.rolling
+    budget = 1 - Fraction(spec.objective.ratio)
+    availability = spec.indicator.availability is not None
+    what = "time" if availability else "events"
+    said = [
+        f"{spec.objective} of {what} must be good over any {spaced(window)}, so at most {percent(budget)} may be bad"
+        + (". " if availability else f": 1 in {number(1 / budget)}. ")
+        + "This share is the error budget. "
+        f"A total outage of {_outage(budget, window)} uses it up; spent evenly, it allows {_outage(budget, _DAY)} a day.",
+        _indicator(slo),
+    ]
+    if spec.group_by:
+        said.append(f"Each combination of values of {listed(sorted(spec.group_by))} has a budget of its own.")
+    if spec.description:
+        said.insert(0, one_line(spec.description))
+    if spec.owner:
+        said.append(f"{spec.owner} answers for it.")
+    return Section(f"What {spec.service} promises", tuple(said))
+
+
+def _outage(budget: Fraction, window: Duration) -> str:
+    """Return how long everything may fail, in whole seconds where that is precise enough."""
+    allowed = int(budget * window.ms)
+    return lasting(allowed // 1000 * 1000 if allowed >= 60_000 else allowed)
+
+
+def _indicator(slo: SLO) -> str:
+    indicator = slo.spec.indicator
+    if indicator.ratio is not None:
+        ratio = indicator.ratio
+        if ratio.errors is not None:
+            return f"Bad events are counted by {one_line(ratio.errors)}, all events by {one_line(ratio.total)}."
+        return f"Good events are counted by {one_line(ratio.good or '')}, all events by {one_line(ratio.total)}."
+    if indicator.latency is not None:
+        latency = indicator.latency
+        return f"An event of {one_line(latency.histogram)} is bad when it takes longer than {spaced(latency.below)}."
+    availability = indicator.availability
+    if availability is not None and availability.probe is not None:
+        probe = availability.probe
+        return f"Time is bad while the probe {probe.name} of the MetricSet {probe.metric_set} fails."
+    gauge = one_line(availability.gauge or "") if availability is not None else ""
+    return f"Time is bad while {gauge} is not 1."
+
+
+def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:
+    budget = 1 - Fraction(slo.spec.objective.ratio)
+    rows = tuple(
+        (
+            one["name"],
+            one["severity"],
+            f"{one['long']}, {one['short']}",
+            percent(Fraction(one["factor"]) * budget),
+            f"{one['factor']}x",
+            one["budget"],
+            spaced(Duration.parse(one["worstCaseDetection"])),
+        )
+        for one in facts["alerts"]
+    )
+    if not rows:
+        return Section("When an alert fires", ("Never: no burn alert could be built.",))
+    given = slo.spec.alerting.burn_rates is not None
+    columns = ("Alert", "Severity", "Windows", "Bad above", "Burn rate", "Budget spent", "Found within")
+    origin = "The resource gives them." if given else "They are derived from the objective and the window."
+    return Section(
+        "When an alert fires",
+        (
+            (
+                f"{series.ALERT_BUDGET_BURN} fires while the share of what is bad is above a limit over both windows of a pair: "
+                "the long one shows that it matters, the short one that it still goes on. "
+                f"Pairs of one severity are one alert. {origin}"
+            ),
+        ),
+        Table(columns, rows),
+        (
+            (
+                "Burn rate: how many times faster than allowed the budget is spent. Budget spent: how much of the budget of "
+                f"{spaced(slo.spec.window.rolling)} is gone when the long window reaches its limit. Found within: the longest time from the "
+                "beginning of a total outage to the alert."
+            ),
+        ),
+    )
+
+
+def _told(slo: SLO, compiled: Compiled, world: World) -> Section:
+    namespace = slo.metadata.namespace
+    rows, unknown = [], set[str]()
+    route = slo.spec.alerting.route
+    looked = policies(namespace, route.alert_policy if route is not None else None, world)
+    alerts = alerts_of(compiled.intents)
+    for alert in alerts:
+        labels = labels_of(alert)
+        found = [(policy, receivers(policy.routing, labels)) for policy in looked]
+        unknown.update(name for policy in looked for name in unknown_labels(policy.routing, labels))
+        told = [(policy, names) for policy, names in found if names != NOBODY]
+        rows += [(labels[series.SEVERITY], names, f"{one.key.namespace}/{one.key.name}") for one, names in told]
+        if not told:
+            rows.append((labels[series.SEVERITY], NOBODY, ""))
+    nobody = any(names == NOBODY for _, names, _ in rows)
+    notes = (*((ELSEWHERE,) if nobody else ()), *about_unknown(unknown))
+    if not rows:
+        return Section("Who is told", ("There is no alert to tell anybody about.",))
+    return Section(
+        "Who is told",
+        (_carried(slo, world),),
+        Table(("Severity", "Receivers", "By the AlertPolicy"), tuple(rows)),
+        notes,
+    )
+
+
+def _carried(slo: SLO, world: World) -> str:
+    """Return whose routes carry the alerts."""
+    route = slo.spec.alerting.route
+    if route is None:
+        return (
+            "It names no AlertPolicy (spec.alerting.route), so only routes that apply to the whole namespace can carry "
+            "its alerts."
+        )
+    policy = world.get(Key(AlertPolicy.__name__, slo.metadata.namespace, route.alert_policy))
+    said = f"The routes of the AlertPolicy {route.alert_policy} carry its alerts, and those that apply to the whole namespace."
+    if policy is None:
+        return f"{said} {route.alert_policy} is not among the resources that were given."
+    return said if in_force(policy) else f"{said} {route.alert_policy} is suspended or only tried and counts as absent."
+
+
+def _recorded(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: World) -> Section:
+    timing = Timing.of(world.config.prometheus)
+    meanings = _meanings(slo, facts, timing)
+    rows = tuple(
+        (rule.record, meanings.get(rule.record, ""), lasting(group.interval_ms or timing.evaluation.ms))
+        for intent in compiled.intents
+        if isinstance(intent, RuleSet)
+        for group in intent.groups
+        for rule in group.rules
+        if isinstance(rule, Recording)
+    )
+    labels = f'{series.SLO}="{slo.metadata.name}" and {series.SLO_NAMESPACE}="{slo.metadata.namespace}"'
+    return Section(
+        "What is recorded",
+        (f"Prometheus computes these series. All of them have the labels {labels}.",),
+        Table(("Series", "What it is", "Every"), rows),
+    )
+
+
+def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, str]:
+    step, window = timing.step, slo.spec.window.rolling
+    pairs = {Duration.parse(one[side]) for one in facts["alerts"] for side in ("long", "short")}
+    shares = {series.error_ratio(one): f"share of what is bad over {spaced(one)}" for one in (step, *pairs)}
+    return shares | {
+        series.errors_rate(step): f"bad per second over {step}",
+        series.events_rate(step): f"all per second over {step}",
+        series.errors_increase(step): f"bad in {step}; the long windows are sums of it",
+        series.events_increase(step): f"all in {step}; the long windows are sums of it",
+        series.CURRENT_BURN_RATE: "burn rate now",
+        series.PERIOD_ERROR: f"share of what is bad over {spaced(window)}",
+        series.PERIOD_BUDGET_REMAINING: "share of the budget that is left",
+        series.OBJECTIVE: "the objective",
+        series.TIME_PERIOD: "length of the window in days",
+    }
+
+
+def _cost(facts: Mapping[str, Any]) -> Section:
+    cost = facts["cost"]
+    return Section(
+        "What it costs",
+        (
+            (
+                f"{counted(cost['rules'], 'rule')}, which read about {counted(cost['samplesPerMinute'], 'sample')} a minute in Prometheus, "
+                f"if the indicator's selectors match {ASSUMED_SERIES} series."
+            ),
+        ),
+    )

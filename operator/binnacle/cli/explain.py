@@ -1,0 +1,247 @@
+"""`binnacle explain`: say in words and small tables what resources do."""
+
+import datetime as dt
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Drawn
+from rich.text import Text
+
+from binnacle.api.reasons import Reason
+from binnacle.api.registry import KINDS
+from binnacle.check.explain.base import Section, Table
+from binnacle.check.explain.registry import EXPLANATIONS
+from binnacle.cli.compiling import compile_paths, offline
+from binnacle.cli.options import ContextFile, Date, day
+from binnacle.cli.output import Format, exit_status, printable, write_findings
+from binnacle.control.desired import Toolchain
+from binnacle.control.onepass import Pass, compilations
+from binnacle.control.toolchain import shipped
+from binnacle.errors import BinnacleError
+from binnacle.folder.context import read_config
+from binnacle.folder.document import Document
+from binnacle.folder.located import Located
+from binnacle.intent.refs import Key
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+
+_WIDEST: Final = 100
+"""Columns; longer lines are hard to read."""
+_INDENT: Final = 2
+_NAMED: Final = re.compile(r"([A-Za-z]+)/(?:([a-z0-9-]+)/)?([a-z0-9-]+)")
+_LEFT: Final[Mapping[Reason, str]] = {
+    Reason.COMPILE_FAILED: "Nothing comes of it as it is written; the findings say why. What an earlier version put in place stays.",
+    Reason.SUSPENDED: "It is suspended (spec.suspend): this is what it would do, and what is in place stays as it is.",
+    Reason.DRY_RUN: "It is only tried (spec.mode: DryRun): this is what it would do, and nothing is applied.",
+}
+_NO_WORDS: Final = "There are no words for this kind yet; binnacle render shows what comes of it."
+_WITHDRAWN: Final = "Nothing comes of it, and what an earlier version put in place is removed; the findings say why."
+
+
+class ExplainFormat(StrEnum):
+    """Ways of printing explanations."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One resource: what becomes of it, what it does, and what is wrong with it."""
+
+    key: Key
+    state: str
+    sections: tuple[Section, ...]
+    findings: tuple[Located, ...]
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH... [KIND/NAME]",
+            help="Files, folders or - for standard input; KIND/NAME or KIND/NAMESPACE/NAME picks resources in them.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        ExplainFormat, typer.Option("--output", help="How explanations are printed.", case_sensitive=False)
+    ] = ExplainFormat.TEXT,
+    context: ContextFile = None,
+    date: Date = None,
+) -> None:
+    """Say in words what resources do: what is recorded, what fires when, who is told, and what it costs.
+
+    \b
+    [bold]Examples[/bold]
+      binnacle explain slos/checkout.yaml
+      binnacle explain . slo/checkout            one resource among many
+      binnacle explain . alertpolicy/shop/team   the one of a namespace
+
+    Give the files of the AlertPolicies too: they decide who is told.
+    Exit status: 0 good, 1 findings of severity error in what is explained, 2 wrong usage.
+    """  # noqa: D301 - \b keeps the lines of a paragraph apart
+    paths = [one for one in what if _picked(one) is None]
+    picks = [pick for one in what if (pick := _picked(one)) is not None]
+    if not paths:
+        raise typer.BadParameter("say in which files or folders to look for it: binnacle explain . slo/checkout")
+    done = compile_paths(paths, context, date)
+    wanted = _wanted(picks)
+    _refuse_unknown(picks, {*done.documents, *done.unread})
+    today = day(date, dt.datetime.now(dt.UTC).date())
+    sections = _explain(done.outcome, done.documents, wanted, shipped(offline(read_config(context))), today)
+    explained = [
+        Explained(
+            key,
+            _state(done.outcome, key),
+            sections.get(key, ()),
+            tuple(item for item in done.findings if item.key == key),
+        )
+        for key in done.documents
+        if wanted(key)
+    ]
+    keys = {one.key for one in explained}
+    # What is no resource, or one that cannot be read, is told beside the explanations.
+    aside = [item for item in done.findings if item.key not in keys and (not item.key.name or wanted(item.key))]
+    aside = [item for item in aside if exit_status([item])]
+    if output is ExplainFormat.JSON:
+        typer.echo(json.dumps([_as_json(one) for one in explained], indent=2))
+    else:
+        _print(explained, done.texts)
+    write_findings(aside, Format.TEXT, sys.stderr, texts=done.texts)
+    raise typer.Exit(exit_status([*aside, *(item for one in explained for item in one.findings)]))
+
+
+Pick = tuple[str, str | None, str]
+"""Kind, namespace where it was given, name."""
+
+
+def _picked(argument: str) -> Pick | None:
+    """Return the resource that an argument names, or None when it is a path; what exists is a path."""
+    found = _NAMED.fullmatch(argument)
+    if found is None or Path(argument).exists():
+        return None
+    said, namespace, name = found.groups()
+    for kind, info in KINDS.items():
+        if said.lower() in {kind.lower(), info.plural, info.short}:
+            return kind, namespace, name
+    return None
+
+
+def _wanted(picks: Sequence[Pick]) -> Callable[[Key], bool]:
+    def wanted(key: Key) -> bool:
+        return not picks or any(_fits(pick, key) for pick in picks)
+
+    return wanted
+
+
+def _fits(pick: Pick, key: Key) -> bool:
+    kind, namespace, name = pick
+    return (key.kind, key.name) == (kind, name) and namespace in (None, key.namespace)
+
+
+def _refuse_unknown(picks: Iterable[Pick], known: Set[Key]) -> None:
+    """Refuse a name that nothing in the files has.
+
+    Raises:
+        BinnacleError: there is no such resource.
+    """
+    for pick in picks:
+        if any(_fits(pick, key) for key in known):
+            continue
+        there = ", ".join(str(key) for key in sorted(known) if key.kind == pick[0])
+        name = "/".join(part for part in pick if part)
+        raise BinnacleError(
+            f"there is no {name} in what was given" + (f"; there is {printable(there)}" if there else "")
+        )
+
+
+def _explain(
+    outcome: Pass, documents: Mapping[Key, Document], wanted: Callable[[Key], bool], tools: Toolchain, today: dt.date
+) -> dict[Key, tuple[Section, ...]]:
+    """Return what there is to be said of each wanted resource that compiled."""
+
+    def compiled(key: Key) -> bool:
+        return wanted(key) and outcome.desired[key].valid and key.kind in EXPLANATIONS
+
+    bodies = [document.obj for document in documents.values()]
+    return {
+        key: EXPLANATIONS[key.kind](model, meaning, outcome.desired[key].facts or {}, world)
+        for key, model, meaning, world in compilations(tools, compiled, bodies, today)
+    }
+
+
+def _state(outcome: Pass, key: Key) -> str:
+    """Return what is to be known of a resource before all else; empty when it simply works."""
+    if outcome.desired[key].withdrawn:
+        return _WITHDRAWN
+    reason = outcome.left.get(key)
+    said = _LEFT.get(reason, "") if reason is not None else ""
+    return said or ("" if key.kind in EXPLANATIONS else _NO_WORDS)
+
+
+def _print(explained: Sequence[Explained], texts: Mapping[str, str]) -> None:
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDEST)
+    if not explained:
+        console.print("Nothing to explain: there is no resource of binnacle.dev in what was given.")
+    for number, one in enumerate(explained):
+        if number:
+            console.print()
+        console.print(Text(printable(f"{one.key.kind} {one.key.namespace}/{one.key.name}"), style="bold"))
+        if one.state:
+            console.print()
+            _say(console, one.state, "bold yellow")
+        for section in one.sections:
+            console.print()
+            console.print(Text(printable(section.title), style="bold cyan"))
+            for said in section.said:
+                _say(console, said)
+            if section.table is not None:
+                above, below = int(bool(section.said)), int(bool(section.notes))
+                console.print(Padding(_drawn(section.table), (above, 0, below, _INDENT)))
+            for said in section.notes:
+                _say(console, said)
+        if one.findings:
+            console.print()
+            console.print(Text("Findings", style="bold cyan"))
+            sys.stdout.flush()
+            write_findings(one.findings, Format.TEXT, sys.stdout, texts=texts)
+
+
+def _say(console: Console, said: str, style: str = "") -> None:
+    """Print a paragraph, indented; unlike padding this leaves no blanks at the ends of lines."""
+    for line in Text(printable(said), style=style).wrap(console, console.width - _INDENT):
+        line.rstrip()
+        console.print(Text(" " * _INDENT).append_text(line))
+
+
+def _drawn(table: Table) -> Drawn:
+    drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in table.columns:
+        drawn.add_column(Text(column), overflow="fold", vertical="top")
+    for row in table.rows:
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    return drawn
+
+
+def _as_json(one: Explained) -> dict[str, Any]:
+    return {
+        "kind": one.key.kind,
+        "namespace": one.key.namespace,
+        "name": one.key.name,
+        "state": one.state,
+        "sections": [asdict(section) for section in one.sections],
+        "findings": [item.as_json() for item in one.findings],
+    }
