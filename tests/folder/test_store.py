@@ -121,11 +121,11 @@ def test_nothing_is_removed_where_not_everything_is_known(tmp_path: Path) -> Non
 
 def test_shared_files_are_those_without_an_owner(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    assert store.shared() == ()
+    assert store.shared() == {}
     store.sync([file("a"), file("b", "shared\n", name=None), file("c", "gone\n", name=None)])
     (tmp_path / "c").unlink()
     (tmp_path / "foreign").write_text("foreign")
-    assert store.shared() == ("shared\n",)
+    assert store.shared() == {"b": "shared\n"}
 
 
 # -- what is not ours ------------------------------------------------------------------------------------------------

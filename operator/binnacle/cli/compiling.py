@@ -2,43 +2,19 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from binnacle.api.config import Config, RuleOutput
-from binnacle.api.findings import Severity
 from binnacle.cli.options import day
 from binnacle.cli.stack import make_room
-from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.control.toolchain import shipped
+from binnacle.folder.compilation import Compilation, compile_reading
 from binnacle.folder.context import read_config
-from binnacle.folder.document import Document
-from binnacle.folder.located import Located, locate
 from binnacle.folder.reader import read
-from binnacle.intent.refs import Key
 
-
-@dataclass(frozen=True, slots=True)
-class Compilation:
-    """The outcome of one pass over files.
-
-    Attributes:
-        outcome: what the resources want.
-        findings: of the reader and of the compilers, with their places.
-        texts: the files read, to show lines of them.
-        documents: the resources read.
-        unread: resources that were named in the files but cannot be read.
-        complete: whether all resources in the files are known by name; not when a whole file could not be read.
-    """
-
-    outcome: Pass
-    findings: Sequence[Located]
-    texts: Mapping[str, str]
-    documents: Mapping[Key, Document]
-    unread: frozenset[Key]
-    complete: bool
+__all__ = ["Compilation", "compile_paths", "offline"]
 
 
 def compile_paths(
@@ -48,6 +24,7 @@ def compile_paths(
     *,
     files: bool = False,
     earlier: Sequence[Mapping[str, Any]] = (),
+    earlier_files: Mapping[str, str] | None = None,
 ) -> Compilation:
     """Read resources and compile them all.
 
@@ -57,6 +34,7 @@ def compile_paths(
         when: the date to compile for; None is today.
         files: spell the backends' own files instead of Kubernetes objects.
         earlier: objects that an earlier run has written, to keep the last good version of what does not compile now.
+        earlier_files: the same where files were written, path -> text.
 
     Raises:
         BinnacleError: a path does not exist, or the configuration is unusable.
@@ -65,22 +43,9 @@ def compile_paths(
     config = offline(read_config(context))
     reading = read(paths, stdin=sys.stdin.buffer)
     today: date = day(when, datetime.now(UTC).date())
-    documents = {document.key: document for document in reading.documents}
-    errors = [item for item in reading.findings if item.finding.severity is Severity.ERROR]
-    unread = frozenset(item.key for item in errors if item.key.name) - documents.keys()
-    complete = all(item.key.kind and item.key.name for item in errors)
-    outcome = run(
-        shipped(config),
-        [document.obj for document in documents.values()],
-        today,
-        files=files,
-        earlier=Earlier(earlier, unread, all_wanted=not complete),
+    return compile_reading(
+        reading, shipped(config), today, files=files, earlier_objects=earlier, earlier_files=earlier_files
     )
-    findings = list(reading.findings)
-    for key, desired in outcome.desired.items():
-        if desired.findings:
-            findings.extend(locate(documents[key], desired.findings))
-    return Compilation(outcome, findings, reading.texts, documents, unread, complete)
 
 
 def offline(config: Config) -> Config:

@@ -11,9 +11,10 @@ import typer
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.cli.compiling import Compilation, compile_paths
+from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
 from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.folder.compilation import Compilation
 from binnacle.folder.compose import Unreadable, compose
 from binnacle.folder.located import Located, locate
 from binnacle.folder.store import FolderStore
@@ -68,8 +69,9 @@ def render(
             typer.echo(f"---\n# {file.path}\n{file.text}", nl=False)
     else:
         store = FolderStore(output)
-        earlier = [] if form is Form.FILES else _objects(store.shared())
-        done = compile_paths(paths, context, date, files=form is Form.FILES, earlier=earlier)
+        shared = store.shared()
+        earlier = [] if form is Form.FILES else _objects(shared.values())
+        done = compile_paths(paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared)
         keep = [str(key) for key in (*done.outcome.left, *done.unread)]
         changes = store.sync(_files(done), keep, keep_all=not done.complete)
         counts = f"{len(changes.written)} written, {len(changes.unchanged)} unchanged, {len(changes.removed)} removed"

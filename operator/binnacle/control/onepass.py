@@ -30,12 +30,14 @@ class Pass:
             (`mode: DryRun`). What is there of them from before is to stay, unlike that of one that is withdrawn.
         objects: all objects, aggregates included; empty when files were asked for.
         files: all files; empty when objects were asked for.
+        shared: aggregate -> the paths of its files.
     """
 
     desired: Mapping[Key, Desired]
     left: Mapping[Key, Reason]
     objects: tuple[Output, ...] = ()
     files: tuple[File, ...] = ()
+    shared: Mapping[AggregateKey, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class Earlier:
         objects: the objects of aggregates as they are now.
         unread: resources that exist but could not be read.
         all_wanted: nobody's share may be dropped, because there may be resources of which not even the name is known.
+        files: path -> text of the files of aggregates as they are now.
     """
 
     objects: Sequence[Mapping[str, Any]] = ()
     unread: frozenset[Key] = frozenset()
     all_wanted: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -131,12 +135,14 @@ def run(
         spelled.extend(wants.files)
         for share in wants.shares:
             aggregates.put(share)
-    if earlier is not None and not files:
-        for share in _kept(tools, earlier, desired, left):
-            aggregates.put(share)
+    for share in _kept(tools, earlier or Earlier(), desired, left, files=files):
+        aggregates.put(share)
+    shared: dict[AggregateKey, tuple[str, ...]] = {}
     for aggregate in sorted(aggregates.keys()):
         if files:
-            spelled.extend(aggregates.assemble_files(aggregate))
+            assembled = aggregates.assemble_files(aggregate)
+            shared[aggregate] = tuple(file.path for file in assembled)
+            spelled.extend(assembled)
         else:
             objects.extend(aggregates.assemble(aggregate)[0])
     return Pass(
@@ -144,6 +150,7 @@ def run(
         left,
         tuple(sorted(objects, key=lambda one: one.ref)),
         tuple(sorted(spelled, key=lambda one: one.path)),
+        shared,
     )
 
 
@@ -160,17 +167,29 @@ def _left(wants: Desired) -> Reason | None:
 
 
 def _kept(
-    tools: Toolchain, earlier: Earlier, desired: Mapping[Key, Desired], left: Mapping[Key, Reason]
-) -> Iterable[Share]:
+    tools: Toolchain, earlier: Earlier, desired: Mapping[Key, Desired], left: Mapping[Key, Reason], *, files: bool
+) -> Iterator[Share]:
     """Yield the shares of earlier aggregates that stay."""
+    found = shares_of(tools, files=earlier.files) if files else shares_of(tools, earlier.objects)
+    for share in found:
+        owner = share.owner
+        if owner in left or owner in earlier.unread or (earlier.all_wanted and owner not in desired):
+            yield share
+
+
+def shares_of(
+    tools: Toolchain, objects: Iterable[Mapping[str, Any]] = (), files: Mapping[str, str] | None = None
+) -> Iterator[Share]:
+    """Take the objects and files of aggregates apart; what is no target's is passed over."""
     targets = {target.name: target for target in tools.targets}
-    for body in earlier.objects:
+    for body in objects:
         aggregate = owner_of(body)
-        if not isinstance(aggregate, AggregateKey) or aggregate.target not in targets:
-            continue
-        for owner, text in targets[aggregate.target].split(body).items():
-            if owner in left or owner in earlier.unread or (earlier.all_wanted and owner not in desired):
+        if isinstance(aggregate, AggregateKey) and aggregate.target in targets:
+            for owner, text in targets[aggregate.target].split(body).items():
                 yield Share(aggregate, owner, text, "")
+    for path, text in (files or {}).items():
+        for target in tools.targets:
+            yield from target.split_file(path, text, tools.config)
 
 
 def prove(

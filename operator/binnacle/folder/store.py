@@ -49,20 +49,52 @@ class FolderStore:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def shared(self) -> tuple[str, ...]:
-        """Return the texts of the files that belong to no single resource, as they lie there now.
+    def shared(self) -> dict[str, str]:
+        """Return the files that belong to no single resource, as they lie there now: path -> text.
 
         Raises:
             BinnacleError: the folder cannot be read.
         """
-        texts = []
+        texts = {}
         for path, entry in sorted(self._read_ledger().items()):
             if not entry.owner:
                 self._check(path, ours=True)
                 data = self._read(path)
                 if data is not None:
-                    texts.append(data.decode(errors="replace"))
-        return tuple(texts)
+                    texts[path] = data.decode(errors="replace")
+        return texts
+
+    def holds(self) -> dict[str, str]:
+        """Return the files of ours that are there, as they lie there now: path -> text.
+
+        Raises:
+            BinnacleError: the folder cannot be read.
+        """
+        found = {path: self._read(path) for path in sorted(self._read_ledger())}
+        return {path: data.decode(errors="replace") for path, data in found.items() if data is not None}
+
+    def owners(self) -> dict[str, str]:
+        """Return path -> owner (as `str(key)`, empty for a file of many) of all files that are listed as ours.
+
+        Raises:
+            BinnacleError: the folder cannot be read.
+        """
+        return {path: entry.owner for path, entry in self._read_ledger().items()}
+
+    def taken(self, paths: Iterable[str]) -> dict[str, ConflictError]:
+        """Return which paths cannot be written because something that is not ours is there or on the way, and what.
+
+        Raises:
+            BinnacleError: the folder cannot be read, or a path leads out of it.
+        """
+        ledger = self._read_ledger()
+        found = {}
+        for path in paths:
+            try:
+                self._check(path, ours=path in ledger)
+            except ConflictError as error:
+                found[path] = error
+        return found
 
     def sync(self, files: Iterable[File], keep: Iterable[str] = (), *, keep_all: bool = False) -> Changes:
         """Make the folder hold exactly `files` of what is ours.

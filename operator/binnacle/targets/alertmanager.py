@@ -18,6 +18,7 @@ from binnacle.targets import alertmanager_text, conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
 
 DATA_KEY: Final = "alertmanager.yaml"
+_PATH: Final = f"alertmanager/{DATA_KEY}"
 _PURPOSE: Final = "routing"
 _LIMIT: Final = 900_000
 """Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
@@ -97,7 +98,13 @@ class Alertmanager:
     def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Build the one file."""
         text = alertmanager_text.assemble(config.alertmanager.base, shares)
-        return (File(f"alertmanager/{DATA_KEY}", text, None),)
+        return (File(_PATH, text, None),)
+
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:
+        """Take the one file apart into what each resource added."""
+        shares = alertmanager_text.split(text) if path == _PATH else {}
+        aggregate = AggregateKey(self.name, config.alertmanager.namespace)
+        return tuple(Share(aggregate, owner, part, _PURPOSE) for owner, part in shares.items())
 
 
 def _size(text: str) -> int:

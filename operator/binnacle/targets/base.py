@@ -147,3 +147,6 @@ class Target(Protocol):
 
     def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:
         """Build the files that many resources fill."""
+
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:
+        """Take a file of `assemble_files` apart again into everybody's share; nothing of a file that is not this target's."""

@@ -21,6 +21,7 @@ from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, S
 from binnacle.targets.yamltext import document
 
 DATA_KEY: Final = "blackbox.yaml"
+_PATH: Final = f"blackbox/{DATA_KEY}"
 _PURPOSE: Final = "probe modules"
 _LIMIT: Final = 900_000
 """Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
@@ -77,18 +78,7 @@ class BlackboxModules:
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take the live file apart into what each resource added."""
-        found: dict[Key, str] = {}
-        owner = None
-        for line in ((body.get("data") or {}).get(DATA_KEY) or "").split("\n"):
-            fence = _FENCE.fullmatch(line)
-            if fence is not None:
-                owner = Key(fence[1], fence[2], fence[3])
-                found[owner] = ""
-            elif not line.startswith("  "):
-                owner = None
-            elif owner is not None:
-                found[owner] += f"{line}\n"
-        return found
+        return _parts((body.get("data") or {}).get(DATA_KEY) or "")
 
     def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
         """Return 0: there is one object."""
@@ -104,7 +94,13 @@ class BlackboxModules:
 
     def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Build the one file."""
-        return (File(f"blackbox/{DATA_KEY}", _file(shares), None),) if shares else ()
+        return (File(_PATH, _file(shares), None),) if shares else ()
+
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:
+        """Take the one file apart into what each resource added."""
+        aggregate = AggregateKey(self.name, config.prometheus.namespace)
+        shares = _parts(text) if path == _PATH else {}
+        return tuple(Share(aggregate, owner, part, _PURPOSE) for owner, part in shares.items())
 
     def _share(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Share, ...]:
         key = owner.key
@@ -152,6 +148,22 @@ def _file(shares: Mapping[Key, str]) -> str:
         return f"{_HEADER}\n{_TOP} {{}}\n"
     parts = (f"{_fence(key)}\n{shares[key]}" for key in sorted(shares))
     return f"{_HEADER}\n{_TOP}\n{''.join(parts)}"
+
+
+def _parts(text: str) -> dict[Key, str]:
+    """Take the file apart again."""
+    found: dict[Key, str] = {}
+    owner = None
+    for line in text.split("\n"):
+        fence = _FENCE.fullmatch(line)
+        if fence is not None:
+            owner = Key(fence[1], fence[2], fence[3])
+            found[owner] = ""
+        elif not line.startswith("  "):
+            owner = None
+        elif owner is not None:
+            found[owner] += f"{line}\n"
+    return found
 
 
 def _fence(key: Key) -> str:

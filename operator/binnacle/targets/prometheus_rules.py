@@ -90,6 +90,10 @@ class PrometheusRules:
         """Return nothing: every resource has a file of its own."""
         return ()
 
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: no file is shared."""
+        return ()
+
 
 def _groups(intents: Sequence[object], owner: Key) -> tuple[rulefile.Group, ...]:
     return rulefile.groups_of([intent for intent in intents if isinstance(intent, RuleSet)], owner)

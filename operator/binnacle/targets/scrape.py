@@ -5,6 +5,7 @@ a file in ConfigMaps in Prometheus' namespace, to be read by `scrape_config_file
 jobs are in one file, which an older Prometheus can have in its prometheus.yml.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -21,7 +22,11 @@ from binnacle.targets.scrapejobs import Job
 _PURPOSE: Final = "scrape jobs"
 _FILES: Final = DataKeys("scrape", _PURPOSE)
 _PATH: Final = "prometheus/scrape.yaml"
-_HEADER: Final = "# Written by Binnacle: change the resources, not this file.\nscrape_configs:\n"
+_TOP: Final = "scrape_configs:"
+_HEADER: Final = f"# Written by Binnacle: change the resources, not this file.\n{_TOP}\n"
+_FENCE: Final = re.compile(
+    r"^(# ([A-Za-z]+) ([a-z0-9-]+)/([a-z0-9-]+), written by Binnacle: [^\n]*)\n", re.MULTILINE | re.ASCII
+)
 
 
 class Scrape:
@@ -75,6 +80,18 @@ class Scrape:
         """Build the one file."""
         jobs = [_without_top(shares[key]) for key in sorted(shares)]
         return (File(_PATH, _HEADER + "".join(jobs), None),) if jobs else ()
+
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:
+        """Take the one file apart into the jobs of each resource."""
+        if path != _PATH:
+            return ()
+        aggregate = AggregateKey(self.name, config.prometheus.namespace)
+        # What people wrote is indented or on the line of its field, so that only we begin a line like this.
+        _, *parts = _FENCE.split(text)
+        return tuple(
+            Share(aggregate, Key(kind, namespace, name), f"{about}\n{_TOP}\n{jobs}", _PURPOSE)
+            for about, kind, namespace, name, jobs in zip(*(iter(parts),) * 5, strict=True)
+        )
 
     def _share(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Share, ...]:
         key = owner.key

@@ -14,7 +14,7 @@ from binnacle.intent.base import Intent
 from binnacle.intent.dashboard import Board, folder_slug
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
-from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
 from binnacle.targets.grafana.board import text_of
 
 _PURPOSE: Final = "dashboard"
@@ -77,6 +77,10 @@ class GrafanaDashboards:
 
     def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Return nothing: every dashboard has a file of its own."""
+        return ()
+
+    def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: no file is shared."""
         return ()
 
 
