@@ -38,6 +38,7 @@ COMMANDS = (
     Command("explain", "binnacle.cli.explain", "Say in words what resources do, and who is told."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
+    Command("folder", "binnacle.cli.folder", "Run the same loop on a folder."),
     Command("demo", "binnacle.cli.demo", "A guided tour in a temporary folder."),
     Command("crds", "binnacle.cli.crds", "Print the custom resource definitions."),
 )
@@ -54,6 +55,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
   binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
   binnacle crds | kubectl apply -f -              install the resource definitions
   binnacle operator --config config.yaml          run the operator
+  binnacle folder slos/ out/                      the same without a cluster
 
 Also installed as kubectl binnacle. Exit status: 0 good, 1 findings of severity error, 2 wrong usage or environment.
 NO_COLOR turns colours off, BINNACLE_DEBUG=1 shows where an unexpected error comes from.
