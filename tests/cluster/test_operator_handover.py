@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from cluster.operator_world import World, ready, slo, slo_path, world
-from servers.audit import counted
 from servers.controlplane import ControlPlane
 from servers.http import fetch
-from servers.operator import NAMESPACE, USER, OperatorProcess
+from servers.operator import NAMESPACE, OperatorProcess
 
 ORDERLY = 2.0
 """Seconds from the end of the leader to the successor's first write, after an orderly stop."""
@@ -53,7 +52,7 @@ def takeover(led: World, standby: OperatorProcess, end: Callable[[OperatorProces
     ended = dt.datetime.now(dt.UTC)
     led.apply(slo(led.place, name, objective="99%"))
     led.api.wait(slo_path(led.place, name), ready, limit=limit + 5)
-    writes = counted(led.counter.settle(mark, quiet=2, user=USER), user=USER)
+    writes = led.writes(mark, quiet=2, namespace=led.place)
     assert [(one.resource, one.subresource) for one in writes if one.name in (name, f"binnacle-slo-{name}")] == [
         ("prometheusrules", ""),
         ("slos", "status"),
