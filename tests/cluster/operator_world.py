@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from binnacle.api.registry import KINDS
 from binnacle.targets import conventions
 from cluster.gate import Gate
 from servers.audit import WriteCounter, WriteRecord, counted
@@ -325,10 +326,16 @@ class World:
         self.operator.stop()
         self.plane.ensure_running()
         # Another operator must not find what is only on its way out.
-        self.plane.kubectl("delete", "slo", "--all", "--all-namespaces")
+        swept(self.plane)
         if self._namespaces:
             self.plane.kubectl("delete", "namespace", *self._namespaces, "--ignore-not-found", "--wait=false")
-        self.plane.kubectl("delete", "configmap", "-n", MONITORING, "-l", "app.kubernetes.io/managed-by=binnacle")
+
+
+def swept(plane: ControlPlane) -> None:
+    """Remove every resource of ours and what was made for it in the backends' namespaces, whichever test left it."""
+    kinds = ",".join(f"{info.plural}.{info.group}" for info in KINDS.values())
+    plane.kubectl("delete", kinds, "--all", "--all-namespaces")
+    plane.kubectl("delete", "configmap", "--all-namespaces", "-l", "app.kubernetes.io/managed-by=binnacle")
 
 
 @contextlib.contextmanager
@@ -356,6 +363,7 @@ def world(
 ) -> Iterator[World]:
     """An operator on a control plane that has prometheus-operator's kinds where `output` is `operator`, else not."""
     plane.ensure_running()
+    swept(plane)
     with rule_kinds(plane, served=output == "operator"):
         operator = OperatorProcess(plane, directory, arguments=arguments, server=server)
         operator.start()

@@ -20,8 +20,10 @@ TESTS = Path(__file__).resolve().parents[1]
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# A program that was started in the background ignores SIGINT, and so do those that it starts.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 from servers.process import ServerProcess, clean_environment
 log = Path(sys.argv[1])
 server = ServerProcess("test", [sys.executable, "-c", sys.argv[2]], log=log, env=clean_environment(log.parent), grace=60)
