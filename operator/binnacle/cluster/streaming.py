@@ -274,20 +274,22 @@ class Streaming:
         pauses = iter(_RELIST_SECONDS)
         pause = next(pauses)
         while self._delivered is not None:
-            self._complete.clear()
             try:
                 listing = self._client.metadata(self._call("list"), self.watch.selector)
                 listed = {metadata["uid"] async for metadata in listing}
             except (TransientError, SpecError) as error:
                 log.info("the list beside the watch of %s failed: %s", self.watch, error)
+                await asyncio.sleep(pause)
             else:
                 self._bury(self._known.keys() - listed - self._delivered)
                 self._missing = listed - self._delivered
                 if not self._missing:
                     break
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._complete.wait(), pause)
-                break
+                # Only now: what arrived during the list has told of a completeness that nobody had asked for.
+                self._complete.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._complete.wait(), pause)
+                    break
             pause = next(pauses, pause)
         self._delivered, self._missing = None, set()
         self._listed = True
