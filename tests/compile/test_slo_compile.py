@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
-from binnacle.compile.slo import templates
+from binnacle.compile import templates
 from binnacle.compile.slo.indicator import bucket_matcher, in_unit_of
 from binnacle.intent.rules import Alert, Recording
 from binnacle.promql import parse, to_text

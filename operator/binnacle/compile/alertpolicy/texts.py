@@ -5,8 +5,8 @@ from typing import Final
 from binnacle.api.alertpolicy_rules import AlertRule
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.compile import templates
 from binnacle.compile.alertpolicy import gotemplate
-from binnacle.compile.slo import templates
 
 _FIX: Final = "Correct the template; until then the text is shown as it is written."
 

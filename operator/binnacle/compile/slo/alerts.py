@@ -12,7 +12,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.api.values import AlertSeverity, Duration
-from binnacle.compile.slo import templates
+from binnacle.compile import templates
 from binnacle.compile.slo.burn import Pair, number, percent
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.world import World
