@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from binnacle.api.metricset import MetricSet
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import HistogramType
+from binnacle.api.slo_indicators import HistogramType
 from binnacle.compile.contract import Contract
 from binnacle.compile.world import Listing
 from binnacle.intent.refs import Key

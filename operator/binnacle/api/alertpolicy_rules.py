@@ -10,7 +10,7 @@ from binnacle.api.cel import Cel
 from binnacle.api.labels import Annotations, FreeLabelName, Labels
 from binnacle.api.model import Items, Model, OneOf, refusal
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import HistogramType, Selector
+from binnacle.api.slo_indicators import HistogramType, Selector
 from binnacle.api.values import (
     AlertSeverity,
     DnsLabel,

@@ -11,7 +11,7 @@ from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Res
 from binnacle.api.metricset_probe import Probe
 from binnacle.api.metricset_scrape import Port, Scrape
 from binnacle.api.model import Items, Law, Model, refusal
-from binnacle.api.slo import HistogramType
+from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import DnsLabel, LabelName, Number, Shape
 

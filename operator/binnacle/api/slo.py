@@ -1,6 +1,5 @@
 """The SLO kind: an objective, what is counted, and how the budget's burning raises alerts."""
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,7 +7,8 @@ from pydantic import Field, model_validator
 from binnacle.api.cel import Cel, duration_ms, matches
 from binnacle.api.labels import FreeLabelName
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
-from binnacle.api.model import Items, Model, OneOf, StatusModel, refusal
+from binnacle.api.model import Items, Model, StatusModel, refusal
+from binnacle.api.slo_indicators import Indicator
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
     DURATION_PATTERN,
@@ -23,83 +23,6 @@ from binnacle.api.values import (
     duration_between,
     percentage_between,
 )
-
-Selector = Annotated[str, Field(min_length=1, max_length=4096)]
-"""PromQL that names series; parsed by the compiler, which knows the grammar."""
-
-
-class Ratio(OneOf):
-    """Share of bad events, from two counters."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("errors", "good")
-
-    errors: Annotated[
-        Selector | None, Field(description="Counter of bad events, a bare vector selector. Either this or good.")
-    ] = None
-    good: Annotated[
-        Selector | None, Field(description="Counter of good events, a bare vector selector. Either this or errors.")
-    ] = None
-    total: Annotated[Selector, Field(description="Counter of all events, a bare vector selector.")]
-
-
-class HistogramType(StrEnum):
-    """How a histogram is stored, in Prometheus' own words."""
-
-    CLASSIC = "classic"
-    NATIVE = "native"
-
-
-class Latency(Model):
-    """Share of events that took too long, from a histogram of seconds."""
-
-    histogram: Annotated[
-        Selector,
-        Field(description="The histogram as a bare vector selector, its name without _bucket, _count and _sum."),
-    ]
-    below: Annotated[
-        Duration,
-        duration_between("1ms", "1d"),
-        Field(
-            description="An event that took at most this long is good. For a classic histogram this must be one of its buckets."
-        ),
-    ]
-    histogram_type: Annotated[
-        HistogramType | None,
-        Field(
-            description="How the histogram is stored: classic or native. Absent means what the MetricSet that declares it says, "
-            "else classic."
-        ),
-    ] = None
-
-
-class ProbeRef(Model):
-    """A probe of a MetricSet in the same namespace."""
-
-    metric_set: Annotated[DnsLabel, Field(description="Name of the MetricSet.")]
-    name: Annotated[DnsLabel, Field(description="Name of the probe in it.")]
-
-
-class Availability(OneOf):
-    """Share of time in which something is not up, from a gauge that is 1 while it is up and 0 while it is not."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("gauge", "probe")
-
-    gauge: Annotated[Selector | None, Field(description="The gauge, a bare vector selector. Either this or probe.")] = (
-        None
-    )
-    probe: Annotated[ProbeRef | None, Field(description="A probe, from all its regions. Either this or gauge.")] = None
-
-
-class Indicator(OneOf):
-    """What is counted; exactly one member."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("ratio", "latency", "availability")
-
-    ratio: Annotated[Ratio | None, Field(description="Share of bad events, from two counters.")] = None
-    latency: Annotated[Latency | None, Field(description="Share of slow events, from a histogram.")] = None
-    availability: Annotated[
-        Availability | None, Field(description="Share of time in which something is not up, from a gauge of 0 and 1.")
-    ] = None
 
 
 class Window(Model):

@@ -15,7 +15,7 @@ from binnacle.api.labels import RESERVED_SERIES, RESERVED_SERIES_PREFIXES
 from binnacle.api.metricset import Metric, MetricSet, MetricType
 from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import HistogramType
+from binnacle.api.slo_indicators import HistogramType
 from binnacle.compile.world import World
 from binnacle.intent.refs import Key
 from binnacle.promql import facts

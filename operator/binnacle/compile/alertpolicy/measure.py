@@ -11,7 +11,7 @@ from typing import Final
 from binnacle.api.alertpolicy_rules import AlertRule, QuantileRule, RatioRule, ThresholdRule
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import HistogramType
+from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.values import Duration, Rate
 from binnacle.compile.alertpolicy.units import Measure, of_name
 from binnacle.compile.contract import Contract

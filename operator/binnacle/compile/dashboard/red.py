@@ -8,7 +8,7 @@ from typing import Final
 
 from binnacle.api.config import DatasourceType
 from binnacle.api.dashboard_panels import PanelType
-from binnacle.api.slo import HistogramType
+from binnacle.api.slo_indicators import HistogramType
 from binnacle.compile.contract import Contract
 from binnacle.compile.dashboard.datasources import Datasources
 from binnacle.compile.dashboard.template import Part, Sketch

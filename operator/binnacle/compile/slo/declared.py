@@ -3,7 +3,8 @@
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.metricset import MetricSet
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import SLO, Latency, ProbeRef
+from binnacle.api.slo import SLO
+from binnacle.api.slo_indicators import Latency, ProbeRef
 from binnacle.compile.contract import Contract, metric_set_key
 from binnacle.compile.slo.indicator import Counted, in_unit_of
 from binnacle.compile.world import World

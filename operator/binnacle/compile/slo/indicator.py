@@ -11,7 +11,7 @@ from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import Availability, HistogramType, Indicator, Latency, ProbeRef, Ratio
+from binnacle.api.slo_indicators import Availability, HistogramType, Indicator, Latency, ProbeRef, Ratio
 from binnacle.api.values import Duration
 from binnacle.compile.contract import Contract
 from binnacle.compile.slo.subject import Subject
