@@ -1,6 +1,5 @@
 """`binnacle explain`: say in words and small tables what resources do."""
 
-import datetime as dt
 import json
 import re
 import sys
@@ -21,15 +20,11 @@ from binnacle.api.reasons import Reason
 from binnacle.api.registry import KINDS
 from binnacle.check.explain.base import Section, Table
 from binnacle.check.explain.registry import EXPLANATIONS
-from binnacle.cli.compiling import compile_paths, offline
-from binnacle.cli.options import ContextFile, Date, day
+from binnacle.cli.compiling import compile_paths
+from binnacle.cli.options import ContextFile, Date
 from binnacle.cli.output import Format, exit_status, printable, write_findings
-from binnacle.control.desired import Toolchain
-from binnacle.control.onepass import Pass, compilations
-from binnacle.control.toolchain import shipped
+from binnacle.control.onepass import Pass
 from binnacle.errors import BinnacleError
-from binnacle.folder.context import read_config
-from binnacle.folder.document import Document
 from binnacle.folder.located import Located
 from binnacle.intent.refs import Key
 
@@ -99,13 +94,11 @@ def explain(
     done = compile_paths(paths, context, date)
     wanted = _wanted(picks)
     _refuse_unknown(picks, {*done.documents, *done.unread})
-    today = day(date, dt.datetime.now(dt.UTC).date())
-    sections = _explain(done.outcome, done.documents, wanted, shipped(offline(read_config(context))), today)
     explained = [
         Explained(
             key,
             _state(done.outcome, key),
-            sections.get(key, ()),
+            _sections(done.outcome, key),
             tuple(item for item in done.findings if item.key == key),
         )
         for key in done.documents
@@ -167,19 +160,13 @@ def _refuse_unknown(picks: Iterable[Pick], known: Set[Key]) -> None:
         )
 
 
-def _explain(
-    outcome: Pass, documents: Mapping[Key, Document], wanted: Callable[[Key], bool], tools: Toolchain, today: dt.date
-) -> dict[Key, tuple[Section, ...]]:
-    """Return what there is to be said of each wanted resource that compiled."""
-
-    def compiled(key: Key) -> bool:
-        return wanted(key) and outcome.desired[key].valid and key.kind in EXPLANATIONS
-
-    bodies = [document.obj for document in documents.values()]
-    return {
-        key: EXPLANATIONS[key.kind](model, meaning, outcome.desired[key].facts or {}, world)
-        for key, model, meaning, world in compilations(tools, compiled, bodies, today)
-    }
+def _sections(outcome: Pass, key: Key) -> tuple[Section, ...]:
+    """Return what there is to be said of a resource; nothing of one that did not compile."""
+    desired = outcome.desired[key]
+    explain = EXPLANATIONS.get(key.kind)
+    if explain is None or desired.compiled is None or not desired.valid:
+        return ()
+    return explain(desired.model, desired.compiled, desired.facts or {}, outcome.world)
 
 
 def _state(outcome: Pass, key: Key) -> str:

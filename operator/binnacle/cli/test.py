@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 from xml.etree import ElementTree as ET
@@ -15,12 +14,10 @@ from rich.text import Text
 
 from binnacle.check.base import TestResult
 from binnacle.check.registry import TESTS
-from binnacle.cli.compiling import compile_paths, offline
-from binnacle.cli.options import ContextFile, Date, Paths, day
+from binnacle.cli.compiling import compile_paths
+from binnacle.cli.options import ContextFile, Date, Paths
 from binnacle.cli.output import Format, exit_status, printable, write_findings
 from binnacle.control.onepass import prove
-from binnacle.control.toolchain import shipped
-from binnacle.folder.context import read_config
 from binnacle.intent.refs import Key
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -56,8 +53,6 @@ def run_tests(
     Exit status: 0 all that ran passed, 1 a test failed or a resource is wrong, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     done = compile_paths(paths, context, date)
-    tools = shipped(offline(read_config(context)))
-    today = day(date, datetime.now(UTC).date())
     results: dict[Key, Sequence[TestResult]] = {}
     with Progress(
         SpinnerColumn(),
@@ -67,7 +62,7 @@ def run_tests(
         transient=True,
     ) as progress:
         running = progress.add_task("testing")
-        for key, found in prove(tools, TESTS, [document.obj for document in done.documents.values()], today):
+        for key, found in prove(done.outcome, TESTS):
             progress.update(running, description=f"testing, {printable(str(key))} done")
             results[key] = found
     errors = [item for item in done.findings if item.finding.severity == "error"]

@@ -55,6 +55,7 @@ class Desired:
         readback: what to observe.
         reads: what the compilation depended on.
         withdrawn: nothing is wanted, and what was applied before must go. Never of a resource that is suspended or only tried.
+        compiled: what it means; None when it cannot be read.
     """
 
     model: Any | None
@@ -68,6 +69,7 @@ class Desired:
     readback: SLOReadback | None = None
     reads: frozenset[Read] = frozenset()
     withdrawn: bool = False
+    compiled: Compiled | None = None
 
     @property
     def quarantined(self) -> int:
@@ -126,6 +128,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         readback=compiled.readback,
         reads=frozenset(world.reads),
         withdrawn=compiled.withdrawn and not valid and not model.spec.suspend and model.spec.mode != Mode.DRY_RUN,
+        compiled=compiled,
     )
 
 

@@ -4,7 +4,7 @@
 is missing is only the comparison with what exists.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.check.base import TestResult, Tests
-from binnacle.compile.world import Claim, Compiled, World
+from binnacle.compile.world import Claim, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
@@ -28,6 +28,7 @@ class Pass:
         desired: key -> what the resource wants, in the order given.
         left: resources of which nothing is applied, and why: they do not compile, are suspended, or only tried
             (`mode: DryRun`). What is there of them from before is to stay, unlike that of one that is withdrawn.
+        world: the surroundings that all of them were compiled in.
         objects: all objects, aggregates included; empty when files were asked for.
         files: all files; empty when objects were asked for.
         shared: aggregate -> the paths of its files.
@@ -35,6 +36,7 @@ class Pass:
 
     desired: Mapping[Key, Desired]
     left: Mapping[Key, Reason]
+    world: World
     objects: tuple[Output, ...] = ()
     files: tuple[File, ...] = ()
     shared: Mapping[AggregateKey, tuple[str, ...]] = field(default_factory=dict)
@@ -114,9 +116,11 @@ def run(
     objects: list[Output] = []
     spelled: list[File] = []
 
+    def world() -> World:
+        return World(tools.config, today, known.lookup, known.listing, known.claimants)
+
     def compile_(key: Key) -> None:
-        world = World(tools.config, today, known.lookup, known.listing, known.claimants)
-        desired[key] = desire(tools, by_key[key], Owner(key), world, files=files)
+        desired[key] = desire(tools, by_key[key], Owner(key), world(), files=files)
 
     for key in by_key:
         compile_(key)
@@ -148,6 +152,7 @@ def run(
     return Pass(
         desired,
         left,
+        world(),
         tuple(sorted(objects, key=lambda one: one.ref)),
         tuple(sorted(spelled, key=lambda one: one.path)),
         shared,
@@ -192,37 +197,13 @@ def shares_of(
             yield from target.split_file(path, text, tools.config)
 
 
-def prove(
-    tools: Toolchain, tests: Mapping[str, Tests], bodies: Sequence[Mapping[str, Any]], today: date
-) -> Iterator[tuple[Key, tuple[TestResult, ...]]]:
-    """Run the tests of every resource that has some and can be read; yields each resource's results as they come.
+def prove(outcome: Pass, tests: Mapping[str, Tests]) -> Iterator[tuple[Key, tuple[TestResult, ...]]]:
+    """Run the tests of every resource that has some and compiled; yields each resource's results as they come.
 
     Args:
-        tools: as for `run`.
+        outcome: of the pass in which the resources were compiled.
         tests: kind -> how its tests are run.
-        bodies: as for `run`.
-        today: as for `run`.
     """
-    for key, model, compiled, world in compilations(tools, lambda key: key.kind in tests, bodies, today):
-        yield key, tests[key.kind](model, compiled, world)
-
-
-def compilations(
-    tools: Toolchain, wanted: Callable[[Key], bool], bodies: Sequence[Mapping[str, Any]], today: date
-) -> Iterator[tuple[Key, Any, Compiled, World]]:
-    """Compile the wanted resources that can be read; yields key, model, what it means, and its surroundings.
-
-    Args:
-        tools: as for `run`.
-        wanted: says which resources are compiled; the others are there for them to refer to.
-        bodies: as for `run`.
-        today: as for `run`.
-    """
-    by_key = {resource_key(body): body for body in bodies}
-    known = _Known(tools, by_key)
-    for key in by_key:
-        model = known.lookup(key) if wanted(key) else None
-        if model is None:
-            continue
-        world = World(tools.config, today, known.lookup, known.listing, known.claimants)
-        yield key, model, tools.compilers[key.kind](model, world), world
+    for key, wants in outcome.desired.items():
+        if key.kind in tests and wants.compiled is not None:
+            yield key, tests[key.kind](wants.model, wants.compiled, outcome.world)
