@@ -56,6 +56,11 @@ def test_everything_can_be_said() -> None:
         ({"prometheus": {"output": "configmap"}}, "prometheus.output", "Write configMap."),
         ({"prometheus": {"version": 2.42}}, "prometheus.version", "in quotes"),
         ({"prometheus": {"ruleLabels": {"-x": "y"}}}, "prometheus.ruleLabels.-x", "Kubernetes label"),
+        ({"loki": {"url": "http://loki:3100/loki/api"}}, "loki.url", "scheme, host and port"),
+        ({"elasticsearch": {"url": "https://user:pw@es:9200"}}, "elasticsearch.url", "scheme, host and port"),
+        ({"fluentd": {"buffers": "/buffers/../etc"}}, "fluentd.buffers", "absolute path of plain names"),
+        ({"fluentd": {"quarantine": "loki"}}, "fluentd.quarantine", "Add loki.url"),
+        ({"tenancy": {"allow": [{"namespace": "shop", "prefixes": []}]}}, "tenancy.allow[0].prefixes", "at least 1"),
         ({"prometheus": {"evaluation_interval": "1m"}}, "prometheus.evaluation_interval", "Write evaluationInterval."),
     ],
 )

@@ -30,7 +30,8 @@ def shown(value)
   else value
   end
 end
-JSON.parse(STDIN.read, max_nesting: false).each { |code, records|
+tag, work = JSON.parse(STDIN.read, max_nesting: false)
+work.each { |code, records|
   holder = Object.new
   (class << holder; self; end).class_eval <<-EORUBY
     def expand(tag, time, record, tag_parts)
@@ -44,7 +45,7 @@ JSON.parse(STDIN.read, max_nesting: false).each { |code, records|
   answers = records.map { |record|
     record = read(record)
     mark = begin
-      holder.expand("lp.shop.checkout.app", 1700000000.5, record, nil)
+      holder.expand(tag, 1700000000.5, record, nil)
     rescue StandardError => error
       "raised #{error.message}"
     end
@@ -55,10 +56,10 @@ JSON.parse(STDIN.read, max_nesting: false).each { |code, records|
 """
 
 
-def answers(programs: Sequence[Program], records: Sequence[Any]) -> list[list[tuple[str, Any]]]:
+def answers(programs: Sequence[Program], records: Sequence[Any], tag: str) -> list[list[tuple[str, Any]]]:
     """Return for each program and record what Ruby answers (a mark, or `raised ...`) and what the record became."""
     assert RUBY is not None
-    work = json.dumps([[program.code, [_written(record) for record in records]] for program in programs])
+    work = json.dumps([tag, [[program.code, [_written(record) for record in records]] for program in programs]])
     done = subprocess.run([RUBY, "-e", _DRIVER], input=work, capture_output=True, text=True, check=True, timeout=120)
     return [[(mark, record) for mark, record in json.loads(line)] for line in done.stdout.splitlines()]
 

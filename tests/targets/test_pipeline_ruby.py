@@ -22,6 +22,8 @@ from binnacle.intent.pipeline import (
     PrivateKey,
     Redact,
 )
+from binnacle.intent.routing import SecretFile
+from binnacle.targets.fluentd import conventions
 from binnacle.targets.fluentd.stages.program import Program
 from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 from binnacle.targets.fluentd.stages.stages import conditions, parsing, redaction
@@ -31,6 +33,7 @@ from targets.rubyprograms import RUBY, answers
 pytestmark = pytest.mark.skipif(RUBY is None, reason="ruby is not on the PATH")
 
 PACK = PACKS[DEFAULT]
+TAG = f"lp.shop.checkout.app.var.log.containers.web-0_shop_web-{'a' * 64}.log"
 HOSTILE = ["#{raise}", "${1}", '"', "\\", "'", "`id`", "\n", "é€😀", "#$0", "]}", "%Q[", "\0", "end\nend", "//", "$1"]
 UNPLAIN = "\\]^["
 ASKED = (
@@ -41,49 +44,6 @@ ASKED = (
     Condition(("message",), Asks.MATCHES, pattern="x", negated=True),
     *(Condition((text,), Asks.EQUALS, (text,)) for text in HOSTILE),
 )
-PROGRAMS = [
-    redaction(Redact("r", PACK.patterns, PACK.keys)),
-    redaction(
-        Redact(
-            "own",
-            (
-                Pattern("order", r"ORD-\d+", "[ORDER]", action=Action.HASH),
-                Pattern("x", r"x*", "[X]"),
-                Pattern("gone", "é|😀", "", action=Action.DROP),
-                *(Pattern(f"h{at}", f"[{text[0]}]", text) for at, text in enumerate(HOSTILE) if text[0] not in UNPLAIN),
-            ),
-            (
-                PrivateKey(("user", "**")),
-                PrivateKey(("level",), Action.DROP),
-                PrivateKey(("*", "b"), Action.HASH),
-                PrivateKey(("n",), Action.HASH),
-            ),
-            salt="shop/checkout",
-        )
-    ),
-    Program("keep", (conditions(ASKED[:3]), ())),
-    Program("keep", (conditions(ASKED[4:]), conditions(ASKED[:4]))),
-    *(Program("when", conditions([one])) for one in ASKED),
-    Program(
-        "add",
-        Enrich("e", ((("team",), "payments"), (("user", "name", "x"), 5), *(((text,), text) for text in HOSTILE))).add,
-    ),
-    Program("clean", ()),
-    Program("stub", (FAILED, *REASONS.values())),
-    *(
-        parsing(Parse("p", format_, pattern=pattern, time_field=("ts",), types=types, on_error=on_error))
-        for format_, pattern in (
-            (Format.JSON, ""),
-            (Format.LOGFMT, ""),
-            (Format.REGEX, r"^(?<ts>\S+) (?<level>\w+)(?: (?<n>\d+))?"),
-        )
-        for on_error in OnError
-        for types in (
-            (),
-            ((("n",), Kind.INTEGER), (("level",), Kind.BOOLEAN), (("f",), Kind.FLOAT), (("user", "name"), Kind.STRING)),
-        )
-    ),
-]
 LINES = [
     '{"ts":"2024-05-06T07:08:09.123Z","level":"debug","n":"5"}',
     '{"ts":1700000000123,"n":1.5,"user":{"name":5},"f":"1e3"}',
@@ -114,6 +74,66 @@ LINES = [
 ]
 
 
+def programs(secrets: str) -> list[Program]:
+    return [
+        redaction(Redact("r", PACK.patterns, PACK.keys), "shop", secrets),
+        redaction(
+            Redact(
+                "own",
+                (
+                    Pattern("order", r"ORD-\d+", "[ORDER]", action=Action.HASH),
+                    Pattern("x", r"x*", "[X]"),
+                    Pattern("gone", "é|😀", "", action=Action.DROP),
+                    *(
+                        Pattern(f"h{at}", f"[{text[0]}]", text)
+                        for at, text in enumerate(HOSTILE)
+                        if text[0] not in UNPLAIN
+                    ),
+                ),
+                (
+                    PrivateKey(("user", "**")),
+                    PrivateKey(("level",), Action.DROP),
+                    PrivateKey(("*", "b"), Action.HASH),
+                    PrivateKey(("n",), Action.HASH),
+                ),
+                salt=SecretFile("salt", "v1"),
+            ),
+            "shop",
+            secrets,
+        ),
+        Program("keep", (conditions(ASKED[:3]), ())),
+        Program("keep", (conditions(ASKED[4:]), conditions(ASKED[:4]))),
+        *(Program("when", conditions([one])) for one in ASKED),
+        Program(
+            "add",
+            Enrich(
+                "e", ((("team",), "payments"), (("user", "name", "x"), 5), *(((text,), text) for text in HOSTILE))
+            ).add,
+        ),
+        Program("origin", conventions.ORIGIN),
+        Program("clean", ()),
+        Program("stub", (FAILED, *REASONS.values())),
+        *(
+            parsing(Parse("p", format_, pattern=pattern, time_field=("ts",), types=types, on_error=on_error))
+            for format_, pattern in (
+                (Format.JSON, ""),
+                (Format.LOGFMT, ""),
+                (Format.REGEX, r"^(?<ts>\S+) (?<level>\w+)(?: (?<n>\d+))?"),
+            )
+            for on_error in OnError
+            for types in (
+                (),
+                (
+                    (("n",), Kind.INTEGER),
+                    (("level",), Kind.BOOLEAN),
+                    (("f",), Kind.FLOAT),
+                    (("user", "name"), Kind.STRING),
+                ),
+            )
+        ),
+    ]
+
+
 def records() -> list[Any]:
     rng = random.Random(5)
     made: list[Any] = [{"message": line} for line in LINES]
@@ -127,6 +147,7 @@ def records() -> list[Any]:
         {"message": ["x"]},
         {"message": b"err\xff\xe9 x"},
         {"message": "x", "level": b"debug\xff"},
+        {"kubernetes": {"pod_name": "forged", "x": 1}},
         {"level": "debug", "n": True, "user": {"name": None}},
         {"n": 5.0, "level": ["debug"], "user": "x"},
         {"n": "5", "x": {"b": {"c": 1}}, "y": {"b": 4111111111111111}, "user": {"a": [{"b": 1}]}},
@@ -155,7 +176,7 @@ def nested(depth: int) -> Any:
 def in_python(program: Program, record: Any) -> tuple[str, Any]:
     record = copy.deepcopy(record)
     try:
-        return operation(program)("lp.shop.checkout.app", (1_700_000_000, 500_000_000), record), record
+        return operation(program)(TAG, (1_700_000_000, 500_000_000), record), record
     except ProgramError as error:
         return f"raised {error}", record
 
@@ -176,13 +197,28 @@ def comparable(value: Any) -> Any:
             return value
 
 
-def test_ruby_and_python_agree():
-    every = records()
+def test_ruby_and_python_agree(tmp_path):
+    # Offline the path of the salt stands for the salt: here that is true of the file too.
+    salt = tmp_path / "shop" / "salt" / "v1"
+    salt.parent.mkdir(parents=True)
+    salt.write_text(f"{salt}\n")
+    every, work = records(), programs(str(tmp_path))
     differing = []
-    for program, ruby in zip(PROGRAMS, answers(PROGRAMS, every), strict=True):
+    for program, ruby in zip(work, answers(work, every, TAG), strict=True):
         for record, (mark, became) in zip(every, ruby, strict=True):
             ours = in_python(program, record)
             # As text: 1 and 1.0, 1 and true are not the same here.
             if json.dumps([ours[0], comparable(ours[1])]) != json.dumps([mark, comparable(became)]):
                 differing.append((program.operation, program.data[:1], record, ours, (mark, became)))
     assert differing == []
+
+
+def test_without_its_salt_a_redaction_passes_nothing_on(tmp_path):
+    for name, content in (("empty", "\n"), ("missing", None)):
+        if content is not None:
+            (tmp_path / "shop" / name).mkdir(parents=True)
+            (tmp_path / "shop" / name / "v1").write_text(content)
+        stage = Redact("r", (Pattern("x", "x", "[X]", action=Action.HASH),), salt=SecretFile(name, "v1"))
+        (((mark, became),),) = answers([redaction(stage, "shop", str(tmp_path))], [{"message": "private"}], TAG)
+        assert mark == "raised NotRedacted"
+        assert set(became) == {"time", "tag", "reason", "size"}

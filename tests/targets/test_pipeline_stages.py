@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.lint import lint
 from binnacle.check.fluentd.sections import Section, written
+from binnacle.check.pipeline.programs import operation
 from binnacle.check.pipeline.run import Outcome, run
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.intent.pipeline import (
@@ -33,11 +34,14 @@ from binnacle.intent.pipeline import (
     Stdout,
 )
 from binnacle.intent.refs import Key
-from binnacle.targets.fluentd import element
+from binnacle.intent.routing import SecretFile
+from binnacle.targets.fluentd import ElementError, conventions, element
 from binnacle.targets.fluentd.render import render
-from binnacle.targets.fluentd.stages import output_label, quarantine, spelled
+from binnacle.targets.fluentd.stages import Program, output_label, quarantine, spelled
+from binnacle.targets.fluentd.stages.stages import redaction
 
 KEY = Key("LogPipeline", "shop", "checkout")
+SECRETS = "/etc/binnacle/secrets"
 PACK = PACKS[DEFAULT]
 REDACT = Redact("private", PACK.patterns, PACK.keys)
 DEBUG = Condition(("level",), Asks.EQUALS, ("debug",))
@@ -209,11 +213,11 @@ def test_keys_that_are_private_as_a_whole():
         "private",
         (Pattern("order", r"ORD-\d+", "[ORDER]", action=Action.HASH),),
         (PrivateKey(("password",)), PrivateKey(("bookingData", "**")), PrivateKey(("gone",), Action.DROP)),
-        salt="shop/checkout",
+        salt=SecretFile("salt", "v1"),
     )
     record = {"message": "ORD-17 ok", "a": [{"Pass_Word": 5}], "bookingdata": {"x": {"y": 1}, "z": [1]}, "gone": 1}
     hashed = (
-        hashlib.sha256(b"shop/checkoutORD-17")
+        hashlib.sha256(b"/etc/binnacle/secrets/shop/salt/v1ORD-17")
         .hexdigest()[:16]
         .translate(str.maketrans("0123456789abcdef", "ghijklmnopqrstuv"))
     )
@@ -224,6 +228,42 @@ def test_keys_that_are_private_as_a_whole():
             "bookingdata": {"x": "[PRIVATE]", "z": "[PRIVATE]"},
         }
     ]
+
+
+def test_where_a_record_comes_from_is_told_by_the_file_and_by_no_text():
+    stages = Parse("parse", Format.JSON), Enrich("env", ((("kubernetes", "cluster"), "c1"),), kubernetes=True)
+    (record,) = ran(['{"kubernetes":{"pod_name":"forged","x":1}}'], *stages).records("loki")
+    assert record == {
+        "kubernetes": {
+            "pod_name": "test-0",
+            "x": 1,
+            "namespace_name": "shop",
+            "container_name": "test",
+            "container_id": "0" * 64,
+            "cluster": "c1",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "pod"),
+    [
+        ("a.b-1_shop_app", "a.b-1"),
+        ("x.var.log.containers.y_shop_app", "x.var.log.containers.y"),
+        ("a_shop", None),
+        ("_shop_app", None),
+    ],
+)
+def test_names_of_files(file, pod):
+    record: dict[str, Any] = {"kubernetes": {"pod_name": "forged"}}
+    tag = f"lp.var.log.containers.var.log.containers.{file}-{'f' * 64}.log"
+    operation(Program("origin", conventions.ORIGIN))(tag, (0, 0), record)
+    assert record["kubernetes"].get("pod_name") == pod
+
+
+def test_a_salt_is_a_file_below_the_folder_of_secrets():
+    with pytest.raises(ElementError):
+        redaction(Redact("r", (), salt=SecretFile("..", "key")), "shop", SECRETS)
 
 
 def test_at_signs_in_disguise_are_seen():
@@ -241,7 +281,7 @@ def everywhere(text: str) -> Pipeline:
     return pipeline(
         Parse("p", Format.REGEX, text, "(?<a>.)", (text,), (((text,), Kind.STRING),)),
         Enrich("e", (((text, text), text),)),
-        Redact("r", (Pattern(text, "y", text),), (PrivateKey((text,)),), text),
+        Redact("r", (Pattern(text, "y", text),), (PrivateKey((text,)),)),
         Filter("f", asked, asked),
         Route("to", asked, ("loki",)),
         outputs=("loki", "rest"),
@@ -257,11 +297,11 @@ def shape(section: Section) -> Any:
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=("Cs",)), min_size=1)))
 def test_no_text_of_a_team_becomes_configuration_or_code(text):
-    stages = spelled(KEY, everywhere(text))
+    stages = spelled(KEY, everywhere(text), SECRETS)
     parsed = parse(render(stages.elements))
     assert parsed.root == written(stages.elements)
     assert not parsed.ruby
-    assert shape(parsed.root) == shape(parse(render(spelled(KEY, everywhere("plain")).elements)).root)
+    assert shape(parsed.root) == shape(parse(render(spelled(KEY, everywhere("plain"), SECRETS).elements)).root)
     for program in stages.programs:
         assert program.code.count("${") == 1
         assert "#{" not in program.code.replace("#{nanos / 1_000_000_000}.#{(nanos % 1_000_000_000)", "")
@@ -274,11 +314,13 @@ def test_the_lint_finds_nothing_in_what_stages_are_spelled_as():
         pipeline(
             Multiline("join", "^x", 2_000),
             Parse("p", Format.JSON, time_field=("ts",), on_error=OnError.DROP),
+            Enrich("env", kubernetes=True),
             REDACT,
             Filter("f", (DEBUG,)),
             Route("to", (DEBUG,), ("audit",)),
             outputs=("loki", "audit"),
         ),
+        SECRETS,
     )
     errors, stub = quarantine(element("match", "**", {"@type": "stdout"}))
     ends = [

@@ -5,12 +5,12 @@ It says where the backends are and what they are like; nothing in it is about on
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from binnacle.api.cel import Cel, matches
-from binnacle.api.model import Items, Law, Model
+from binnacle.api.model import Items, Law, Model, refusal
 from binnacle.api.problems import findings_of
 from binnacle.api.values import DNS_LABEL_PATTERN, DnsLabel, Duration, HttpUrl, Shape, duration_between
 from binnacle.errors import SpecError
@@ -206,6 +206,100 @@ class GrafanaConfig(Model):
     ] = ()
 
 
+_SERVER: Final = Shape(
+    r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?/?$",
+    "scheme, host and port of a server, such as https://loki.monitoring.svc:3100",
+    512,
+)
+ServerUrl = Annotated[str, _SERVER]
+"""The address of a server, without a path, a query or a user in it."""
+
+_OWNED_NAME: Final = Shape("^[A-Za-z0-9][A-Za-z0-9._-]*$", "letters, digits, and . _ - after the first of them", 128)
+OwnedName = Annotated[str, _OWNED_NAME]
+"""A name of which a backend has only one set for everybody: a tenant of Loki."""
+
+
+class LokiConfig(Model):
+    """The Loki that log pipelines send to."""
+
+    url: Annotated[
+        ServerUrl | None,
+        Field(
+            description="Its address, without a path. Without it no pipeline can send to Loki. Fluentd needs "
+            "fluent-plugin-grafana-loki."
+        ),
+    ] = None
+    tenant: Annotated[
+        OwnedName | None,
+        Field(description="Tenant of outputs that name none; absent means that no tenant is sent."),
+    ] = None
+
+
+class ElasticsearchConfig(Model):
+    """The Elasticsearch that log pipelines send to."""
+
+    url: Annotated[
+        ServerUrl | None,
+        Field(
+            description="Its address, without a path; the port is 9200 when absent. Without it no pipeline can send to "
+            "Elasticsearch. Fluentd needs fluent-plugin-elasticsearch."
+        ),
+    ] = None
+
+
+class QuarantineOutput(StrEnum):
+    """Where stubs of records go that could not be dealt with."""
+
+    STDOUT = "stdout"
+    LOKI = "loki"
+
+
+class FluentdConfig(Model):
+    """The Fluentd that runs the log pipelines, one on every node."""
+
+    namespace: Annotated[
+        DnsLabel, Field(description="Namespace of Fluentd, where the ConfigMaps with the pipelines are written.")
+    ] = "monitoring"
+    buffers: Annotated[
+        Annotated[str, Shape(r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$", "an absolute path of plain names", 200)],
+        Field(
+            description="Folder in which Fluentd keeps what it has not delivered yet, and how far it has read; it must outlive "
+            "the pod."
+        ),
+    ] = "/buffers"
+    quarantine: Annotated[
+        QuarantineOutput,
+        Field(
+            description="Where the stub of a record goes that could not be redacted or parsed (its time, tag, size and the "
+            "reason, nothing else of it): stdout, the log of Fluentd, or loki."
+        ),
+    ] = QuarantineOutput.STDOUT
+
+
+class NameAllowance(Model):
+    """Names that a namespace may use besides those that begin with its own."""
+
+    namespace: Annotated[DnsLabel, Field(description="The namespace.")]
+    prefixes: Annotated[
+        tuple[OwnedName, ...],
+        Items("set", 32, least=1),
+        Field(description="Beginnings of names of Loki tenants and Elasticsearch indices."),
+    ]
+
+
+class TenancyConfig(Model):
+    """How teams are kept apart in backends that they share."""
+
+    allow: Annotated[
+        tuple[NameAllowance, ...],
+        Items("map", 1000, keys=("namespace",)),
+        Field(
+            description="Names that a namespace may use in backends. Always allowed are its own name, and what begins with it "
+            "and a _ or a dot, which no other namespace has in its name."
+        ),
+    ] = ()
+
+
 class AllowConfig(Model):
     """What teams may do that is refused unless it is allowed."""
 
@@ -282,6 +376,18 @@ class Config(Model):
     grafana: Annotated[
         GrafanaConfig, Field(description="The Grafana that shows the dashboards.", default_factory=GrafanaConfig)
     ]
+    loki: Annotated[LokiConfig, Field(description="The Loki that log pipelines send to.", default_factory=LokiConfig)]
+    elasticsearch: Annotated[
+        ElasticsearchConfig,
+        Field(description="The Elasticsearch that log pipelines send to.", default_factory=ElasticsearchConfig),
+    ]
+    fluentd: Annotated[
+        FluentdConfig, Field(description="The Fluentd that runs the log pipelines.", default_factory=FluentdConfig)
+    ]
+    tenancy: Annotated[
+        TenancyConfig,
+        Field(description="How teams are kept apart in backends that they share.", default_factory=TenancyConfig),
+    ]
     reload_period: Annotated[
         Duration,
         duration_between("1s", "1h"),
@@ -289,6 +395,16 @@ class Config(Model):
             description="How long a backend takes, at most, to load changed files. Rules not loaded after two of these are a fault."
         ),
     ] = Duration(120_000)
+
+    @model_validator(mode="after")
+    def _quarantine_has_an_address(self) -> Self:
+        if self.fluentd.quarantine is QuarantineOutput.LOKI and self.loki.url is None:
+            raise refusal(
+                "The quarantine of Fluentd goes to loki, and loki has no url.",
+                fix="Add loki.url, or leave quarantine out.",
+                at=("fluentd", "quarantine"),
+            )
+        return self
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from binnacle.intent.base import Intent
+from binnacle.intent.routing import SecretFile
 
 Path = tuple[str, ...]
 Scalar = str | int | float | bool
@@ -44,6 +45,9 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Containers:
     """An input: log files of containers of the pipeline's own namespace, as the container runtime writes them (CRI).
+
+    The tag of its events ends with the path of the file, so that lines of two containers are never joined to one text, and a
+    stage can tell whose line it is.
 
     Attributes:
         name: item name, unique among the inputs.
@@ -126,10 +130,18 @@ class Multiline:
 
 @dataclass(frozen=True, slots=True)
 class Enrich:
-    """A stage: fields with fixed values. A scalar in the way of a path is replaced."""
+    """A stage: fields with fixed values, and where the record comes from. A scalar in the way of a path is replaced.
+
+    Attributes:
+        name: of the stage.
+        add: fields and their values.
+        kubernetes: whether `kubernetes.namespace_name`, `.pod_name`, `.container_name` and `.container_id` are added, by the
+            name of the log file; they come before `add`.
+    """
 
     name: str
-    add: tuple[tuple[Path, Scalar], ...]
+    add: tuple[tuple[Path, Scalar], ...] = ()
+    kubernetes: bool = False
 
 
 class Action(StrEnum):
@@ -183,13 +195,14 @@ class Redact:
         name: of the stage.
         patterns: applied one after the other, to texts, to keys, and to numbers as texts.
         keys: fields that are private as a whole.
-        salt: goes before what is hashed, so that hashes of two pipelines do not compare.
+        salt: goes before what is hashed. Without it nobody could be kept from hashing all cards there are; a pattern or key
+            with `Hash` needs it.
     """
 
     name: str
     patterns: tuple[Pattern, ...]
     keys: tuple[PrivateKey, ...] = ()
-    salt: str = ""
+    salt: SecretFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +269,7 @@ class Loki:
         labels: fixed stream labels.
         fields: stream labels and the fields they come from.
         tenant: `X-Scope-OrgID`; empty for none.
-        token: file with a bearer token; empty for none.
+        token: a bearer token; None for none.
     """
 
     name: str
@@ -264,7 +277,7 @@ class Loki:
     labels: tuple[tuple[str, str], ...] = ()
     fields: tuple[tuple[str, Path], ...] = ()
     tenant: str = ""
-    token: str = ""
+    token: SecretFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +289,7 @@ class Elasticsearch:
         host, port, scheme: of the server.
         index: name of the index; nothing in it stands for something else.
         user: who writes; empty for nobody.
-        password: file with the password.
+        password: of the user.
     """
 
     name: str
@@ -285,7 +298,7 @@ class Elasticsearch:
     scheme: str
     index: str
     user: str = ""
-    password: str = ""
+    password: SecretFile | None = None
 
 
 Output = Stdout | Loki | Elasticsearch

@@ -127,6 +127,24 @@ def _add(data: Any) -> Operation:
     return add
 
 
+def _origin(data: Any) -> Operation:
+    regexp = Regexp(data).compiled()
+
+    def origin(tag: str, _time: Moment, record: Record) -> str:
+        names = regexp.match(tag)
+        before = record.get("kubernetes")
+        at = dict(before) if isinstance(before, dict) else {}
+        record["kubernetes"] = at
+        for number, key in enumerate(("pod_name", "namespace_name", "container_name", "container_id"), start=1):
+            if names is not None:
+                at[key] = names.group(number)
+            else:
+                at.pop(key, None)
+        return "1"
+
+    return origin
+
+
 def _keep(data: Any) -> Operation:
     drop, keep = _answers(data[0]), _answers(data[1])
 
@@ -287,6 +305,7 @@ def _redact(data: Any) -> Operation:
 _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
     "clean": _clean,
     "add": _add,
+    "origin": _origin,
     "keep": _keep,
     "when": _when,
     "stub": _stub,

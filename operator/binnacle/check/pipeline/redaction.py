@@ -37,6 +37,8 @@ def _decoded(value: Any) -> Any:
 class Redaction:
     """One redact stage: its patterns and keys, compiled.
 
+    No file is read here: the path of the salt stands for the salt, so hashes are as steady as the real ones and others.
+
     Args:
         data: of the program `redact`.
     """

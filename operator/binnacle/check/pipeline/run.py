@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from binnacle.api.config import SecretsConfig
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.pipeline.engine import Engine
 from binnacle.check.pipeline.events import Event, Record
@@ -16,6 +17,8 @@ from binnacle.targets.fluentd.stages import output_label, quarantine, spelled
 
 QUARANTINE: Final = "@quarantine"
 """Sink of the stubs; no output of a pipeline is called so."""
+_FILE: Final = "test-0_{}_test-" + "0" * 64 + ".log"
+"""The file of the container that lines seem to come from: container `test` of pod `test-0`."""
 _START: Final = 1_700_000_000
 
 
@@ -48,12 +51,12 @@ def run(key: Key, pipeline: Pipeline, records: Iterable[Mapping[str, Any]]) -> O
         ElementError: a name that Fluentd cannot have.
         ValueError: an invalid regular expression.
     """
-    stages = spelled(key, pipeline)
+    stages = spelled(key, pipeline, SecretsConfig().root)
     ends = [_end(output_label(key, output.name), output.name) for output in pipeline.outputs]
     errors, stub = quarantine(element("match", "**", {"@type": "capture", "@id": QUARANTINE}))
     root = parse(render([*stages.elements, *ends, errors])).root
     engine = Engine(root, {program.code: operation(program) for program in (*stages.programs, stub)})
-    tag = conventions.tag(key, "test")
+    tag = f"{conventions.tag(key, 'test')}{conventions.CONTAINERS.replace('/', '.')}.{_FILE.format(key.namespace)}"
     for number, record in enumerate(records):
         event = Event(tag, (_START + number, 0), {"stream": "stdout", "logtag": "F", **record})
         engine.emit([event], conventions.label(key))

@@ -16,6 +16,15 @@ FLUENT_LOG_LABEL: Final = "@FLUENT_LOG"
 RESERVED_LABELS: Final = frozenset({ERROR_LABEL, FLUENT_LOG_LABEL, "@ROOT"})
 """Labels with a meaning of their own in Fluentd; a pipeline's labels always begin with `@lp.`."""
 FOLDER: Final = "fluentd/pipelines"
+CONTAINERS: Final = "/var/log/containers"
+"""Where the kubelet keeps the log files of containers: `<pod>_<namespace>_<container>-<id>.log`."""
+ORIGIN: Final = (
+    rf"\A{SHORT}(?:\.[A-Za-z0-9_-]+){{3}}{CONTAINERS.replace('/', '[.]')}\."
+    r"([a-z0-9][a-z0-9.-]{0,252})_([a-z0-9-]{1,63})_([a-z0-9-]{1,63})-([0-9a-f]{64})\.log\z"
+)
+"""What the tag of an event from a container looks like: `tag(...)`, and the path of the file with dots for slashes.
+
+Its groups are pod, namespace, container, and id of the container. (Ruby's dialect.)"""
 
 _PART: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ROOT: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
@@ -32,7 +41,10 @@ def plugin_id(key: Key, *parts: str) -> str:
 
 
 def tag(key: Key, *parts: str) -> str:
-    """Return the tag that an input of a pipeline gives to its events: `lp.shop.checkout.app`."""
+    """Return how the tag of events begins that an input of a pipeline gives: `lp.shop.checkout.app`.
+
+    An input that tails adds `.*`, for which Fluentd puts the path of the file: see `ORIGIN`.
+    """
     return _joined(key, parts)
 
 

@@ -74,6 +74,16 @@ lambda { |tag, time, record|
 }
 """
 
+_ORIGIN: Final = r"""
+path = Regexp.new(d)
+lambda { |tag, time, record|
+  names = path.match(tag.to_s)
+  at = (record["kubernetes"] = record["kubernetes"].is_a?(Hash) ? record["kubernetes"].dup : {})
+  %w[pod_name namespace_name container_name container_id].each_with_index { |key, number| names ? at[key] = names[number + 1] : at.delete(key) }
+  "1"
+}
+"""
+
 _KEEP: Final = r"""
 drop, keep = compiled.call(d[0]), compiled.call(d[1])
 lambda { |tag, time, record|
@@ -187,6 +197,8 @@ patterns = d[0].map { |regex, placeholder, check, action| [Regexp.new(regex), pl
 fold = lambda { |key| text.call(key).downcase.delete("-_") }
 keys = d[1].map { |path, action| [path.map { |part| fold.call(part) }, action] }
 salt, largest, deepest = d[2], d[3], d[4]
+salt = File.read(salt).chomp unless salt.empty?
+raise "no salt" if salt.empty? && !d[2].empty?
 digest = lambda { |found| Digest::SHA256.hexdigest(salt + found)[0, 16] }
 instead = lambda { |found, placeholder, action|
   case action
@@ -249,6 +261,7 @@ lambda { |tag, time, record|
 OPERATIONS: Final = {
     "clean": _CLEAN,
     "add": _ADD,
+    "origin": _ORIGIN,
     "keep": _KEEP,
     "when": _WHEN,
     "parse": _PARSE,

@@ -25,7 +25,7 @@ from binnacle.intent.pipeline import (
 )
 from binnacle.intent.refs import Key
 from binnacle.targets.fluentd import conventions
-from binnacle.targets.fluentd.elements import Element, Value, element
+from binnacle.targets.fluentd.elements import Element, SecretFile, Value, element
 from binnacle.targets.fluentd.stages.program import SCRATCH, TIME, Program, applied
 from binnacle.targets.fluentd.stages.runtime import DEEPEST, FAILED, LARGEST, REASONS
 
@@ -49,8 +49,9 @@ class Spelled:
 class _Labels:
     """The labels of one pipeline while they are written."""
 
-    def __init__(self, key: Key):
+    def __init__(self, key: Key, secrets: str):
         self.key = key
+        self.secrets = secrets
         self.done: list[Element] = []
         self.programs: list[Program] = []
         self.open = conventions.label(key)
@@ -76,16 +77,21 @@ class _Labels:
         self.begin(label)
 
 
-def spelled(key: Key, pipeline: Pipeline) -> Spelled:
+def spelled(key: Key, pipeline: Pipeline, secrets: str) -> Spelled:
     """Spell the stages, from the label that inputs name (`conventions.label(key)`) to one label per output.
 
     The last label of the stages and those of routes relabel to `output_label(key, output)`, where outputs stand.
     CRI lines in parts are joined, and texts made valid UTF-8, before the first stage.
 
+    Args:
+        key: of the resource.
+        pipeline: what it means.
+        secrets: folder in which Fluentd finds values of Secrets.
+
     Raises:
         ElementError: a name that cannot be part of a name in Fluentd.
     """
-    labels = _Labels(key)
+    labels = _Labels(key, secrets)
     labels.body.append(_joined_parts(conventions.label(key, "joined")))
     labels.follow("joined")
     labels.run(Program("clean", ()))
@@ -124,11 +130,24 @@ def conditions(asked: Iterable[Condition]) -> tuple[Any, ...]:
     return tuple((one.field, one.test.value, one.values, one.pattern, one.negated) for one in asked)
 
 
-def redaction(stage: Redact) -> Program:
-    """Return the program of a redact stage."""
+def redaction(stage: Redact, namespace: str, secrets: str) -> Program:
+    """Return the program of a redact stage; the salt is read from its file when the first record comes, and not before.
+
+    Args:
+        stage: what is private.
+        namespace: of the Secret with the salt.
+        secrets: folder in which Fluentd finds values of Secrets.
+
+    Raises:
+        ElementError: a name that leads out of the folder.
+    """
     patterns = tuple((one.regex, one.placeholder, one.check, one.action.value) for one in stage.patterns)
     keys = tuple((one.path, one.action.value) for one in stage.keys)
-    return Program("redact", (patterns, keys, stage.salt, LARGEST, DEEPEST))
+    salt = ""
+    if stage.salt is not None:
+        path = conventions.secret_path(secrets, namespace, stage.salt.secret, stage.salt.key)
+        salt = SecretFile(path).path
+    return Program("redact", (patterns, keys, salt, LARGEST, DEEPEST))
 
 
 def parsing(stage: Parse) -> Program:
@@ -153,9 +172,12 @@ def _stage(labels: _Labels, stage: Stage) -> None:
             if stage.time_field:
                 labels.body.append(_timed())
         case Enrich():
-            labels.run(Program("add", stage.add))
+            if stage.kubernetes:
+                labels.run(Program("origin", conventions.ORIGIN))
+            if stage.add:
+                labels.run(Program("add", stage.add))
         case Redact():
-            labels.run(redaction(stage))
+            labels.run(redaction(stage, labels.key.namespace, labels.secrets))
         case Filter():
             labels.run(Program("keep", (conditions(stage.drop), conditions(stage.keep))), keep_mark=True)
             labels.only_marked()
