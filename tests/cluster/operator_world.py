@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from binnacle.api.registry import KINDS
 from binnacle.targets import conventions
 from cluster.gate import Gate
 from servers.audit import WriteCounter, WriteRecord, counted
 from servers.controlplane import ControlPlane
 from servers.fixtures import STAND_INS
 from servers.http import fetch
-from servers.operator import USER, OperatorProcess
+from servers.operator import USER, OperatorProcess, sweep
 from servers.waiting import eventually
 
 Object = dict[str, Any]
@@ -326,16 +325,9 @@ class World:
         self.operator.stop()
         self.plane.ensure_running()
         # Another operator must not find what is only on its way out.
-        swept(self.plane)
+        sweep(self.plane)
         if self._namespaces:
             self.plane.kubectl("delete", "namespace", *self._namespaces, "--ignore-not-found", "--wait=false")
-
-
-def swept(plane: ControlPlane) -> None:
-    """Remove every resource of ours and what was made for it in the backends' namespaces, whichever test left it."""
-    kinds = ",".join(f"{info.plural}.{info.group}" for info in KINDS.values())
-    plane.kubectl("delete", kinds, "--all", "--all-namespaces")
-    plane.kubectl("delete", "configmap", "--all-namespaces", "-l", "app.kubernetes.io/managed-by=binnacle")
 
 
 @contextlib.contextmanager
@@ -363,7 +355,7 @@ def world(
 ) -> Iterator[World]:
     """An operator on a control plane that has prometheus-operator's kinds where `output` is `operator`, else not."""
     plane.ensure_running()
-    swept(plane)
+    sweep(plane)
     with rule_kinds(plane, served=output == "operator"):
         operator = OperatorProcess(plane, directory, arguments=arguments, server=server)
         operator.start()

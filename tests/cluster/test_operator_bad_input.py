@@ -34,7 +34,7 @@ from servers.audit import WriteCounter
 from servers.controlplane import ControlPlane
 from servers.errors import ServerMissingError
 from servers.fixtures import STAND_INS
-from servers.operator import OperatorProcess
+from servers.operator import OperatorProcess, sweep
 from servers.prometheus import LINES, PrometheusLine
 from servers.skips import unavailable
 from servers.waiting import eventually
@@ -51,6 +51,7 @@ def arena(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Arena]:
     output = request.param
+    sweep(control_plane)
     stand_ins = sorted(STAND_INS.glob("monitoring.coreos.com_*.yaml")) if output == "operator" else []
     installed = control_plane.install_crds(*stand_ins) if stand_ins else ()
     namespace = f"bad-{uuid.uuid4().hex[:8]}"
@@ -62,6 +63,8 @@ def arena(
         arena.apply(*(good_slo(f"neighbour-{number}", namespace) for number in range(NEIGHBOURS)))
         arena.all_settled()
         assert len(arena.served()) == NEIGHBOURS
+        # The last statuses may still be on their way.
+        arena.writes(arena.counter.mark())
         yield arena
         control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
         eventually(lambda: not arena.served(), limit=120, every=0.5, what="the rules of deleted SLOs going away")

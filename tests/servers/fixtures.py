@@ -17,7 +17,7 @@ from servers.cluster import Cluster
 from servers.controlplane import ControlPlane
 from servers.errors import ServerMissingError
 from servers.find import find
-from servers.operator import OperatorProcess
+from servers.operator import OperatorProcess, sweep
 from servers.prometheus import LINES, Prometheus, PrometheusLine
 from servers.skips import unavailable
 
@@ -110,7 +110,11 @@ def prometheus_operator_crds(cluster: Cluster) -> Iterator[tuple[str, ...]]:
 def start_operator(
     cluster: Cluster, crds_applied: tuple[str, ...], tmp_path: Path
 ) -> Iterator[Callable[..., OperatorProcess]]:
-    """``start_operator(**arguments of OperatorProcess)``: a ready operator, stopped after the test."""
+    """``start_operator(**arguments of OperatorProcess)``: a ready operator, stopped after the test.
+
+    The cluster is swept before the test: what an earlier one left would be this operator's work.
+    """
+    sweep(cluster)
     started: list[OperatorProcess] = []
 
     def start(*, directory: Path | None = None, **arguments: object) -> OperatorProcess:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from binnacle.api.registry import KINDS
 from servers.audit import service_account_user
 from servers.cluster import Cluster
 from servers.http import fetch
@@ -113,3 +114,13 @@ def install(cluster: Cluster) -> None:
         [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "monitoring")]
     )
     cluster.apply(REPOSITORY / "manifests")
+
+
+def sweep(cluster: Cluster) -> None:
+    """Remove every resource of ours and what was made for it in the backends' namespaces, whichever test left it.
+
+    An operator tidies up after what it finds, and that would count as its writes in a test that has nothing to do with it.
+    """
+    kinds = ",".join(f"{info.plural}.{info.group}" for info in KINDS.values())
+    cluster.kubectl("delete", kinds, "--all", "--all-namespaces")
+    cluster.kubectl("delete", "configmap", "--all-namespaces", "-l", "app.kubernetes.io/managed-by=binnacle")
