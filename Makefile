@@ -79,7 +79,7 @@ layers: setup ## check that each layer imports only what lies below it
 ##@ Generated files
 
 .PHONY: generate
-generate: setup ## regenerate crds/, manifests/ and docs/reasons.md
+generate: setup ## regenerate crds/, manifests/, docs/reasons.md and docs/pictures/
 	$(BIN)/python .ci/generate.py
 
 .PHONY: generated-check

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from binnacle.api.crd import render_crds
 from binnacle.api.reasons import render_reasons
+from binnacle.cli.pictures import pictures_in
 from binnacle.cluster.run import shipped_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,7 @@ GENERATED: tuple[tuple[str, str, Callable[[], dict[str, str]]], ...] = (
     ("crds", "*.yaml", render_crds),
     ("manifests", "*.yaml", shipped_manifests),
     ("docs", "reasons.md", lambda: {"reasons.md": render_reasons()}),
+    ("docs/pictures", "*.svg", lambda: pictures_in(ROOT / "examples" / "quickstart")),
 )
 
 

@@ -259,3 +259,39 @@ def test_hostile_strings_neither_steer_the_terminal_nor_break_json(run: Runner, 
 
 def test_kinds_that_are_explained_exist() -> None:
     assert EXPLANATIONS.keys() <= KINDS.keys()
+
+
+# -- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_dashboard_is_drawn_into_the_file_that_is_named(run: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "checkout.svg"
+    ended = run("explain", QUICKSTART, "dash/checkout", "--picture", file, "--output", "json")
+    assert ended.status == 0
+    assert [one["kind"] for one in json.loads(ended.out)] == ["Dashboard"]
+    assert ended.err == f"{file}: written; the data in it is made up\n"
+    assert file.read_text().startswith("<svg ")
+
+
+def test_a_picture_needs_one_dashboard_that_compiles_and_a_name_for_an_svg(run: Runner, tmp_path: Path) -> None:
+    row = {"name": "r", "title": "R", "panels": [{"name": "p", "type": "text", "content": "Hello"}]}
+    boards = [
+        {
+            "apiVersion": "binnacle.dev/v1alpha1",
+            "kind": "Dashboard",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"title": name, "rows": [row]},
+        }
+        for name in ("one", "two")
+    ]
+    path, file = write(tmp_path, *boards, slo()), tmp_path / "board.svg"
+    assert "pick one of dashboard/shop/one, dashboard/shop/two" in run("explain", path, "--picture", file).err
+    assert "there is none in what is explained" in run("explain", path, "slo/checkout", "--picture", file).err
+    wrong = run("explain", path, "dash/one", "--picture", tmp_path / "board.png")
+    assert (wrong.status, "ends in .svg" in wrong.err) == (2, True)
+    missing = run("explain", path, "dash/one", "--picture", tmp_path / "none" / "board.svg")
+    assert (missing.status, "cannot be written" in missing.err) == (2, True)
+    row["panels"][0]["type"] = "no such type"
+    broken = write(tmp_path / "broken", boards[0])
+    assert run("explain", broken, "--picture", file).status == 1
+    assert not file.exists()

@@ -23,8 +23,10 @@ from binnacle.check.explain.registry import EXPLANATIONS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date
 from binnacle.cli.output import Format, exit_status, printable, write_findings
+from binnacle.cli.pictures import picture_of, write_picture
 from binnacle.control.onepass import Pass
 from binnacle.errors import BinnacleError
+from binnacle.folder.compilation import Compilation
 from binnacle.folder.located import Located
 from binnacle.intent.refs import Key
 
@@ -73,6 +75,15 @@ def explain(
     output: Annotated[
         ExplainFormat, typer.Option("--output", help="How explanations are printed.", case_sensitive=False)
     ] = ExplainFormat.TEXT,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--picture",
+            metavar="FILE.svg",
+            help="Also draw the Dashboard, with made-up data; pick one if there are several.",
+            show_default=False,
+        ),
+    ] = None,
     context: ContextFile = None,
     date: Date = None,
 ) -> None:
@@ -83,6 +94,7 @@ def explain(
       binnacle explain slos/checkout.yaml
       binnacle explain . slo/checkout            one resource among many
       binnacle explain . alertpolicy/shop/team   the one of a namespace
+      binnacle explain . dash/checkout --picture checkout.svg
 
     Give the files of the AlertPolicies too: they decide who is told.
     Exit status: 0 good, 1 findings of severity error in what is explained, 2 wrong usage.
@@ -91,9 +103,12 @@ def explain(
     picks = [pick for one in what if (pick := _picked(one)) is not None]
     if not paths:
         raise typer.BadParameter("say in which files or folders to look for it: binnacle explain . slo/checkout")
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise typer.BadParameter(f"{picture}: the picture is an SVG; give a name that ends in .svg")
     done = compile_paths(paths, context, date)
     wanted = _wanted(picks)
     _refuse_unknown(picks, {*done.documents, *done.unread})
+    drawn = _drawn_board(done, wanted) if picture is not None else None
     explained = [
         Explained(
             key,
@@ -113,6 +128,9 @@ def explain(
     else:
         _print(explained, done.texts)
     write_findings(aside, Format.TEXT, sys.stderr, texts=done.texts)
+    if picture is not None and drawn is not None:
+        write_picture(picture, drawn)
+        typer.echo(f"{picture}: written; the data in it is made up", err=True)
     raise typer.Exit(exit_status([*aside, *(item for one in explained for item in one.findings)]))
 
 
@@ -158,6 +176,23 @@ def _refuse_unknown(picks: Iterable[Pick], known: Set[Key]) -> None:
         raise BinnacleError(
             f"there is no {name} in what was given" + (f"; there is {printable(there)}" if there else "")
         )
+
+
+def _drawn_board(done: Compilation, wanted: Callable[[Key], bool]) -> str | None:
+    """Return the picture of the only Dashboard that is wanted; None where nothing comes of it.
+
+    Raises:
+        BinnacleError: there is none, or there are several.
+    """
+    keys = [key for key in done.documents if key.kind == "Dashboard" and wanted(key)]
+    if len(keys) == 1:
+        return picture_of(done.outcome.desired[keys[0]])
+    there = ", ".join(f"dashboard/{key.namespace}/{key.name}" for key in sorted(keys))
+    raise BinnacleError(
+        f"--picture draws one Dashboard; pick one of {printable(there)}"
+        if keys
+        else "--picture draws a Dashboard, and there is none in what is explained"
+    )
 
 
 def _sections(outcome: Pass, key: Key) -> tuple[Section, ...]:
