@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from api.alertpolicy_cases import BAD, FILES_ONLY, good_policy
 from api.slo_cases import Case
 from binnacle.api.alertpolicy import AlertPolicy
-from binnacle.api.alertpolicy_values import Limit, Unit
+from binnacle.api.limits import Limit, Unit
 from binnacle.api.registry import parse
 from binnacle.errors import SpecError
 

@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from binnacle.api.alertpolicy_values import Limit, Percentile
+from binnacle.api.alertpolicy_values import Percentile
 from binnacle.api.cel import Cel
 from binnacle.api.labels import Annotations, FreeLabelName, Labels
+from binnacle.api.limits import Limit
 from binnacle.api.model import Items, Model, OneOf, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType, Selector

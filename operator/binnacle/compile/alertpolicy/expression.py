@@ -7,7 +7,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.compile import expressions
 from binnacle.compile.alertpolicy.measure import Measured
-from binnacle.compile.alertpolicy.units import Measure
+from binnacle.compile.units import Measure
 from binnacle.promql import build as q
 from binnacle.promql import facts
 from binnacle.promql.facts import ValueType

@@ -13,8 +13,8 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.values import Duration, Rate
-from binnacle.compile.alertpolicy.units import Measure, of_name
 from binnacle.compile.contract import Contract
+from binnacle.compile.units import Measure, of_name
 from binnacle.errors import SpecError
 from binnacle.promql import build as q
 from binnacle.promql import facts

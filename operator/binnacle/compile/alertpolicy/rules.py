@@ -10,8 +10,8 @@ from binnacle.api.reasons import Reason
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.alertpolicy import expression, measure, texts
 from binnacle.compile.alertpolicy.measure import Measured
-from binnacle.compile.alertpolicy.units import Measure, number
 from binnacle.compile.contract import Contract
+from binnacle.compile.units import Measure, number
 from binnacle.errors import SpecError
 from binnacle.intent import series
 from binnacle.intent.rules import Alert, pairs

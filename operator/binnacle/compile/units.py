@@ -4,8 +4,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from binnacle.api.alertpolicy_values import Limit, Unit
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.limits import Limit, Unit
 from binnacle.api.reasons import Reason
 
 
