@@ -4,8 +4,11 @@ Compared are structural schemas. Whatever narrows what users may write, or takes
 widens is not.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from binnacle.api.cel import exactly_one
 
 Schema = dict[str, Any]
 
@@ -28,6 +31,8 @@ _FIXED = (
     "x-kubernetes-map-type",
     "default",
 )
+_ONE = "].exists_one(given, given)"
+_MEMBER = re.compile(r"has\(self\.(\w+)\)")
 _LOOSENED_BY_ABSENCE = ("pattern", "format", "exclusiveMinimum", "exclusiveMaximum")
 
 
@@ -81,9 +86,17 @@ def _schema(old: Schema, new: Schema, path: str) -> Iterator[str]:
         yield f"{where}: unknown fields are no longer kept"
     rules = {rule["rule"] for rule in old.get("x-kubernetes-validations", ())}
     for rule in new.get("x-kubernetes-validations", ()):
-        if rule["rule"] not in rules:
+        if rule["rule"] not in rules and not _only_new_choices(rule["rule"], old, rules):
             yield f"{where}: a new rule: {rule['rule']}"
     yield from _fields(old, new, path)
+
+
+def _only_new_choices(rule: str, old: Schema, rules: set[str]) -> bool:
+    """Whether a rule says "exactly one of", and what was taken before could not break it: only new fields joined the choice."""
+    if not rule.endswith(_ONE):
+        return False
+    known = [name for name in _MEMBER.findall(rule) if name in old.get("properties", {})]
+    return exactly_one(known) in rules or (len(known) == 1 and known[0] in old.get("required", ()))
 
 
 def _fields(old: Schema, new: Schema, path: str) -> Iterator[str]:

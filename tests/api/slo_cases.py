@@ -87,6 +87,13 @@ GOOD = [
     case("latency", LATENCY),
     case("native-latency", LATENCY, put("spec.indicator.latency.histogramType", "native")),
     case("good-instead-of-errors", put("spec.indicator.ratio", {"good": "a_total", "total": "b_total"})),
+    case("availability", put("spec.indicator", {"availability": {"gauge": "up"}})),
+    case("threshold-below", put("spec.indicator", {"threshold": {"gauge": "queue_oldest_seconds", "below": "60s"}})),
+    case("threshold-above", put("spec.indicator", {"threshold": {"gauge": "free_ratio", "above": "20%"}})),
+    case("threshold-of-a-number", put("spec.indicator", {"threshold": {"gauge": "queue", "below": 3}})),
+    case("freshness", put("spec.indicator", {"freshness": {"timestamp": "last_seconds", "maxAge": "26h"}})),
+    case("windowed", put("spec.indicator", {"windowed": {"errors": "a", "total": "b", "every": "1d"}})),
+    case("expression", put("spec.indicator", {"expression": {"errorRatio": "rate(a[$window]) / rate(b[$window])"}})),
     case("no-alerting", put("spec.alerting", ...)),
     case("shortest-window", put("spec.window.rolling", "1d")),
     case("longest-window", put("spec.window.rolling", "1y1d")),
@@ -122,6 +129,30 @@ BAD = [
     case(
         "two-indicators", put("spec.indicator.latency", {"histogram": "h", "below": "1s"}),
         path="spec.indicator", fix="exactly one of ratio, latency", server="exactly one of ratio, latency",
+    ),
+    case(
+        "both-sides", put("spec.indicator", {"threshold": {"gauge": "a", "below": 1, "above": 2}}),
+        path="spec.indicator.threshold", fix="exactly one", server="exactly one of below, above",
+    ),
+    case(
+        "no-side", put("spec.indicator", {"threshold": {"gauge": "a"}}),
+        path="spec.indicator.threshold", fix="exactly one", server="exactly one of below, above",
+    ),
+    case(
+        "limit-in-words", put("spec.indicator", {"threshold": {"gauge": "a", "below": "a minute"}}),
+        path="spec.indicator.threshold.below", fix="a duration", server="should match",
+    ),
+    case(
+        "age-of-seconds", put("spec.indicator", {"freshness": {"timestamp": "a", "maxAge": "59s"}}),
+        path="spec.indicator.freshness.maxAge", fix="from 1m to 366d", server="from 1m to 366d",
+    ),
+    case(
+        "every-of-two-months", put("spec.indicator", {"windowed": {"errors": "a", "total": "b", "every": "60d"}}),
+        path="spec.indicator.windowed.every", fix="from 1m to 31d", server="from 1m to 31d",
+    ),
+    case(
+        "no-expression", put("spec.indicator", {"expression": {"errorRatio": ""}}),
+        path="spec.indicator.expression.errorRatio", fix="Write something", server="at least 1 chars",
     ),
     case("errors-and-good", put("spec.indicator.ratio.good", "x"), path="spec.indicator.ratio", fix="exactly one", server="exactly one of errors, good"),
     case("neither-errors-nor-good", put("spec.indicator.ratio.errors", ...), path="spec.indicator.ratio", fix="exactly one", server="exactly one of errors, good"),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from api.crd_compat import compare_crds
+from binnacle.api.cel import exactly_one
 from binnacle.api.crd import crd_manifest
 from binnacle.api.registry import KINDS
 
@@ -64,6 +65,11 @@ NARROWINGS: list[tuple[str, Change, str]] = [
     ("map values narrowed", lambda crd: at("labels")(crd)["additionalProperties"].update(maxLength=1), ".spec.labels{}: maxLength narrowed"),
     ("default changed", lambda crd: at("suspend")(crd).update(default=True), ".spec.suspend: default changed"),
     ("new rule", lambda crd: spec(crd)["x-kubernetes-validations"].append({"rule": "false", "message": "no"}), ".spec: a new rule: false"),
+    (
+        "another choice of known fields",
+        lambda crd: at("indicator")(crd)["x-kubernetes-validations"].append({"rule": exactly_one(["ratio", "latency"]), "message": "no"}),
+        ".spec.indicator: a new rule: [has(self.ratio)",
+    ),
     ("column removed", lambda crd: crd["spec"]["versions"][0]["additionalPrinterColumns"].pop(0), "the column Service is gone"),
     ("version removed", lambda crd: crd["spec"]["versions"].pop(), "version v1alpha1 is no longer served"),
     ("version not served", lambda crd: crd["spec"]["versions"][0].update(served=False), "version v1alpha1 is no longer served"),
@@ -82,11 +88,28 @@ def test_each_kind_of_narrowing_is_found(change: Change, found: str) -> None:
     assert found in problem
 
 
+def one_more(schema: dict[str, Any]) -> None:
+    """A choice of exactly one gets a new member."""
+    names = list(schema["properties"])
+    schema["properties"]["other"] = {"type": "string", "description": "new"}
+    for rule in schema["x-kubernetes-validations"]:
+        rule["rule"] = rule["rule"].replace(exactly_one(names), exactly_one([*names, "other"]))
+
+
+def one_instead(schema: dict[str, Any]) -> None:
+    """A required field becomes one of two."""
+    schema["properties"] = {"rolling": schema["properties"]["rolling"], "other": {"type": "string"}}
+    schema["required"] = []
+    schema["x-kubernetes-validations"] = [{"rule": exactly_one(["rolling", "other"]), "message": "one"}]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda crd: spec(crd)["properties"].update(dependsOn={"type": "string", "maxLength": 9, "description": "new"}),
         lambda crd: spec(crd)["required"].remove("service"),
+        lambda crd: one_more(at("indicator")(crd)),
+        lambda crd: one_instead(at("window")(crd)),
         lambda crd: at("mode")(crd)["enum"].append("Preview"),
         lambda crd: at("mode")(crd).pop("enum"),
         lambda crd: service(crd).pop("pattern"),
@@ -99,6 +122,7 @@ def test_each_kind_of_narrowing_is_found(change: Change, found: str) -> None:
 )  # fmt: skip
 def test_what_widens_is_compatible(change: Change) -> None:
     old = crd_manifest("SLO")
+    at("window")(old).update(required=["rolling"])
     new = copy.deepcopy(old)
     change(new)
     assert compare_crds(old, new) == []

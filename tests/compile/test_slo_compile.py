@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
+from binnacle.api.slo_indicators import Latency
 from binnacle.api.values import Duration
 from binnacle.compile import templates
-from binnacle.compile.slo.indicator import bucket_matcher, in_unit_of
+from binnacle.compile.slo.indicators.latency import bucket_matcher, limit_in
 from binnacle.intent.rules import Alert, Recording
 from binnacle.promql import parse, to_text
 from binnacle.promql.nodes import MatchOp, Node, Range, Selector, children
@@ -178,11 +179,13 @@ def test_a_bucket_is_found_in_every_spelling(limit: str, spellings: set[str]) ->
 
 
 def test_a_duration_is_written_in_the_unit_of_the_histogram() -> None:
-    below = Duration.parse("300ms")
-    assert str(in_unit_of("request_duration_seconds", below)) == "0.3"
-    assert in_unit_of("request_duration_milliseconds", below) == 300
-    assert in_unit_of("latency_us", below) == 300_000
-    assert str(in_unit_of("latency", below)) == "0.3"
+    below = Latency.model_construct(below=Duration.parse("300ms"))
+    assert limit_in("request_duration_seconds", below) == (Decimal("0.3"), [])
+    assert limit_in("request_duration_milliseconds", below) == (300, [])
+    assert limit_in("latency_us", below) == (300_000, [])
+    assert limit_in("latency", below) == (Decimal("0.3"), [])
+    _, (finding,) = limit_in("request_size_bytes", below)
+    assert (finding.severity, finding.path) == (Severity.ERROR, "spec.indicator.latency.below")
 
 
 def expand(template: str) -> str:

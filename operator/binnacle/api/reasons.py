@@ -44,7 +44,7 @@ class Reason(StrEnum):
     PROMQL_SYNTAX = "PromQLSyntax"
     PROMQL_TOO_LARGE = "PromQLTooLarge"
     NOT_A_SELECTOR = "NotASelector"
-    NOT_A_COUNTER = "NotACounter"
+    WRONG_METRIC_TYPE = "WrongMetricType"
     LABEL_NOT_AVAILABLE = "LabelNotAvailable"
     UNKNOWN_METRIC = "UnknownMetric"
     UNKNOWN_LABEL = "UnknownLabel"
@@ -57,6 +57,7 @@ class Reason(StrEnum):
     WINDOW_TOO_LONG = "WindowTooLong"
     WINDOW_TOO_SHORT = "WindowTooShort"
     DUPLICATE_BURN_RATE = "DuplicateBurnRate"
+    NOT_REQUEST_WEIGHTED = "NotRequestWeighted"
     # findings: AlertPolicy
     UNKNOWN_REFERENCE = "UnknownReference"
     TEMPLATE_SYNTAX = "TemplateSyntax"
@@ -216,9 +217,9 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         'The field takes a bare selector of series, such as `http_requests_total{job="api"}`, and the text is another expression.',
         "Write metric name and labels only: rates, sums and windows are added for you.",
     ),
-    Reason.NOT_A_COUNTER: Doc(
-        "The field takes a counter, and the metric's name says that it is something else.",
-        "Name the counter: usually it ends with `_total`, or with `_count` for a histogram.",
+    Reason.WRONG_METRIC_TYPE: Doc(
+        "The field takes a metric of one type, and the MetricSet that declares the metric gives it another.",
+        "Name a metric of the type that the message asks for, choose the indicator that fits the metric, or correct the declaration.",
     ),
     Reason.LABEL_NOT_AVAILABLE: Doc(
         "A label that is to be grouped by cannot be on the series that the selectors choose.",
@@ -261,6 +262,10 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.DUPLICATE_BURN_RATE: Doc(
         "Two alerts of one SLO have come out with the same windows, factor and severity; one of them is left out.",
         "Remove one of them, or change its windows or its budget.",
+    ),
+    Reason.NOT_REQUEST_WEIGHTED: Doc(
+        "The share of what is bad is computed by an expression of the user and averaged over time, so moments with few events count as much as moments with many.",
+        "Write the indicator as `ratio` or `latency` where there are counters or a histogram; else nothing need be done.",
     ),
     Reason.UNKNOWN_REFERENCE: Doc(
         "The resource names something that is not there: a receiver, a schedule, another resource.",

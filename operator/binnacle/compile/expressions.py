@@ -1,13 +1,16 @@
 """PromQL that a person wrote for a rule: read, and refused where a Prometheus would not take the rule."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.errors import SpecError
-from binnacle.promql import facts, parse
+from binnacle.promql import PromQLError, facts, parse, to_text
 from binnacle.promql.facts import ValueType
+from binnacle.promql.lexer import Kind, tokenize
 from binnacle.promql.nodes import Binary, Node
+from binnacle.promql.sentinels import WINDOW, with_window
 
 GATED: Final = frozenset(
     {"limitk", "limit_ratio", "mad_over_time", "sort_by_label", "sort_by_label_desc", "double_exponential_smoothing"}
@@ -25,6 +28,32 @@ def read(text: str, path: str) -> tuple[Node | None, list[Finding]]:
         return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
     findings = unusable(node, path)
     return (None, findings) if findings else (node, [])
+
+
+def read_windowed(text: str, path: str) -> tuple[Node | None, list[Finding]]:
+    """Return an expression in which `[$window]` may stand for a range, or None and why it is none."""
+    try:
+        for token in tokenize(text):
+            if token.kind is Kind.VARIABLE and token.text != WINDOW.text:
+                raise PromQLError(
+                    f"The variable {token.text} is not available here.",
+                    column=token.column,
+                    fix="Write [$window] for a range, and the value itself elsewhere.",
+                )
+        node = parse(text, variables=True)
+        # A label or a metric cannot be a range: what is left of the variable then is part of a name.
+        if WINDOW.text in to_text(with_window(node, 1)):
+            raise PromQLError("$window stands for a range.", fix="Write it within square brackets: x[$window].")
+    except SpecError as error:
+        return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
+    findings = unusable(node, path)
+    return (None, findings) if findings else (node, [])
+
+
+def labels_lacking(node: Node, groups: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels of `groups` that no element of the expression can have."""
+    kept = facts.labels_kept(node)
+    return tuple(name for name in groups if name not in kept)
 
 
 def unusable(node: Node, path: str) -> list[Finding]:

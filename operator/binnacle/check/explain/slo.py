@@ -47,11 +47,11 @@ def _promise(slo: SLO) -> Section:
     spec = slo.spec
     window = spec.window.rolling
     budget = 1 - Fraction(spec.objective.ratio)
-    availability = spec.indicator.availability is not None
-    what = "time" if availability else "events"
+    timed = spec.indicator.weighs_time
+    what = "time" if timed else "events"
     said = [
         f"{spec.objective} of {what} must be good over any {spaced(window)}, so at most {percent(budget)} may be bad"
-        + (". " if availability else f": 1 in {number(1 / budget)}. ")
+        + (". " if timed else f": 1 in {number(1 / budget)}. ")
         + "This share is the error budget. "
         f"A total outage of {_outage(budget, window)} uses it up; spent evenly, it allows {_outage(budget, _DAY)} a day.",
         _indicator(slo),
@@ -73,20 +73,31 @@ def _outage(budget: Fraction, window: Duration) -> str:
 
 def _indicator(slo: SLO) -> str:
     indicator = slo.spec.indicator
-    if indicator.ratio is not None:
-        ratio = indicator.ratio
-        if ratio.errors is not None:
-            return f"Bad events are counted by {one_line(ratio.errors)}, all events by {one_line(ratio.total)}."
-        return f"Good events are counted by {one_line(ratio.good or '')}, all events by {one_line(ratio.total)}."
-    if indicator.latency is not None:
-        latency = indicator.latency
+    if (ratio := indicator.ratio) is not None:
+        bad = ratio.errors is not None
+        part = one_line((ratio.errors if bad else ratio.good) or "")
+        return f"{'Bad' if bad else 'Good'} events are counted by {part}, all events by {one_line(ratio.total)}."
+    if (latency := indicator.latency) is not None:
         return f"An event of {one_line(latency.histogram)} is bad when it takes longer than {spaced(latency.below)}."
+    if (threshold := indicator.threshold) is not None:
+        side, limit = ("below", threshold.below) if threshold.below is not None else ("above", threshold.above)
+        return f"Time is bad while {one_line(threshold.gauge)} is not {side} {limit}; each series counts for itself."
+    if (freshness := indicator.freshness) is not None:
+        return f"Time is bad while {one_line(freshness.timestamp)} is more than {spaced(freshness.max_age)} ago."
+    if (windowed := indicator.windowed) is not None:
+        return (
+            f"Bad events of the last {spaced(windowed.every)} are counted by {one_line(windowed.errors)}, all by "
+            f"{one_line(windowed.total)}. What happens shows up over {spaced(windowed.every)}, so nothing is seen sharper than that."
+        )
+    if (expression := indicator.expression) is not None:
+        return (
+            f"The share of what is bad is {one_line(expression.error_ratio)}. It is averaged over time and not weighted by "
+            "requests: a quiet night counts as much as a busy day."
+        )
     availability = indicator.availability
-    if availability is not None and availability.probe is not None:
-        probe = availability.probe
+    if availability is not None and (probe := availability.probe) is not None:
         return f"Time is bad while the probe {probe.name} of the MetricSet {probe.metric_set} fails."
-    gauge = one_line(availability.gauge or "") if availability is not None else ""
-    return f"Time is bad while {gauge} is not 1."
+    return f"Time is bad while {one_line((availability.gauge if availability else None) or '')} is not 1."
 
 
 def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:

@@ -13,11 +13,11 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.values import Duration, Rate
+from binnacle.compile import expressions
 from binnacle.compile.contract import Contract
 from binnacle.compile.units import Measure, of_name
 from binnacle.errors import SpecError
 from binnacle.promql import build as q
-from binnacle.promql import facts
 from binnacle.promql.nodes import Node, Selector
 
 DEFAULT_WINDOW: Final = Duration.of(minutes=5)
@@ -86,15 +86,13 @@ class Reader:
         except SpecError as error:
             self.error(field, Reason(error.reason), error.message, error.fix, error.column)
             return None
-        kept = facts.labels_kept(selector)
-        for name in self.groups:
-            if name not in kept:
-                self.error(
-                    "groupBy",
-                    Reason.LABEL_NOT_AVAILABLE,
-                    f"The series of {field} have no label {name}: their selector says that it is empty.",
-                    "Group by another label, or change the selector.",
-                )
+        for name in expressions.labels_lacking(selector, self.groups):
+            self.error(
+                "groupBy",
+                Reason.LABEL_NOT_AVAILABLE,
+                f"The series of {field} have no label {name}: their selector says that it is empty.",
+                "Group by another label, or change the selector.",
+            )
         return selector
 
     def window(self, given: Duration | None) -> Duration:

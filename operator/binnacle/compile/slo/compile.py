@@ -8,7 +8,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.compile.contract import Contract
-from binnacle.compile.slo import burn, cost, declared, indicator, recording
+from binnacle.compile.slo import burn, cost, declared, indicators, recording
 from binnacle.compile.slo.alerts import alert_rules, annotation_findings, route_findings, user_labels
 from binnacle.compile.slo.detection import worst_case_detection
 from binnacle.compile.slo.subject import Subject
@@ -27,7 +27,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     timing = Timing.of(world.config.prometheus)
     subject = _subject(slo)
     contract = Contract.of(world, slo.metadata.namespace)
-    counted, findings = indicator.read(slo.spec.indicator, subject, contract, timing)
+    counted, findings = indicators.read(slo.spec.indicator, subject, contract, timing)
     pairs, about_pairs = _pairs(slo, subject, timing)
     unwritable = _unwritable_groups(slo)
     findings += [*about_pairs, *annotation_findings(slo), *route_findings(slo, world), *unwritable]

@@ -9,7 +9,7 @@ from typing import Final
 
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent.rules import Recording, RuleSet
-from binnacle.promql.nodes import Node, Range, Selector, children
+from binnacle.promql.nodes import Node, Range, Selector, Subquery, children
 
 ASSUMED_SERIES: Final = 40
 _MINUTE: Final = 60_000
@@ -49,6 +49,9 @@ def _read(node: Node, intervals: Mapping[str, int], each: float, scrape: int) ->
     if isinstance(node, Range) and isinstance(node.range, int):
         interval = intervals.get(node.selector.name or "")
         return each * node.range / scrape if interval is None else node.range / interval
+    if isinstance(node, Subquery) and isinstance(node.range, int):
+        step = node.step if isinstance(node.step, int) else scrape
+        return _read(node.expr, intervals, each, scrape) * max(1, node.range // step)
     read = 0.0
     for child in children(node):
         read += _read(child, intervals, each, scrape)

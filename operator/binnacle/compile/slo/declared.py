@@ -1,35 +1,55 @@
 """An SLO against what its namespace declares: metrics, labels, buckets and probes that nobody knows of are warned about."""
 
 from binnacle.api.findings import Finding, Severity
-from binnacle.api.metricset import MetricSet
+from binnacle.api.metricset import MetricSet, MetricType
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.api.slo_indicators import Latency, ProbeRef
 from binnacle.compile.contract import Contract, metric_set_key
-from binnacle.compile.slo.indicator import Counted, in_unit_of
+from binnacle.compile.slo.indicator import Counted, Source
+from binnacle.compile.slo.indicators.latency import limit_in
 from binnacle.compile.world import World
 from binnacle.promql import build as q
+from binnacle.promql.nodes import Selector
 
 
 def findings(slo: SLO, counted: Counted, contract: Contract, world: World) -> list[Finding]:
     """Return warnings about what the indicator and the groups refer to."""
     indicator = slo.spec.indicator
     found: list[Finding] = []
-    if indicator.ratio is not None:
-        part = "errors" if indicator.ratio.errors is not None else "good"
-        for name, selector in zip(("total", part), counted.selectors, strict=True):
-            found += contract.findings(selector, f"spec.indicator.ratio.{name}")
-    elif indicator.latency is not None:
-        found += contract.findings(counted.selectors[0], "spec.indicator.latency.histogram")
+    about_series: set[str] = set()
+    for source in counted.sources:
+        about = contract.findings(source.node, source.path)
+        about_series.update(one.message for one in about)
+        found += [*about, *_wrong_type(source, contract)]
+    if indicator.latency is not None:
         found += _unknown_bucket(indicator.latency, counted, contract)
-    elif indicator.availability is not None and indicator.availability.probe is not None:
+    if indicator.availability is not None and indicator.availability.probe is not None:
         found += _unknown_probe(slo, indicator.availability.probe, world)
-    else:
-        found += contract.findings(counted.selectors[0], "spec.indicator.availability.gauge")
-    first = counted.selectors[0]
-    about_series = {one.message for one in contract.findings(first, "")}
-    grouped = contract.findings(q.sum_by(slo.spec.group_by, first), "spec.groupBy")
-    return [*found, *(one for one in grouped if one.message not in about_series)]
+    if slo.spec.group_by and counted.sources:
+        grouped = contract.findings(q.sum_by(slo.spec.group_by, counted.sources[0].node), "spec.groupBy")
+        found += [one for one in grouped if one.message not in about_series]
+    return found
+
+
+def _wrong_type(source: Source, contract: Contract) -> list[Finding]:
+    if source.type is None or not isinstance(source.node, Selector):
+        return []
+    name = source.node.name or ""
+    if source.type is MetricType.HISTOGRAM:
+        name = name.removesuffix("_count")
+    declared = contract.declared(name)
+    if declared is None or declared.type in (None, source.type):
+        return []
+    return [
+        Finding(
+            Severity.WARNING,
+            Reason.WRONG_METRIC_TYPE,
+            source.path,
+            f"{name} is declared as a {declared.type}, and a {source.type} is wanted here.",
+            f"Name a {source.type}, or choose the indicator that takes a {declared.type}.",
+        )
+    ]
 
 
 def _unknown_bucket(latency: Latency, counted: Counted, contract: Contract) -> list[Finding]:
@@ -37,8 +57,8 @@ def _unknown_bucket(latency: Latency, counted: Counted, contract: Contract) -> l
     declared = contract.declared(name)
     if declared is None or not declared.buckets or len(counted.selectors) == 1:
         return []
-    limit = in_unit_of(name, latency.below)
-    if limit in declared.buckets:
+    limit = limit_in(name, latency)[0]
+    if limit is None or limit in declared.buckets:
         return []
     bounds = ", ".join(f"{bound.normalize():f}" for bound in declared.buckets)
     return [
