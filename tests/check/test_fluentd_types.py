@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from binnacle.check.fluentd import types
-from binnacle.check.fluentd.regexp import Regexp, problem
+from binnacle.compile.onigmo.dialect import Regexp, problem
 
 CASES = json.loads((Path(__file__).parents[1] / "data/fluentd/types.json").read_text())["cases"]
 PLAIN = {

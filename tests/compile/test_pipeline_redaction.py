@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from binnacle.check.fluentd.grammar import parse
-from binnacle.check.fluentd.regexp import problem
 from binnacle.check.pipeline.engine import Engine
 from binnacle.check.pipeline.events import Event
 from binnacle.check.pipeline.programs import operation
 from binnacle.check.pipeline.run import run
+from binnacle.compile.onigmo.dialect import problem
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.intent.pipeline import Containers, Filter, Pipeline, Redact, Stdout
 from binnacle.intent.refs import Key

@@ -42,6 +42,7 @@ ASKED = (
     Condition(("user", "name"), Asks.EXISTS),
     Condition(("message",), Asks.MATCHES, pattern=r"\Aé?\s*err(or)?"),
     Condition(("message",), Asks.MATCHES, pattern="x", negated=True),
+    Condition(("message",), Asks.MATCHES, pattern="e", longest=20),
     *(Condition((text,), Asks.EQUALS, (text,)) for text in HOSTILE),
 )
 LINES = [
@@ -82,7 +83,7 @@ def programs(secrets: str) -> list[Program]:
                 "own",
                 (
                     Pattern("order", r"ORD-\d+", "[ORDER]", action=Action.HASH),
-                    Pattern("x", r"x*", "[X]"),
+                    Pattern("x", r"x*", "[X]", longest=5_000),
                     Pattern("gone", "é|😀", "", action=Action.DROP),
                     *(
                         Pattern(f"h{at}", f"[{text[0]}]", text)
@@ -114,10 +115,13 @@ def programs(secrets: str) -> list[Program]:
         Program("clean", ()),
         Program("stub", (FAILED, *REASONS.values())),
         *(
-            parsing(Parse("p", format_, pattern=pattern, time_field=("ts",), types=types, on_error=on_error))
+            parsing(
+                Parse("p", format_, pattern=pattern, time_field=("ts",), types=types, on_error=on_error, longest=30)
+            )
             for format_, pattern in (
                 (Format.JSON, ""),
                 (Format.LOGFMT, ""),
+                (Format.REGEX, r"(?<all>.*)"),
                 (Format.REGEX, r"^(?<ts>\S+) (?<level>\w+)(?: (?<n>\d+))?"),
             )
             for on_error in OnError

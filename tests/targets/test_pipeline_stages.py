@@ -208,6 +208,17 @@ def test_what_cannot_be_redacted_goes_to_quarantine_as_a_stub_and_not_on(record)
     assert stub.record["size"] > 100
 
 
+def test_a_pattern_is_not_tried_on_a_text_beyond_its_limit():
+    lines = ["x" * 9, "x" * 10]
+    asked = Condition(("message",), Asks.MATCHES, pattern="x", longest=9)
+    assert ran(lines, Filter("f", keep=(asked,))).records("loki") == [{"message": lines[0]}]
+    parsed = ran(lines, Parse("p", Format.REGEX, pattern="(?<a>x+)", longest=9)).records("loki")
+    assert parsed == [{"a": lines[0]}, {"message": lines[1]}]
+    outcome = ran(lines, Redact("r", (Pattern("x", "x+", "[X]", longest=9),)))
+    assert outcome.records("loki") == [{"message": "[X]"}]
+    assert [event.record["reason"] for event in outcome.quarantine] == ["NotRedacted"]
+
+
 def test_keys_that_are_private_as_a_whole():
     stage = Redact(
         "private",

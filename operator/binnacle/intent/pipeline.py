@@ -33,6 +33,8 @@ class Condition:
         values: for `equals` (one) and `in`; equal as values, or as the texts of two scalars (`200` and `"200"`).
         pattern: for `matches`, found anywhere in the text of a scalar.
         negated: turns the answer round.
+        longest: characters of the longest text that the pattern is tried on; a longer one does not match. 0 for any: the
+            limit is for patterns whose time grows with the square of the text.
     """
 
     field: Path
@@ -40,6 +42,7 @@ class Condition:
     values: tuple[Scalar, ...] = ()
     pattern: str = ""
     negated: bool = False
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Parse:
             nanoseconds by magnitude, or RFC 3339 (UTC when it has no zone). A time that cannot be read changes nothing.
         types: fields and what they become.
         on_error: what to do with text that cannot be parsed.
+        longest: as for a condition; a longer text cannot be parsed.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Parse:
     time_field: Path = ()
     types: tuple[tuple[Path, Kind], ...] = ()
     on_error: OnError = OnError.KEEP
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,7 @@ class Pattern:
         placeholder: `[EMAIL]`; what stands there instead. It must not look private itself.
         check: `luhn` or `iban`: a find counts only when its digits add up.
         action: of the finds.
+        longest: as for a condition; a record with a longer text cannot be redacted.
     """
 
     name: str
@@ -169,6 +175,7 @@ class Pattern:
     placeholder: str
     check: str = ""
     action: Action = Action.MASK
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@
     lint      lint(parsed, *, whole=True, trusted=frozenset(), roots=()) -> tuple[Finding, ...]; lint_text(text, ...) the same
     match     matcher(argument).matches(tag); way(section, tag) -> Way(filters, output); covers(wider, narrower); PatternError
     types     size, time, boolean, integer, floating, string, regexp, enumeration, array, mapping, parameter; ParameterError
-    regexp    problem(source) -> why Ruby refuses it, or ""; Regexp(source, ignore_case, multiline).compiled().search(text)
     rubyjson  canonical(text), read(text), ruby_text(value), ruby_float(value): JSON and texts of values as Ruby has them
 
 All pure: no file, process or network is touched. What each says is pinned to answers of real Fluentd (tests/data/fluentd).

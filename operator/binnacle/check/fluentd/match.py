@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from binnacle.check.fluentd.regexp import Regexp, problem
 from binnacle.check.fluentd.sections import Computed, Section
+from binnacle.compile.onigmo.dialect import Regexp, problem
 
 _BLANK: Final = re.compile(r"[ \t\n\v\f\r]+")
 _MOST_CHOICES: Final = 100

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from binnacle.check.fluentd import rubyjson
-from binnacle.check.fluentd.regexp import Regexp, problem
+from binnacle.compile.onigmo.dialect import Regexp, problem
 
 _SIZE: Final = re.compile(r"([0-9]+)([kmgt])", re.IGNORECASE | re.ASCII)
 _SIZE_UNITS: Final = "kmgt"

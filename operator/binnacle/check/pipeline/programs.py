@@ -11,8 +11,8 @@ from typing import Any, Final
 import onigurumacffi
 
 from binnacle.check.fluentd import rubyjson
-from binnacle.check.fluentd.regexp import Regexp
 from binnacle.check.pipeline.redaction import Record, Redaction, text
+from binnacle.compile.onigmo.dialect import Regexp
 from binnacle.targets.fluentd.stages.program import TIME, Program
 from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 
@@ -88,7 +88,11 @@ def _answers(conditions: Any) -> list[Callable[[Record], bool]]:
     return [_answer(*condition) for condition in conditions]
 
 
-def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool) -> Callable[[Record], bool]:
+def _short(line: str, longest: int) -> bool:
+    return not longest or len(line) <= longest
+
+
+def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool, longest: int) -> Callable[[Record], bool]:
     compiled = Regexp(pattern).compiled() if test == "matches" else None
 
     def answer(record: Record) -> bool:
@@ -96,7 +100,8 @@ def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool) -> C
         if test == "exists":
             found = value is not None
         elif compiled is not None:
-            found = _scalar(value) and compiled.search(text(value)) is not None
+            line = text(value) if _scalar(value) else None
+            found = line is not None and _short(line, longest) and compiled.search(line) is not None
         else:
             found = any(_same(value, other) for other in values)
         return found is not negated
@@ -181,12 +186,12 @@ def _stub(data: Any) -> Operation:
 
 
 def _parse(data: Any) -> Operation:
-    format_, source, pattern, time_path, types, on_error = data
+    format_, source, pattern, time_path, types, on_error, longest = data
     regexp = Regexp(pattern).compiled() if format_ == "regex" else None
 
     def parsed(line: str) -> Record | None:
         if regexp is not None:
-            return _groups(pattern, regexp, line)
+            return _groups(pattern, regexp, line) if _short(line, longest) else None
         return _json(line) if format_ == "json" else _logfmt(line)
 
     def parse(_tag: str, _time: Moment, record: Record) -> str:

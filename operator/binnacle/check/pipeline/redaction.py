@@ -9,7 +9,7 @@ from typing import Any, Final
 import onigurumacffi
 
 from binnacle.check.fluentd import rubyjson
-from binnacle.check.fluentd.regexp import Regexp
+from binnacle.compile.onigmo.dialect import Regexp
 
 Record = dict[str, Any]
 _HASHED: Final = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
@@ -45,7 +45,10 @@ class Redaction:
 
     def __init__(self, data: Any):
         patterns, keys, self.salt, self.largest, self.deepest = data
-        self.patterns = [(Regexp(regex).compiled(), holder, check, action) for regex, holder, check, action in patterns]
+        self.patterns = [
+            (Regexp(regex).compiled(), holder, check, action, longest)
+            for regex, holder, check, action, longest in patterns
+        ]
         self.keys = [([_folded(part) for part in path], action) for path, action in keys]
 
     def record(self, record: Record) -> Record:
@@ -57,7 +60,9 @@ class Redaction:
         return self._walked_fields(record, [], 0, [self.largest])
 
     def _cleaned(self, line: str) -> str:
-        for pattern, placeholder, check, action in self.patterns:
+        for pattern, placeholder, check, action, longest in self.patterns:
+            if longest and len(line) > longest:
+                raise ValueError("too long")
             line = _substituted(pattern, line, lambda found: self._instead(found, placeholder, action), _CHECKS[check])  # noqa: B023 - called at once
         return line
 

@@ -41,15 +41,16 @@ scalar = lambda { |value| value.is_a?(String) || value.is_a?(Numeric) || value =
 same = lambda { |value, other|
   scalar.call(value) && (value == other || (value.is_a?(String) != other.is_a?(String) || value.is_a?(String)) && text.call(value) == text.call(other))
 }
+short = lambda { |line, longest| longest == 0 || line.length <= longest }
 compiled = lambda { |conditions|
-  conditions.map { |path, test, values, pattern, negated| [path, test, values, test == "matches" ? Regexp.new(pattern) : nil, negated] }
+  conditions.map { |path, test, values, pattern, *others| [path, test, values, test == "matches" ? Regexp.new(pattern) : nil, *others] }
 }
 holds = lambda { |record, condition|
-  path, test, values, pattern, negated = condition
+  path, test, values, pattern, negated, longest = condition
   value = dig.call(record, path)
   answer = case test
            when "exists" then !value.nil?
-           when "matches" then scalar.call(value) && pattern.match?(text.call(value))
+           when "matches" then scalar.call(value) && (line = text.call(value)) && short.call(line, longest) && pattern.match?(line)
            else values.any? { |other| same.call(value, other) }
            end
   answer != negated
@@ -108,7 +109,7 @@ lambda { |tag, time, record|
 """
 
 _PARSE: Final = r"""
-format, source, pattern, time_path, types, on_error = d
+format, source, pattern, time_path, types, on_error, longest = d
 pattern = Regexp.new(pattern) if format == "regex"
 words = /([^\s="]+)(=)?(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))/
 logfmt = lambda { |line|
@@ -130,7 +131,7 @@ parsed = lambda { |line|
     end
     value.is_a?(Hash) ? value : nil
   when "regex"
-    match = pattern.match(line)
+    match = short.call(line, longest) ? pattern.match(line) : nil
     match && match.named_captures.reject { |_, value| value.nil? }
   else
     logfmt.call(line)
@@ -193,7 +194,7 @@ iban = lambda { |found|
   (line[4..-1] + line[0, 4]).each_char.map { |one| one.to_i(36).to_s }.join.to_i % 97 == 1
 }
 checks = { "luhn" => luhn, "iban" => iban }
-patterns = d[0].map { |regex, placeholder, check, action| [Regexp.new(regex), placeholder, checks[check], action] }
+patterns = d[0].map { |regex, placeholder, check, action, longest| [Regexp.new(regex), placeholder, checks[check], action, longest] }
 fold = lambda { |key| text.call(key).downcase.delete("-_") }
 keys = d[1].map { |path, action| [path.map { |part| fold.call(part) }, action] }
 salt, largest, deepest = d[2], d[3], d[4]
@@ -208,7 +209,8 @@ instead = lambda { |found, placeholder, action|
   end
 }
 clean = lambda { |line|
-  patterns.inject(text.call(line)) { |now, (regex, placeholder, check, action)|
+  patterns.inject(text.call(line)) { |now, (regex, placeholder, check, action, longest)|
+    raise "too long" unless short.call(now, longest)
     next now unless regex.match?(now)
     now.gsub(regex) { |found| check.nil? || check.call(found) ? instead.call(found, placeholder, action) : found }
   }

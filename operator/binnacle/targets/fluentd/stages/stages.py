@@ -126,8 +126,8 @@ def quarantine(output: Element) -> tuple[Element, Program]:
 
 
 def conditions(asked: Iterable[Condition]) -> tuple[Any, ...]:
-    """Return conditions as data of a program: path, test, values, pattern, negated."""
-    return tuple((one.field, one.test.value, one.values, one.pattern, one.negated) for one in asked)
+    """Return conditions as data of a program: path, test, values, pattern, negated, longest."""
+    return tuple((one.field, one.test.value, one.values, one.pattern, one.negated, one.longest) for one in asked)
 
 
 def redaction(stage: Redact, namespace: str, secrets: str) -> Program:
@@ -141,7 +141,7 @@ def redaction(stage: Redact, namespace: str, secrets: str) -> Program:
     Raises:
         ElementError: a name that leads out of the folder.
     """
-    patterns = tuple((one.regex, one.placeholder, one.check, one.action.value) for one in stage.patterns)
+    patterns = tuple((one.regex, one.placeholder, one.check, one.action.value, one.longest) for one in stage.patterns)
     keys = tuple((one.path, one.action.value) for one in stage.keys)
     salt = ""
     if stage.salt is not None:
@@ -153,9 +153,16 @@ def redaction(stage: Redact, namespace: str, secrets: str) -> Program:
 def parsing(stage: Parse) -> Program:
     """Return the program of a parse stage."""
     types = tuple((path, kind.value) for path, kind in stage.types)
-    return Program(
-        "parse", (stage.format.value, stage.source, stage.pattern, stage.time_field, types, stage.on_error.value)
+    data = (
+        stage.format.value,
+        stage.source,
+        stage.pattern,
+        stage.time_field,
+        types,
+        stage.on_error.value,
+        stage.longest,
     )
+    return Program("parse", data)
 
 
 def _stage(labels: _Labels, stage: Stage) -> None:
