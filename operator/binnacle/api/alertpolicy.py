@@ -11,7 +11,7 @@ from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Res
 from binnacle.api.model import Items, StatusModel
 from binnacle.api.receivers import Receiver
 from binnacle.api.schedules import Schedule
-from binnacle.api.status import CommonStatus
+from binnacle.api.status import CommonStatus, ProofStatus
 from binnacle.api.values import DnsLabel, Duration, duration_between
 
 
@@ -64,16 +64,6 @@ class RuleStatus(StatusModel):
     worst_case_detection: Annotated[
         str | None,
         Field(max_length=32, description="Time from the beginning of a total failure to the first alert, at most."),
-    ] = None
-
-
-class ProofStatus(StatusModel):
-    """The tests that the policy carries."""
-
-    passed: Annotated[int, Field(ge=0, description="How many hold.")]
-    total: Annotated[int, Field(ge=0, description="How many there are.")]
-    unproved: Annotated[
-        int | None, Field(ge=0, description="How many only promtool can run; `binnacle test` does.")
     ] = None
 
 

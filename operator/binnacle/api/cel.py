@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 VALIDATIONS = "x-kubernetes-validations"
+_RESERVED = frozenset(
+    {"in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "namespace"}
+)
+"""Words of CEL that are fields of ours, or might become one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +91,9 @@ def percent(operand: str) -> str:
 
 def exactly_one(names: Iterable[str]) -> str:
     """Say that exactly one of the named optional fields is there."""
-    return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(given, given)"
+    return f"[{', '.join(f'has(self.{_property(name)})' for name in names)}].exists_one(given, given)"
+
+
+def _property(name: str) -> str:
+    """Return how CEL names a field: its own words are escaped."""
+    return f"__{name}__" if name in _RESERVED else name

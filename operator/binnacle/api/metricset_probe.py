@@ -1,42 +1,14 @@
 """Probes in a MetricSet: a URL that is asked from several places, and what its answer must be."""
 
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import core_schema
+from pydantic import Field
 
 from binnacle.api.metricset_scrape import Basic
-from binnacle.api.model import Items, Model, OneOf, parsed_by, shown
-from binnacle.api.values import DnsLabel, Duration, HttpUrl, Shape, duration_between, int_or_string
-from binnacle.errors import SpecError
-
-_SCALAR_LENGTH = 256
-_SCALAR_PATTERN = r"^[^\x00-\x1F\x7F]*$"
-
-
-class _ScalarValue:
-    """Reads text, or an integer as its text."""
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return parsed_by(_parse_scalar)
-
-    def __get_pydantic_json_schema__(
-        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
-    ) -> dict[str, Any]:
-        return int_or_string(_SCALAR_PATTERN, _SCALAR_LENGTH)
-
-
-def _parse_scalar(value: object) -> str:
-    if isinstance(value, bool | float | Decimal) or not isinstance(value, int | str):
-        raise SpecError(f"{shown(value)} is neither text nor a whole number.", fix='Put it in quotes: "true", "0.5".')
-    text = str(value)
-    if len(text) > _SCALAR_LENGTH or any(ord(one) < 0x20 or ord(one) == 0x7F for one in text):
-        raise SpecError(
-            f"{shown(value)} does not fit here.", fix=f"Write one line of at most {_SCALAR_LENGTH} characters."
-        )
-    return text
+from binnacle.api.model import Items, Model, OneOf
+from binnacle.api.scalar import ScalarText
+from binnacle.api.values import DnsLabel, Duration, HttpUrl, Shape, duration_between
 
 
 class Method(StrEnum):
@@ -60,8 +32,7 @@ class JsonItem(Model):
         Field(description="Where the value is, as JSONPath (RFC 9535) of names and indices: $.components.db.status."),
     ]
     equals: Annotated[
-        str,
-        _ScalarValue(),
+        ScalarText,
         Field(
             description='What it must be: the content of a text, or the spelling of a number, true, false, null: "true".'
         ),

@@ -55,10 +55,15 @@ class Model(BaseModel):
         target = handler.resolve_ref_schema(reference)
         rules = cls.rules
         if cls.one_of:
-            names = [to_camel(name) for name in cls.one_of]
+            names = cls.members()
             rules = (Cel(exactly_one(names), f"Give exactly one of {', '.join(names)}."), *rules)
         target.update(add_rules(target, rules))
         return reference
+
+    @classmethod
+    def members(cls) -> list[str]:
+        """Return the YAML names of the fields in `one_of`."""
+        return [cls.model_fields[name].alias or name for name in cls.one_of]
 
 
 class OneOf(Model):
@@ -68,12 +73,12 @@ class OneOf(Model):
     def _exactly_one(self) -> Self:
         given = [name for name in self.one_of if getattr(self, name) is not None]
         if len(given) != 1:
-            names = ", ".join(to_camel(name) for name in self.one_of)
+            names = ", ".join(self.members())
             if not given:
                 raise refusal(
                     f"None of {names} is given.", fix="Give exactly one of them.", reason=Reason.MISSING_FIELD
                 )
-            both = " and ".join(to_camel(name) for name in given)
+            both = " and ".join(type(self).model_fields[name].alias or name for name in given)
             raise refusal(f"{both} exclude each other.", fix=f"Keep exactly one of {names}.")
         return self
 

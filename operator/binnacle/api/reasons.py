@@ -70,6 +70,14 @@ class Reason(StrEnum):
     DUPLICATE_NOTIFICATION = "DuplicateNotification"
     NOT_SUPPORTED = "NotSupported"
     TEST_FAILED = "TestFailed"
+    # findings: LogPipeline
+    RESERVED_FIELD = "ReservedField"
+    REGEX_SYNTAX = "RegexSyntax"
+    SLOW_PATTERN = "SlowPattern"
+    NAME_NOT_ALLOWED = "NameNotAllowed"
+    OUT_OF_ORDER = "OutOfOrder"
+    NOT_REDACTED = "NotRedacted"
+    HIGH_CARDINALITY = "HighCardinality"
     # findings: Fluentd
     FLUENTD_SYNTAX = "FluentdSyntax"
     EMBEDDED_CODE = "EmbeddedCode"
@@ -350,6 +358,39 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.YAML_UNSUPPORTED: Doc(
         "The file uses a part of YAML that Kubernetes' own reader does not take, such as a tag or a key that is no text.",
         "Write the value in plain YAML, as `kubectl apply` would take it.",
+    ),
+    Reason.RESERVED_FIELD: Doc(
+        "A field of log records has a name that the stages use for themselves.", "Choose another name."
+    ),
+    Reason.REGEX_SYNTAX: Doc(
+        "The text is no regular expression of Ruby's engine (Onigmo), which Fluentd uses, or uses a part of it whose cost nobody "
+        "can tell, such as a reference back.",
+        "Correct it as the message says.",
+    ),
+    Reason.SLOW_PATTERN: Doc(
+        "The time that a regular expression takes can grow much faster than the text, so that one line could stop the collector of "
+        "everybody. As a warning: it is used, and texts beyond a length are not looked at.",
+        "Let two repeats that follow each other, or lie in each other, not take the same characters: `[^ ]+ ` instead of `.* `. "
+        "Begin with fixed text rather than with a repeat.",
+    ),
+    Reason.NAME_NOT_ALLOWED: Doc(
+        "A tenant or an index does not belong to the namespace, so two teams could meet in it.",
+        "Use the namespace's name, alone or followed by `_` or a dot and more, or have the administrator allow the name "
+        "(`tenancy.allow`).",
+    ),
+    Reason.OUT_OF_ORDER: Doc(
+        "A stage stands behind a route where it cannot do what it promises: what has left can no longer be redacted, and text that is "
+        "parsed or joined behind the redaction could bring back what was hidden.",
+        "Move the stage before the first route.",
+    ),
+    Reason.NOT_REDACTED: Doc(
+        "The pipeline sends logs without redaction, as `redaction.enabled: false` says.",
+        "Nothing need be done if that is meant; otherwise leave `redaction` out.",
+    ),
+    Reason.HIGH_CARDINALITY: Doc(
+        "A field whose values hardly ever repeat is made a label of Loki's streams: each value is a stream of its own, which makes "
+        "Loki slow and dear.",
+        "Leave the label out; the field stays in the line, and `| json` finds it.",
     ),
     Reason.FLUENTD_SYNTAX: Doc(
         "Fluentd refuses to load the configuration: its text does not follow the grammar.",

@@ -69,6 +69,16 @@ class Change(StatusModel):
     name: Annotated[str, Field(max_length=253, description="Name of the object.")]
 
 
+class ProofStatus(StatusModel):
+    """The tests that a resource carries."""
+
+    passed: Annotated[int, Field(ge=0, description="How many hold.")]
+    total: Annotated[int, Field(ge=0, description="How many there are.")]
+    unproved: Annotated[
+        int | None, Field(ge=0, description="How many only promtool can run; `binnacle test` does.")
+    ] = None
+
+
 class CommonStatus(StatusModel):
     """What every kind's status has."""
 
