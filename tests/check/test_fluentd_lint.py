@@ -13,7 +13,7 @@ from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.lint import lint, lint_text
 from binnacle.check.fluentd.sections import FluentdSyntaxError
 from binnacle.targets.fluentd import Element, Json, SecretFile, element, render
-from binnacle.targets.fluentd.render import secret_code
+from binnacle.targets.fluentd.render import embedded
 from check.fluentdtexts import mutated
 
 DATA = Path(__file__).parents[1] / "data/fluentd"
@@ -226,7 +226,7 @@ def test_our_own_code_and_paths_are_trusted_by_name_only() -> None:
         ]
     )
     assert errors(lint_text(text, roots=("/buffers",))) == {Reason.EMBEDDED_CODE}
-    trusted = {secret_code(secret), "${record['a'].to_s}"}
+    trusted = {embedded(secret), "${record['a'].to_s}"}
     assert lint_text(text, trusted=trusted, roots=("/buffers",)) == ()
     assert errors(lint_text(text, trusted=trusted, roots=("/other",))) == {Reason.UNSAFE_PATH}
 

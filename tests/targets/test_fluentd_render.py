@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.sections import Section, written
 from binnacle.intent.refs import Key
-from binnacle.targets.fluentd import Element, ElementError, Json, SecretFile, conventions, element, render
-from binnacle.targets.fluentd.render import plain, quoted, secret_code
+from binnacle.targets.fluentd import (
+    Element,
+    ElementError,
+    Json,
+    Prepared,
+    SecretFile,
+    SecretPath,
+    conventions,
+    element,
+    render,
+)
+from binnacle.targets.fluentd.render import Embedded, embedded, plain, quoted
 
 CASES = json.loads((Path(__file__).parents[1] / "data/fluentd/parse.json").read_text())["cases"]
 PAYLOADS = sorted({case["payload"] for case in CASES if case["group"] == "injection"})
@@ -28,8 +38,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
-secrets = st.lists(st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,8}", fullmatch=True), min_size=1, max_size=3).map(
-    lambda parts: SecretFile("/" + "/".join(parts))
+paths = st.lists(st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,8}", fullmatch=True), min_size=1, max_size=3)
+secrets = st.one_of(
+    st.builds(lambda kind, parts: kind("/" + "/".join(parts)), st.sampled_from([SecretFile, SecretPath]), paths),
+    st.builds(Prepared, st.from_regex(r"[A-Za-z0-9_.]{1,8}", fullmatch=True), st.just("loki")),
 )
 values = st.one_of(
     texts,
@@ -54,13 +66,13 @@ trees = st.recursive(
 def test_what_is_written_is_what_is_read(elements: list[Element], heading: list[str]) -> None:
     parsed = parse(render(elements, heading=heading).encode())
     assert parsed.root == written(elements)
-    assert {code.code for code in parsed.ruby} <= {secret_code(secret) for secret in secrets_in(elements)}
+    assert {code.code for code in parsed.ruby} <= {embedded(secret) for secret in secrets_in(elements)}
     assert not parsed.warnings
     assert not parsed.included
 
 
-def secrets_in(elements: list[Element] | tuple[Element, ...]) -> list[SecretFile]:
-    found = [value for each in elements for _, value in each.params if isinstance(value, SecretFile)]
+def secrets_in(elements: list[Element] | tuple[Element, ...]) -> list[Embedded]:
+    found = [value for each in elements for _, value in each.params if isinstance(value, Embedded)]
     return found + [secret for each in elements for secret in secrets_in(each.children)]
 
 
@@ -109,8 +121,23 @@ def test_a_section_name_outside_the_alphabet_cannot_be_built(name: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "relative", "/a/../b", "/a'/b", "/a\n", "/a b", "/a/#{x}", "/a}", "/", "/a/.b"])
 def test_a_secret_is_read_from_plain_paths_only(path: str) -> None:
+    for kind in (SecretFile, SecretPath):
+        with pytest.raises(ElementError):
+            kind(path)
+
+
+@pytest.mark.parametrize("text", ["", "'; exit; '", "a b", "#{x}", "é"])
+def test_code_of_ours_ends_in_a_plain_word(text: str) -> None:
     with pytest.raises(ElementError):
-        SecretFile(path)
+        Prepared(text, "loki")
+    with pytest.raises(ElementError):
+        Prepared("warn", text)
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../x.conf", "a b.conf", "http:x", "a\n@include b", ".x", "a#b"])
+def test_only_files_of_the_same_folder_are_included(name: str) -> None:
+    with pytest.raises(ElementError):
+        render([], includes=[name])
 
 
 @pytest.mark.parametrize("value", ["\ud800", float("nan"), float("inf")])
@@ -133,7 +160,7 @@ def test_numbers_and_switches_are_bare_texts_never() -> None:
 
 @given(values)
 def test_plain_is_what_the_plugin_gets(value: object) -> None:
-    if isinstance(value, SecretFile):
+    if isinstance(value, Embedded):
         return
     parsed = parse(render([element("match", params={"k": value})]))
     assert parsed.root.sections[0].get("k") == plain(value)
@@ -143,10 +170,8 @@ def test_names_of_two_pipelines_never_meet() -> None:
     pipelines = [
         Key("LogPipeline", namespace, name) for namespace in ("a", "a-b", "b") for name in ("a", "b", "a-b", "b-a")
     ]
-    for make in (conventions.label, conventions.plugin_id, conventions.data_key, conventions.file_path):
+    for make in (conventions.label, conventions.plugin_id, conventions.tag):
         assert len({make(key) for key in pipelines}) == len(pipelines)
-    assert all(conventions.owner_of(conventions.data_key(key), "LogPipeline") == key for key in pipelines)
-    assert conventions.owner_of("base.conf", "LogPipeline") is None
 
 
 @pytest.mark.parametrize("part", ["..", "a/b", "", "a.b", "a b", "é"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binnacle.check.pipeline.programs import ProgramError, operation
+from binnacle.check.pipeline.programs import Operation, ProgramError, operation
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.intent.pipeline import (
     Action,
@@ -112,6 +112,8 @@ def programs(secrets: str) -> list[Program]:
             ).add,
         ),
         Program("origin", conventions.ORIGIN),
+        Program("line", 40),
+        Program("labels", (5, (("lp_label_0", ("message",)), ("lp_label_1", ("user", "b")), ("n", ("n",))))),
         Program("clean", ()),
         Program("stub", (FAILED, *REASONS.values())),
         *(
@@ -146,6 +148,11 @@ def records() -> list[Any]:
     made += [{"message": text, text: text, "user": {"b": text}} for text in HOSTILE]
     made += [
         {},
+        *(
+            {"message": "0123456789", "logtag": flag, "stream": stream}
+            for flag in "PPPPPPF"
+            for stream in ("stdout", 5)
+        ),
         {"message": None},
         {"message": 5},
         {"message": ["x"]},
@@ -177,10 +184,10 @@ def nested(depth: int) -> Any:
     return {"message": "x", "deep": value}
 
 
-def in_python(program: Program, record: Any) -> tuple[str, Any]:
+def in_python(program: Operation, record: Any) -> tuple[str, Any]:
     record = copy.deepcopy(record)
     try:
-        return operation(program)(TAG, (1_700_000_000, 500_000_000), record), record
+        return program(TAG, (1_700_000_000, 500_000_000), record), record
     except ProgramError as error:
         return f"raised {error}", record
 
@@ -209,8 +216,9 @@ def test_ruby_and_python_agree(tmp_path):
     every, work = records(), programs(str(tmp_path))
     differing = []
     for program, ruby in zip(work, answers(work, every, TAG), strict=True):
+        made = operation(program)
         for record, (mark, became) in zip(every, ruby, strict=True):
-            ours = in_python(program, record)
+            ours = in_python(made, record)
             # As text: 1 and 1.0, 1 and true are not the same here.
             if json.dumps([ours[0], comparable(ours[1])]) != json.dumps([mark, comparable(became)]):
                 differing.append((program.operation, program.data[:1], record, ours, (mark, became)))

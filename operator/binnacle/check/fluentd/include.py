@@ -25,7 +25,7 @@ def matching(target: str, folder: str, files: Mapping[str, str]) -> list[str]:
     pattern = _path(target)
     if not pattern.startswith("/"):
         pattern = posixpath.join(folder, pattern)
-    expression = re.compile(_glob(posixpath.normpath(pattern)))
+    expression = re.compile(glob(posixpath.normpath(pattern)))
     return sorted(name for name in files if expression.fullmatch(posixpath.normpath(name)))
 
 
@@ -45,7 +45,8 @@ def _path(target: str) -> str:
     return unquote_plus(address.path)
 
 
-def _glob(pattern: str) -> str:
+def glob(pattern: str) -> str:
+    """Return the regular expression (of Python) that a pattern of file names stands for."""
     return "".join(_expression(token.group()) for token in _TOKEN.finditer(pattern))
 
 
@@ -60,7 +61,7 @@ def _expression(piece: str) -> str:
             negated = inner[0] in "!^" and len(inner) > 1
             return f"[{'^' if negated else ''}{re.escape(inner[negated:]).replace(chr(92) + '-', '-')}]"
         case "{" if len(piece) > 1:
-            return "(?:" + "|".join(_glob(choice) for choice in piece[1:-1].split(",")) + ")"
+            return "(?:" + "|".join(glob(choice) for choice in piece[1:-1].split(",")) + ")"
         case "\\" if len(piece) > 1:
             return re.escape(piece[1])
         case _:

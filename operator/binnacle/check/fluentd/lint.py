@@ -25,7 +25,7 @@ def lint(
     Args:
         parsed: as read by `grammar.parse`.
         whole: whether this is all that Fluentd loads; of a part, sources and labels may be elsewhere.
-        trusted: code that is the program's own: Ruby of `secret_code`, and whole values of `<record>`.
+        trusted: code that is the program's own: Ruby of `embedded`, and whole values of `<record>`.
         roots: folders within which files may be written; any when empty.
     """
     config = Config(parsed, tuple(places(parsed.root)), whole, frozenset(trusted), roots)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from binnacle.errors import SpecError
-from binnacle.targets.fluentd.elements import Element, SecretFile, Value
-from binnacle.targets.fluentd.render import plain, secret_code
+from binnacle.targets.fluentd.elements import Element, Value
+from binnacle.targets.fluentd.render import Embedded, embedded, plain
 
 
 class FluentdSyntaxError(SpecError):
@@ -112,7 +112,7 @@ def _written(element: Element) -> Section:
 
 
 def _written_value(value: Value) -> Text:
-    return Computed((RubyCode(secret_code(value)),)) if isinstance(value, SecretFile) else plain(value)
+    return Computed((RubyCode(embedded(value)),)) if isinstance(value, Embedded) else plain(value)
 
 
 def joined(parts: list[str | RubyCode]) -> Text:

@@ -280,9 +280,9 @@ class _Concat:
     def _parts(self, held: list[Event], event: Event) -> Iterator[Event]:
         held.append(event)
         logtag = event.record.get(self.logtag)
-        if not isinstance(logtag, str):
-            raise RaisedError("undefined method `start_with?'")
-        if logtag.startswith("F"):
+        if not isinstance(logtag, str | bytes):
+            raise RaisedError("undefined method `split'")
+        if text(logtag).split(":")[0] == "F":
             joined = self._joined(held, event.time)
             held.clear()
             joined.record.pop(self.logtag, None)
@@ -310,9 +310,11 @@ class _Concat:
     def _joined(self, held: list[Event], time: Moment) -> Event:
         first = held[0]
         lines = [event.record[self.key] for event in held]
+        whole: Any
         if any(isinstance(line, bytes) for line in lines):
-            whole: Any = self.separator.encode().join(
-                line if isinstance(line, bytes) else line.encode() for line in lines
+            kind = Binary if all(isinstance(line, Binary) for line in lines) else bytes
+            whole = kind(
+                self.separator.encode().join(line if isinstance(line, bytes) else line.encode() for line in lines)
             )
         else:
             whole = self.separator.join(lines)

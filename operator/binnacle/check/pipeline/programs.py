@@ -109,6 +109,27 @@ def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool, long
     return answer
 
 
+def _line(data: Any) -> Operation:
+    open_: dict[str, int] = {}
+
+    def line(tag: str, _time: Moment, record: Record) -> str:
+        for field, without in (("logtag", "F"), ("stream", "stdout")):
+            if not isinstance(record.get(field), str | bytes):
+                record[field] = without
+        source = f"{tag} {text(record['stream'])}"
+        message = record.get("message")
+        size = open_.get(source, 0) + len(message if isinstance(message, bytes) else text(message).encode())
+        if size > data:
+            record["logtag"] = "F"
+        if text(record["logtag"]).startswith("F"):
+            open_.pop(source, None)
+        else:
+            open_[source] = size
+        return "1"
+
+    return line
+
+
 def _clean(_data: Any) -> Operation:
     def clean(_tag: str, _time: Moment, record: Record) -> str:
         for key, value in record.items():
@@ -130,6 +151,21 @@ def _add(data: Any) -> Operation:
         return "1"
 
     return add
+
+
+def _labels(data: Any) -> Operation:
+    longest, fields = data
+
+    def labels(_tag: str, _time: Moment, record: Record) -> str:
+        for name, path in fields:
+            value = _dig(record, path)
+            if _scalar(value):
+                record[name] = text(value)[:longest]
+            else:
+                record.pop(name, None)
+        return "1"
+
+    return labels
 
 
 def _origin(data: Any) -> Operation:
@@ -308,8 +344,10 @@ def _redact(data: Any) -> Operation:
 
 
 _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
+    "line": _line,
     "clean": _clean,
     "add": _add,
+    "labels": _labels,
     "origin": _origin,
     "keep": _keep,
     "when": _when,

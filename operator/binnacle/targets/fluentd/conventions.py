@@ -15,7 +15,10 @@ ERROR_LABEL: Final = "@ERROR"
 FLUENT_LOG_LABEL: Final = "@FLUENT_LOG"
 RESERVED_LABELS: Final = frozenset({ERROR_LABEL, FLUENT_LOG_LABEL, "@ROOT"})
 """Labels with a meaning of their own in Fluentd; a pipeline's labels always begin with `@lp.`."""
-FOLDER: Final = "fluentd/pipelines"
+FOLDER: Final = "fluentd"
+ENTRY: Final = "binnacle.conf"
+"""The file that Fluentd is started with, or that its main file includes; it includes the file of every pipeline."""
+QUARANTINE: Final = "quarantine"
 CONTAINERS: Final = "/var/log/containers"
 """Where the kubelet keeps the log files of containers: `<pod>_<namespace>_<container>-<id>.log`."""
 ORIGIN: Final = (
@@ -63,22 +66,14 @@ def secret_path(root: str, namespace: str, name: str, key: str) -> str:
     return f"{root.rstrip('/')}/{namespace}/{name}/{key}"
 
 
-def data_key(key: Key) -> str:
-    """Return the name of a pipeline's file within the aggregate's ConfigMap: `lp.shop.checkout.conf`."""
-    return f"{_joined(key, ())}.conf"
+def refused_path(root: str, key: Key, output: str) -> str:
+    """Return the folder of chunks that a backend has refused for ever: `/buffers/refused/lp.shop.checkout.loki`."""
+    return f"{_root(root)}/refused/{_joined(key, (output,))}"
 
 
-def file_path(key: Key) -> str:
-    """Return the path of a pipeline's file in a folder: `fluentd/pipelines/logpipeline.shop.checkout.conf`."""
-    return f"{FOLDER}/{key.kind.lower()}.{key.namespace}.{key.name}.conf"
-
-
-def owner_of(data_key: str, kind: str) -> Key | None:
-    """Return whose file a data key names, or None when it is no pipeline's: the inverse of `data_key`."""
-    parts = data_key.split(".")
-    if len(parts) != 4 or parts[0] != SHORT or parts[3] != "conf":
-        return None
-    return Key(kind, parts[1], parts[2])
+def version_id(key: Key, digest: str) -> str:
+    """Return the `@id` by which a running Fluentd tells which version of a pipeline it has: `lp.shop.checkout.version.<digest>`."""
+    return _joined(key, ("version", digest))
 
 
 def _joined(key: Key, parts: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """Fluentd's configuration as values: sections, their parameters, and the few kinds of value there are.
 
 What cannot be written safely cannot be built: names and keys come from fixed alphabets, a key is there once, a text is
-Unicode, and embedded Ruby has one form only, `SecretFile`, whose code is ours.
+Unicode, and embedded Ruby has three forms only, `SecretFile`, `SecretPath` and `Prepared`, whose code is ours.
 """
 
 import json
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from binnacle.errors import SpecError
+from binnacle.targets.fluentd.preludes import PRELUDES
 
 KEY_PATTERN: Final = r"^(@type|@id|@label|@log_level|[A-Za-z_][A-Za-z0-9_.@-]*)$"
 """Keys that are the same text to Fluentd however they are written.
@@ -21,6 +22,7 @@ Of the keys with a leading `@` only the four of Fluentd itself: `@include` reads
 _KEY: Final = re.compile(KEY_PATTERN[1:-1])
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _SECRET_PATH: Final = re.compile(r"/[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_PREPARED: Final = re.compile(r"[A-Za-z0-9_.]+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -56,21 +58,48 @@ class Json:
 class SecretFile:
     """The content of a mounted file without its last line break, read by Fluentd when it loads the configuration.
 
-    For plugins that have no parameter for a file of their own. The path is made of the alphabet of Kubernetes names, so it
-    ends neither the Ruby text nor the quotes around it, and it goes nowhere (`..`).
+    For plugins that have no parameter for a file of their own. A file that is not there reads as an empty text: the secret
+    of one team that is missing must not keep the pipelines of all others from being loaded. The path is made of the alphabet
+    of Kubernetes names, so it ends neither the Ruby text nor the quotes around it, and it goes nowhere (`..`).
     """
 
     path: str
 
     def __post_init__(self) -> None:
-        if not _SECRET_PATH.fullmatch(self.path):
-            raise ElementError(
-                f"{self.path!r} is not a path to a secret",
-                fix="use an absolute path of names from letters, digits, dots, - and _",
-            )
+        _check_secret_path(self.path)
 
 
-Value = str | int | float | bool | Json | SecretFile
+@dataclass(frozen=True, slots=True)
+class SecretPath:
+    """The path of a mounted file, or no value at all while there is no such file or nothing in it; checked as `SecretFile`.
+
+    For plugins that read the file themselves, and that refuse to be loaded without it.
+    """
+
+    path: str
+
+    def __post_init__(self) -> None:
+        _check_secret_path(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A text, and Ruby of ours that runs when the file is read, before any plugin is made.
+
+    Attributes:
+        text: the value; plain letters, digits, `_` and `.`.
+        code: a key of `preludes.PRELUDES`, which has the Ruby.
+    """
+
+    text: str
+    code: str
+
+    def __post_init__(self) -> None:
+        if not _PREPARED.fullmatch(self.text) or self.code not in PRELUDES:
+            raise ElementError(f"{self.text!r} after {self.code!r} is not a value that can be prepared")
+
+
+Value = str | int | float | bool | Json | SecretFile | SecretPath | Prepared
 """What a parameter holds. Durations are whole seconds (or a float), sizes whole bytes: Fluentd misreads units quietly."""
 
 
@@ -128,6 +157,14 @@ def element(
 def is_key(text: str) -> bool:
     """Whether `text` can be a key: the test for field names before they come here."""
     return _KEY.fullmatch(text) is not None
+
+
+def _check_secret_path(path: str) -> None:
+    if not _SECRET_PATH.fullmatch(path):
+        raise ElementError(
+            f"{path!r} is not a path to a secret",
+            fix="use an absolute path of names from letters, digits, dots, - and _",
+        )
 
 
 def _check_value(key: str, value: Value) -> None:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from binnacle.targets.fluentd.elements import Element, Json, SecretFile, Value
+from binnacle.targets.fluentd.elements import Element, ElementError, Json, Prepared, SecretFile, SecretPath, Value
+from binnacle.targets.fluentd.preludes import PRELUDES
 
 _ESCAPES: Final = str.maketrans(
     {
@@ -24,21 +25,32 @@ _ESCAPES: Final = str.maketrans(
         "\0": "\\0",
     }
 )
+Embedded = SecretFile | SecretPath | Prepared
+"""Values that are known only when Fluentd has read the file."""
+_INCLUDE: Final = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.*-]*")
 _BARE_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_@*.,-]+")
 _BREAKS: Final = re.compile(r"[^\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufdff\uff00-\uffff]+")
 _INDENT: Final = "  "
 
 
-def render(elements: Iterable[Element], *, heading: Iterable[str] = ()) -> str:
+def render(elements: Iterable[Element], *, heading: Iterable[str] = (), includes: Iterable[str] = ()) -> str:
     """Return the text of a configuration file: the sections in their order, one line break at the end.
 
     Args:
         elements: the sections of the root, which has no parameters.
         heading: comment lines for the reader of the file; line breaks and control characters in them become spaces.
+        includes: names of files in the same folder, after the sections; `*` stands for anything.
+
+    Raises:
+        ElementError: an include that is no plain name.
     """
     lines = [f"# {_BREAKS.sub(' ', line)}".rstrip() for line in heading]
     for child in elements:
         lines.extend(_section(child, ""))
+    for name in includes:
+        if not _INCLUDE.fullmatch(name):
+            raise ElementError(f"{name!r} is not a plain name of files to include")
+        lines.append(f"@include {name}")
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -49,8 +61,8 @@ def quoted(text: str) -> str:
 
 def spelled(value: Value) -> str:
     """Return a parameter's value as it is written."""
-    if isinstance(value, SecretFile):
-        return f'"#{{{secret_code(value)}}}"'
+    if isinstance(value, Embedded):
+        return f'"#{{{embedded(value)}}}"'
     if isinstance(value, str | Json):
         return quoted(plain(value))
     return plain(value)
@@ -69,9 +81,16 @@ def plain(value: str | int | float | bool | Json) -> str:
             return repr(value)
 
 
-def secret_code(secret: SecretFile) -> str:
-    """Return the Ruby that reads a mounted secret: the only embedded code that is ever written."""
-    return f"File.read('{secret.path}').chomp"
+def embedded(value: Embedded) -> str:
+    """Return the Ruby of a value that Fluentd computes: the only embedded code that is ever written."""
+    match value:
+        case SecretFile():
+            return f"File.read('{value.path}').chomp rescue ''"
+        case SecretPath():
+            path = f"'{value.path}'"
+            return f"File.file?({path}) && File.readable?({path}) && File.size?({path}) ? {path} : use_nil"
+        case Prepared():
+            return f"{PRELUDES[value.code]}; '{value.text}'"
 
 
 def _section(node: Element, indent: str) -> Iterator[str]:

@@ -57,6 +57,19 @@ holds = lambda { |record, condition|
 }
 """
 
+_LINE: Final = r"""
+open = {}
+lambda { |tag, time, record|
+  record["logtag"] = "F" unless record["logtag"].is_a?(String)
+  stream = (record["stream"] = record["stream"].is_a?(String) ? record["stream"] : "stdout")
+  from = tag.to_s + " " + stream
+  size = open.fetch(from, 0) + record["message"].to_s.bytesize
+  record["logtag"] = "F" if size > d
+  record["logtag"].start_with?("F") ? open.delete(from) : open[from] = size
+  "1"
+}
+"""
+
 _CLEAN: Final = r"""
 lambda { |tag, time, record|
   record.each_pair { |key, value| record[key] = text.call(value) if value.is_a?(String) }
@@ -70,6 +83,16 @@ lambda { |tag, time, record|
     at = record
     path[0..-2].each { |key| at = (at[key] = at[key].is_a?(Hash) ? at[key].dup : {}) }
     at[path[-1]] = value
+  }
+  "1"
+}
+"""
+
+_LABELS: Final = r"""
+lambda { |tag, time, record|
+  d[1].each { |name, path|
+    value = dig.call(record, path)
+    scalar.call(value) ? record[name] = text.call(value)[0, d[0]] : record.delete(name)
   }
   "1"
 }
@@ -261,8 +284,10 @@ lambda { |tag, time, record|
 """
 
 OPERATIONS: Final = {
+    "line": _LINE,
     "clean": _CLEAN,
     "add": _ADD,
+    "labels": _LABELS,
     "origin": _ORIGIN,
     "keep": _KEEP,
     "when": _WHEN,

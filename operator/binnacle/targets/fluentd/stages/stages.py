@@ -55,7 +55,7 @@ class _Labels:
         self.done: list[Element] = []
         self.programs: list[Program] = []
         self.open = conventions.label(key)
-        self.body: list[Element] = [_whole_streams()]
+        self.body: list[Element] = [whole_streams()]
 
     def run(self, program: Program, *, keep_mark: bool = False) -> None:
         self.programs.append(program)
@@ -67,21 +67,22 @@ class _Labels:
     def close(self, way: Element) -> None:
         self.done.append(element("label", self.open, {}, [*self.body, way]))
 
-    def begin(self, label: str) -> None:
-        self.open, self.body = label, [_whole_streams()]
+    def begin(self, label: str, *gone: str) -> None:
+        self.open, self.body = label, [whole_streams(*gone)]
 
-    def follow(self, *parts: str) -> None:
-        """End the label here and go on in the next one."""
+    def follow(self, *parts: str, gone: Sequence[str] = ()) -> None:
+        """End the label here and go on in the next one, without the fields `gone`."""
         label = conventions.label(self.key, *parts)
         self.close(relabelled("match", "**", label))
-        self.begin(label)
+        self.begin(label, *gone)
 
 
 def spelled(key: Key, pipeline: Pipeline, secrets: str) -> Spelled:
     """Spell the stages, from the label that inputs name (`conventions.label(key)`) to one label per output.
 
     The last label of the stages and those of routes relabel to `output_label(key, output)`, where outputs stand.
-    CRI lines in parts are joined, and texts made valid UTF-8, before the first stage.
+    CRI lines in parts are joined, and texts made valid UTF-8, before the first stage; a line that never ends is cut where it
+    would be too large to be looked at.
 
     Args:
         key: of the resource.
@@ -92,8 +93,10 @@ def spelled(key: Key, pipeline: Pipeline, secrets: str) -> Spelled:
         ElementError: a name that cannot be part of a name in Fluentd.
     """
     labels = _Labels(key, secrets)
+    labels.run(Program("line", LARGEST))
     labels.body.append(_joined_parts(conventions.label(key, "joined")))
-    labels.follow("joined")
+    # Parts that waited too long for the rest come with the marks of the container runtime still on them.
+    labels.follow("joined", gone=("logtag", "stream"))
     labels.run(Program("clean", ()))
     for stage in pipeline.stages:
         _stage(labels, stage)
@@ -121,7 +124,7 @@ def quarantine(output: Element) -> tuple[Element, Program]:
         output: a `<match **>`.
     """
     program = Program("stub", (FAILED, *REASONS.values()))
-    body = [_whole_streams(), applied(program), output]
+    body = [whole_streams(), applied(program), output]
     return element("label", conventions.ERROR_LABEL, {}, body), program
 
 
@@ -216,8 +219,9 @@ def _copied(labels: Sequence[str]) -> Element:
     return element("match", "**", {"@type": "copy", "copy_mode": "deep"}, stores)
 
 
-def _whole_streams() -> Element:
-    return element("filter", "**", {"@type": "record_transformer", "remove_keys": SCRATCH})
+def whole_streams(*gone: str) -> Element:
+    """Return the filter that a label begins with; it takes the fields `gone` away."""
+    return element("filter", "**", {"@type": "record_transformer", "remove_keys": ",".join((SCRATCH, *gone))})
 
 
 def _only_marked() -> Iterator[Element]:
