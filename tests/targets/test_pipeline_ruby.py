@@ -66,6 +66,7 @@ LINES = [
     '{"a":1,"a":2}',
     '{"a":"\\u00e9\\ud83d\\ude42"}',
     '{"a":12345678901234567890123}',
+    '{"a":1e400,"n":12345678901234567890}',
     'ts=2024-05-06T07:08:09-01:00 level=debug n=5 msg="hi \\"you\\" \\n\\t x" flag',
     "a= b=c=d ==x = é=ü",
     "1700000000 error 7",
@@ -148,6 +149,10 @@ def records() -> list[Any]:
     made += [{"message": text, text: text, "user": {"b": text}} for text in HOSTILE]
     made += [
         {},
+        {
+            "message": '{"a":[1e400,{"b":-1e999}],"c":9223372036854775807,"d":9223372036854775808,"e":-9223372036854775809}'
+        },
+        {"message": '{"a":' + "1" * 2000 + ',"b":1e30,"c":-9223372036854775808}'},
         *(
             {"message": "0123456789", "logtag": flag, "stream": stream}
             for flag in "PPPPPPF"

@@ -115,6 +115,12 @@ def test_a_start_may_have_slashes_in_it():
     assert [record["message"] for record in came] == ["/a/b one\nc", "/a/b two"]
 
 
+def test_a_number_that_fluentd_cannot_carry_is_a_text():
+    """One that is too large raises when it comes to a buffer, and takes all lines that were read with it along."""
+    came = ran(['{"a":[9223372036854775808,{"b":1e400}],"c":-9223372036854775808,"d":1e30}'], Parse("p", Format.JSON))
+    assert came.records("loki") == [{"a": ["9223372036854775808", {"b": "Infinity"}], "c": -(2**63), "d": 1e30}]
+
+
 def test_the_time_of_a_record_is_that_of_its_time_field_to_the_nanosecond():
     lines = [
         '{"ts":"2024-05-06T07:08:09.123456789Z"}',

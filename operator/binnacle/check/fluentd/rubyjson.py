@@ -5,6 +5,7 @@ writes numbers as they were (Ruby's integers have no limit) or in Ruby's spellin
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,8 +59,9 @@ def _integer(text: str) -> _Number:
     return _Number("0" if text == "-0" else text)
 
 
-def _bounded(text: str) -> int | float:
-    return int(text) if len(text) < 1000 else float(text)
+def _bounded(text: str) -> int | str:
+    """Return an integer; one so long that Python would not read it as its digits."""
+    return int(text) if len(text) < 1000 else text
 
 
 def _float(text: str) -> _Number:
@@ -71,6 +73,8 @@ def ruby_float(value: float) -> str:
     if 1e15 <= abs(value) < 1e16:
         sign, digits = "-" if value < 0 else "", repr(abs(value)).partition(".")[0]
         return f"{sign}{digits[0]}.{digits[1:].rstrip('0') or '0'}e+15"
+    if math.isinf(value):
+        return "-Infinity" if value < 0 else "Infinity"
     mantissa, exponent, power = repr(value).partition("e")
     return mantissa + ("" if "." in mantissa or not exponent else ".0") + exponent + power
 

@@ -4,6 +4,7 @@ Records are Python values; a text that is not valid UTF-8 is `bytes`. A program 
 """
 
 import calendar
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -258,7 +259,24 @@ def _json(line: str) -> Record | None:
         value = rubyjson.read(line)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return _carried(value) if isinstance(value, dict) else None
+
+
+def _carried(value: Any) -> Any:
+    """Return a value without numbers that Fluentd cannot hold in a buffer: those become texts."""
+    match value:
+        case bool():
+            return value
+        case int():
+            return value if -(1 << 63) <= value < 1 << 63 else str(value)
+        case float():
+            return value if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"
+        case list():
+            return [_carried(item) for item in value]
+        case dict():
+            return {key: _carried(inner) for key, inner in value.items()}
+        case _:
+            return value
 
 
 def _groups(pattern: str, regexp: "onigurumacffi._Pattern", line: str) -> Record | None:

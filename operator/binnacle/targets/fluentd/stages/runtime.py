@@ -144,6 +144,15 @@ logfmt = lambda { |line|
   }
   pairs ? found : nil
 }
+carried = lambda { |value|
+  case value
+  when Integer then value.between?(-(1 << 63), (1 << 63) - 1) ? value : value.to_s
+  when Float then value.finite? ? value : value.to_s
+  when Array then value.map { |item| carried.call(item) }
+  when Hash then value.transform_values { |item| carried.call(item) }
+  else value
+  end
+}
 parsed = lambda { |line|
   case format
   when "json"
@@ -152,7 +161,8 @@ parsed = lambda { |line|
     rescue JSON::ParserError
       nil
     end
-    value.is_a?(Hash) ? value : nil
+    next nil unless value.is_a?(Hash)
+    line.match?(/[0-9]{19}|[eE]\+?[0-9]{3}/) ? carried.call(value) : value
   when "regex"
     match = short.call(line, longest) ? pattern.match(line) : nil
     match && match.named_captures.reject { |_, value| value.nil? }
