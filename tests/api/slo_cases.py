@@ -106,6 +106,12 @@ GOOD = [
     case("labels", put("spec.labels", {"tier": "1"}), put("spec.annotations", {"note": "{{ $labels.region }}"})),
     case("environment", put("spec.environment", "production"), put("spec.suspend", True), put("spec.mode", "DryRun")),
     case("no-groups", put("spec.groupBy", [])),
+    case(
+        "alerting", put("spec.alerting.minFailures", 10), put("spec.alerting.budgetSpent", ["50%", "90%", "100%"]),
+        put("spec.alerting.noData", {"action": "Alert", "for": "10m", "severity": "warning"}),
+    ),
+    case("silent-without-data", put("spec.alerting.noData", {"action": "Ok"})),
+    case("dependencies", put("spec.dependsOn", [{"name": "payments-db-availability", "inhibit": True}, {"name": "mail"}])),
 ]  # fmt: skip
 
 BAD = [
@@ -192,6 +198,19 @@ BAD = [
         "environment-twice", put("spec.environment", "production"), put("spec.labels", {"environment": "x"}),
         path="spec.environment", fix="Leave environment out", server="Leave environment out",
     ),
+    case("no-failures", put("spec.alerting.minFailures", 0), path="spec.alerting.minFailures", fix="at least 1", server="greater than or equal to 1"),
+    case("failures-as-share", put("spec.alerting.minFailures", "5%"), path="spec.alerting.minFailures", fix="whole number", server="must be of type integer"),
+    case("no-data-action", put("spec.alerting.noData", {"action": "Keep"}), path="spec.alerting.noData.action", fix="Ok or Alert", server='supported values: "Ok", "Alert"'),
+    case(
+        "no-data-severity-of-nothing", put("spec.alerting.noData", {"action": "Ok", "severity": "info"}),
+        path="spec.alerting.noData.action", fix="action: Alert", server="unless action is Alert",
+    ),
+    case("no-data-for-ever", put("spec.alerting.noData", {"action": "Alert", "for": "60d"}), path="spec.alerting.noData.for", fix="from 0s to 30d", server="from 0s to 30d"),
+    case("nothing-spent", put("spec.alerting.budgetSpent", ["0%"]), path="spec.alerting.budgetSpent[0]", fix="above 0%", server="above 0%"),
+    case("spent-without-sign", put("spec.alerting.budgetSpent", ["50"]), path="spec.alerting.budgetSpent[0]", fix="Write 50%.", server="with its sign"),
+    case("spent-twice", put("spec.alerting.budgetSpent", ["50%", "50%"]), path="spec.alerting.budgetSpent", fix="Leave one out", server="Leave out what is there twice"),
+    case("dependency-without-name", put("spec.dependsOn", [{"inhibit": True}]), path="spec.dependsOn[0].name", fix="Add name", server="Required value"),
+    case("dependency-twice", put("spec.dependsOn", [{"name": "a"}, {"name": "a"}]), path="spec.dependsOn[a]", fix="its own name", server="Duplicate value", field="spec.dependsOn[1]"),
     case("suspend-as-text", put("spec.suspend", "yes"), path="spec.suspend", fix="true or false", server="must be of type boolean"),
     case("mode", put("spec.mode", "Dry"), path="spec.mode", fix="Write", server='supported values: "Apply", "DryRun"'),
     case("owner-with-template", put("spec.owner", "{{ x }}"), path="spec.owner", fix="without braces", server="without braces"),

@@ -106,7 +106,7 @@ def one_instead(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda crd: spec(crd)["properties"].update(dependsOn={"type": "string", "maxLength": 9, "description": "new"}),
+        lambda crd: spec(crd)["properties"].update(notYet={"type": "string", "maxLength": 9, "description": "new"}),
         lambda crd: spec(crd)["required"].remove("service"),
         lambda crd: one_more(at("indicator")(crd)),
         lambda crd: one_instead(at("window")(crd)),

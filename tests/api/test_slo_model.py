@@ -78,7 +78,7 @@ def test_a_model_is_frozen() -> None:
         ("burnrates", "burnRates"),
         ("burn_rates", "burnRates"),
         ("run-book", "runbook"),
-        ("zzz", "Known here: burnRates, route, runbook"),
+        ("zzz", "Known here: burnRates, minFailures, noData, budgetSpent, route, runbook"),
     ],
 )
 def test_an_unknown_field_is_refused_with_the_name_that_was_meant(field: str, meant: str) -> None:

@@ -87,7 +87,7 @@ def test_each_place_may_have_a_budget_of_its_own(promtool: Promtool, tmp_path: P
         (
             Expect.near(day, 'slo:sli_error:ratio_rate1h{region="eu"}', 0),
             Expect.near(day, 'slo:sli_error:ratio_rate1h{region="us"}', 1),
-            Expect.firing(day, {"severity": "critical", "region": "us"}, {"severity": "warning", "region": "us"}),
+            Expect.firing(day, {"severity": "critical", "region": "us"}),
         ),
     )
     assert_holds(promtool, tmp_path, [text], [scenario])

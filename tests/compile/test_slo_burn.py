@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import BurnRate
+from binnacle.api.slo_alerting import BurnRate
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo import burn
 from binnacle.compile.slo.detection import worst_case_detection
@@ -141,6 +141,7 @@ def test_status_facts_are_in_the_spelling_of_the_api() -> None:
         "long": "1h",
         "short": "5m",
         "worstCaseDetection": "1m37s",
+        "detectionAtFactor": "1h5m45s",
     }
     assert facts["cost"]["rules"] == 18
 

@@ -18,7 +18,9 @@ from binnacle.compile.alertpolicy.receivers import _SINCE
 from binnacle.intent.refs import Key
 from binnacle.targets import alertmanager_text
 from binnacle.targets.alertmanager import Alertmanager
-from binnacle.targets.base import AggregateKey, Owner
+from binnacle.targets.base import AggregateKey, Owner, Share
+from compile.building import compiled as slo_compiled
+from compile.building import key_of, make_slo
 from compile.policies import alertmanager_file, compiled, config, make_policy, one_pass, policy_body
 from servers.alertmanager import AlertmanagerLine
 
@@ -112,6 +114,12 @@ def test_what_is_assembled_is_taken_apart_again(specs: list[dict[str, Any]], wit
         owner = Owner(Key("AlertPolicy", "shop", f"p{number}"))
         (share,) = TARGET.render(compiled(policy, chosen).intents, owner, chosen)
         shares[owner.key] = share.fragment
+    # An SLO of the same name adds to the same sections.
+    slo = make_slo("p0", dependsOn=[{"name": "db", "inhibit": True}])
+    (share,) = [
+        one for one in TARGET.render(slo_compiled(slo).intents, Owner(key_of(slo)), chosen) if isinstance(one, Share)
+    ]
+    shares[key_of(slo)] = share.fragment
     (output,), placed = TARGET.assemble(AGGREGATE, shares, {}, chosen)
     assert TARGET.split(output.body) == shares
     assert placed == dict.fromkeys(shares, 0)

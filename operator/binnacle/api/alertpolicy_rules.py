@@ -10,6 +10,7 @@ from binnacle.api.cel import Cel
 from binnacle.api.labels import Annotations, FreeLabelName, Labels
 from binnacle.api.limits import Limit
 from binnacle.api.model import Items, Model, OneOf, refusal
+from binnacle.api.nodata import MissingData
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType, Selector
 from binnacle.api.values import (
@@ -102,37 +103,13 @@ class NoDataAction(StrEnum):
     KEEP = "Keep"
 
 
-class NoData(Model):
+class NoData(MissingData):
     """What happens while there is no data."""
-
-    rules: ClassVar[tuple[Cel, ...]] = (
-        Cel(
-            "self.action == 'Alert' || (!has(self.severity) && !has(self.for))",
-            "Leave for and severity out unless action is Alert.",
-            ".action",
-        ),
-    )
 
     action: Annotated[
         NoDataAction,
         Field(description="Ok: silent. Alert: an alert of its own. Keep: what was firing goes on firing."),
     ]
-    for_: Annotated[
-        Duration | None,
-        duration_between("0s", "30d"),
-        Field(alias="for", description="How long there must be no data before the alert. Absent means 10m."),
-    ] = None
-    severity: Annotated[AlertSeverity | None, Field(description="Severity of the alert. Absent means warning.")] = None
-
-    @model_validator(mode="after")
-    def _only_for_alert(self) -> Self:
-        if self.action is not NoDataAction.ALERT and (self.for_ is not None or self.severity is not None):
-            raise refusal(
-                f"With action {self.action.value} there is no alert about missing data.",
-                fix="Leave for and severity out, or write action: Alert.",
-                at=("action",),
-            )
-        return self
 
 
 class RunbookLink(OneOf):

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     WINDOW_TOO_SHORT = "WindowTooShort"
     DUPLICATE_BURN_RATE = "DuplicateBurnRate"
     NOT_REQUEST_WEIGHTED = "NotRequestWeighted"
+    CIRCULAR_REFERENCE = "CircularReference"
     # findings: AlertPolicy
     UNKNOWN_REFERENCE = "UnknownReference"
     TEMPLATE_SYNTAX = "TemplateSyntax"
@@ -274,6 +275,10 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.NOT_REQUEST_WEIGHTED: Doc(
         "The share of what is bad is computed by an expression of the user and averaged over time, so moments with few events count as much as moments with many.",
         "Write the indicator as `ratio` or `latency` where there are counters or a histogram; else nothing need be done.",
+    ),
+    Reason.CIRCULAR_REFERENCE: Doc(
+        "SLOs that inhibit each other stand in a ring: if all of them burned, each would be hushed by the next.",
+        "Leave inhibit out of one of them. Until then none of the ring inhibits.",
     ),
     Reason.UNKNOWN_REFERENCE: Doc(
         "The resource names something that is not there: a receiver, a schedule, another resource.",

@@ -4,18 +4,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from binnacle.api.cel import Cel, duration_ms, matches
+from binnacle.api.cel import Cel
 from binnacle.api.labels import FreeLabelName
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.model import Items, Model, StatusModel, refusal
+from binnacle.api.slo_alerting import Alerting, Dependency
 from binnacle.api.slo_indicators import Indicator
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
-    DURATION_PATTERN,
     AlertSeverity,
-    DnsLabel,
     Duration,
-    HttpUrl,
     Percentage,
     PlainText,
     Shape,
@@ -33,79 +31,6 @@ class Window(Model):
         duration_between("1d", "366d", whole="1h"),
         Field(description="Length of a window that ends now: whole hours, from 1d to 366d."),
     ]
-
-
-class BurnRate(Model):
-    """One burn alert: it fires while the budget is spent this fast over both windows."""
-
-    rules: ClassVar[tuple[Cel, ...]] = (
-        Cel(
-            f"[self.short, self.long].exists(text, !{matches('text', DURATION_PATTERN)}) || "
-            f"{duration_ms('self.short')} < {duration_ms('self.long')}",
-            "Choose a short window that is shorter than the long one.",
-            ".short",
-        ),
-    )
-
-    name: Annotated[DnsLabel, Field(description="Name of this alert within the SLO.")]
-    severity: Annotated[
-        AlertSeverity, Field(description="critical, warning or info; a higher one inhibits lower ones.")
-    ]
-    budget: Annotated[
-        Percentage,
-        percentage_between("0%", "100%", high_included=True),
-        Field(description="Share of the whole budget that is spent within the long window when the alert fires: 2%."),
-    ]
-    long: Annotated[
-        Duration,
-        duration_between("5m", "90d", whole="1m"),
-        Field(description="The window that decides: whole minutes, from 5m to 90d."),
-    ]
-    short: Annotated[
-        Duration,
-        duration_between("1m", "90d", whole="1m"),
-        Field(
-            description="The window that ends the alert soon after the burning ends: whole minutes, shorter than long."
-        ),
-    ]
-
-    @model_validator(mode="after")
-    def _short_is_shorter(self) -> Self:
-        if self.short >= self.long:
-            raise refusal(
-                f"The short window {self.short} is not shorter than the long one, {self.long}.",
-                fix="Choose a shorter one; a twelfth of the long window is usual.",
-                at=("short",),
-            )
-        return self
-
-
-class Runbook(Model):
-    """What to do when an alert fires."""
-
-    url: Annotated[
-        HttpUrl, Field(description="Address of the runbook, http or https; the annotation runbook_url of the alerts.")
-    ]
-
-
-class AlertRoute(Model):
-    """Whose routes carry the alerts."""
-
-    alert_policy: Annotated[DnsLabel, Field(description="Name of an AlertPolicy in the same namespace.")]
-
-
-class Alerting(Model):
-    """How the burning of the budget raises alerts."""
-
-    burn_rates: Annotated[
-        Annotated[tuple[BurnRate, ...], Items("map", 8, least=1)] | None,
-        Field(description="The burn alerts. Derived from objective and window when absent."),
-    ] = None
-    route: Annotated[
-        AlertRoute | None,
-        Field(description="Whose routes carry the alerts; the administrator's own when absent."),
-    ] = None
-    runbook: Annotated[Runbook | None, Field(description="What to do when an alert fires.")] = None
 
 
 class SLOSpec(CommonSpec):
@@ -155,6 +80,11 @@ class SLOSpec(CommonSpec):
             description="How the burning of the budget raises alerts. Derived when absent.", default_factory=Alerting
         ),
     ]
+    depends_on: Annotated[
+        tuple[Dependency, ...],
+        Items("map", 16),
+        Field(description="SLOs of the same namespace that this one cannot be kept without."),
+    ] = ()
 
     @model_validator(mode="after")
     def _labels_are_told_apart(self) -> Self:
@@ -190,6 +120,12 @@ class AlertStatus(StatusModel):
     worst_case_detection: Annotated[
         str | None,
         Field(max_length=32, description="Time from the beginning of a total outage to the alert, at most."),
+    ] = None
+    detection_at_factor: Annotated[
+        str | None,
+        Field(
+            max_length=32, description="Time from the beginning of a burn of just this factor to the alert, at most."
+        ),
     ] = None
 
 

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from binnacle.promql import to_text
-from binnacle.promql.nodes import Selector
+from binnacle.promql.nodes import Node
 
 _REFERENCE: Final = re.compile(
     r"\{\{ ?(?:\$labels\.[A-Za-z_][A-Za-z0-9_]{0,127}(?: ?\| ?(?:title|toUpper|toLower))?"
@@ -45,17 +45,29 @@ def label(name: str) -> str:
     return "{{ $labels." + name + " }}"
 
 
-def percentage_of(selector: Selector, labels: tuple[str, ...]) -> str:
-    """Return a template for the current value of a series as a percentage, or `no data`.
+def percentage_of(expr: Node, labels: tuple[str, ...]) -> str:
+    """Return a template for the current value of an expression as a percentage, or `no data`; see `_value_of`."""
+    return _value_of(expr, "humanizePercentage", labels, "no data")
+
+
+def duration_of(expr: Node, labels: tuple[str, ...], otherwise: str) -> str:
+    """Return a template for the current value of an expression, seconds, as a length of time; see `_value_of`."""
+    return _value_of(expr, "humanizeDuration", labels, otherwise)
+
+
+def _value_of(expr: Node, shown_as: str, labels: tuple[str, ...], otherwise: str) -> str:
+    """Return a template for the current value of an expression.
 
     Args:
-        selector: the series, by matchers of fixed values.
-        labels: labels in which the series must equal the alert.
+        expr: made by us: its selectors have fixed names and values.
+        shown_as: the template's function that prints it.
+        labels: labels in which an element must equal the alert.
+        otherwise: what is said where the expression has no element at all.
     """
     # JSON's string literals are Go's as long as they are ASCII, and everything in our selectors is.
-    query = json.dumps(to_text(selector))
-    value = "{{ .Value | humanizePercentage }}"
+    query = json.dumps(to_text(expr))
+    value = "{{ .Value | " + shown_as + " }}"
     if labels:
         same = " ".join(f"(eq .Labels.{name} $labels.{name})" for name in labels)
         value = "{{ if and " + same + " }}" + value + "{{ end }}"
-    return "{{ range query " + query + " }}" + value + "{{ else }}no data{{ end }}"
+    return "{{ range query " + query + " }}" + value + "{{ else }}" + otherwise + "{{ end }}"

@@ -17,6 +17,8 @@ BINNACLE_ROUTE: Final = "binnacle_route"
 """Name of the AlertPolicy whose routes carry the alert."""
 BINNACLE_NO_DATA: Final = "binnacle_no_data"
 """`true` on an alert that says that there is no data to judge by."""
+BINNACLE_BUDGET_SPENT: Final = "binnacle_budget_spent"
+"""Share of the budget that an alert says is spent."""
 SEVERITY: Final = "severity"
 ENVIRONMENT: Final = "environment"
 
@@ -44,6 +46,10 @@ TIME_PERIOD: Final = "slo:time_period:days"
 
 ALERT_BUDGET_BURN: Final = "SLOErrorBudgetBurn"
 """Name of the burn alerts; `severity` tells them apart."""
+ALERT_NO_DATA: Final = "SLONoData"
+"""Name of the alerts about missing data."""
+ALERT_BUDGET_SPENT: Final = "SLOErrorBudgetSpent"
+"""Name of the alerts about a spent share of the budget; `binnacle_budget_spent` tells them apart."""
 
 ALERT_POLICY_INFO: Final = "binnacle:alert_policy:info"
 """1 for each AlertPolicy whose rules are loaded; carries its labels."""
@@ -67,6 +73,11 @@ def errors_rate(window: Duration) -> str:
 def events_rate(window: Duration) -> str:
     """Return the name of all events per second over `window`."""
     return f"slo:events:rate{window}"
+
+
+def errors_sum(window: Duration) -> str:
+    """Return the name of the number of bad events over `window`."""
+    return f"slo:errors:sum{window}"
 
 
 def error_ratio(window: Duration) -> str:

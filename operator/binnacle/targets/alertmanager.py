@@ -1,6 +1,7 @@
-"""Alertmanager: one file, in one ConfigMap, that all policies add to and the administrator's base is part of.
+"""Alertmanager: one file, in one ConfigMap, that policies and SLOs add to and the administrator's base is part of.
 
-What a policy adds is named `<namespace>/<policy>/<item>`, so no two policies meet in a name.
+What a resource adds is named `<namespace>/<name>/<item>`, so no two of a kind meet in a name; items of different kinds are
+called differently.
 """
 
 from collections.abc import Mapping, Sequence

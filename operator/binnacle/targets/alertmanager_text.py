@@ -12,10 +12,11 @@ from binnacle.intent.refs import Key
 from binnacle.targets.yamltext import scalar
 
 SECTIONS: Final = ("routes", "inhibit_rules", "receivers", "time_intervals")
-_KIND: Final = "AlertPolicy"
-_FENCE: Final = re.compile(r"# AlertPolicy ([a-z0-9-]+)/([a-z0-9-]+)")
+_FENCE: Final = re.compile(r"# (AlertPolicy|SLO) ([a-z0-9-]+)/([a-z0-9-]+)")
 _BASE: Final = "# The administrator's own"
-_HEADER: Final = "# Written by Binnacle: change the AlertPolicies and the administrator's configuration, not this file."
+_HEADER: Final = (
+    "# Written by Binnacle: change the AlertPolicies, the SLOs and the administrator's configuration, not this file."
+)
 Document = Mapping[str, Sequence[Any]]
 
 
@@ -66,7 +67,7 @@ def split(text: str) -> dict[Key, str]:
         inner = line.removeprefix("  ") if section == "routes" else line
         if inner.startswith("#"):
             fence = _FENCE.fullmatch(inner)
-            owner = Key(_KIND, fence[1], fence[2]) if fence is not None else None
+            owner = Key(*fence.groups()) if fence is not None else None
         elif inner and section and owner is not None:
             found.setdefault(owner, {}).setdefault(section, []).append(inner)
     return {owner: _text(sections) for owner, sections in found.items()}

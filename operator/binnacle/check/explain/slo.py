@@ -6,7 +6,8 @@ from typing import Any
 
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.slo import SLO
-from binnacle.api.values import Duration
+from binnacle.api.slo_alerting import NoDataAction
+from binnacle.api.values import AlertSeverity, Duration
 from binnacle.check.explain.base import Section, Table, effective
 from binnacle.check.explain.told import (
     ELSEWHERE,
@@ -20,6 +21,7 @@ from binnacle.check.explain.told import (
     unknown_labels,
 )
 from binnacle.check.explain.words import counted, lasting, listed, one_line, spaced
+from binnacle.compile.slo import nodata
 from binnacle.compile.slo.burn import number, percent
 from binnacle.compile.slo.cost import ASSUMED_SERIES
 from binnacle.compile.slo.timing import Timing
@@ -110,7 +112,7 @@ def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:
             percent(Fraction(one["factor"]) * budget),
             f"{one['factor']}x",
             one["budget"],
-            spaced(Duration.parse(one["worstCaseDetection"])),
+            f"{spaced(Duration.parse(one['worstCaseDetection']))}, {spaced(Duration.parse(one['detectionAtFactor']))}",
         )
         for one in facts["alerts"]
     )
@@ -125,18 +127,46 @@ def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:
             (
                 f"{series.ALERT_BUDGET_BURN} fires while the share of what is bad is above a limit over both windows of a pair: "
                 "the long one shows that it matters, the short one that it still goes on. "
-                f"Pairs of one severity are one alert. {origin}"
+                f"Pairs of one severity are one alert, and while it fires no lower severity does. {origin}"
             ),
+            *_further_alerts(slo),
         ),
         Table(columns, rows),
         (
             (
                 "Burn rate: how many times faster than allowed the budget is spent. Budget spent: how much of the budget of "
                 f"{spaced(slo.spec.window.rolling)} is gone when the long window reaches its limit. Found within: the longest time from the "
-                "beginning of a total outage to the alert."
+                "beginning of a total outage to the alert, and from the beginning of a burn of just this rate."
             ),
         ),
     )
+
+
+def _further_alerts(slo: SLO) -> tuple[str, ...]:
+    """Return what is to be said about the alerts besides the burning, and about what holds alerts back."""
+    alerting, said = slo.spec.alerting, []
+    if alerting.min_failures is not None:
+        said.append(
+            f"A pair is silent while fewer than {counted(alerting.min_failures, 'bad event')} came in its long window."
+        )
+    if alerting.no_data is not None and alerting.no_data.action is NoDataAction.ALERT:
+        severity = alerting.no_data.severity or AlertSeverity.WARNING
+        said.append(
+            f"{series.ALERT_NO_DATA} ({severity}) fires when the series of all events have been missing for "
+            f"{spaced(alerting.no_data.for_ or nodata.FOR)}. A service without traffic has them, so it does not fire for one."
+        )
+    else:
+        said.append("Missing data raises no alert (spec.alerting.noData).")
+    if alerting.budget_spent:
+        shares = [str(share) for share in sorted(alerting.budget_spent, key=lambda share: share.ratio)]
+        said.append(f"{series.ALERT_BUDGET_SPENT} (warning) fires when {listed(shares, 'or')} of the budget is spent.")
+    hushed_by = sorted(one.name for one in slo.spec.depends_on if one.inhibit)
+    if hushed_by:
+        said.append(
+            f"While {series.ALERT_BUDGET_BURN} of {listed(hushed_by, 'or')} fires, those of the same and of lower severity "
+            "are not notified."
+        )
+    return tuple(said)
 
 
 def _told(slo: SLO, compiled: Compiled, world: World) -> Section:
@@ -203,6 +233,7 @@ def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, s
     step, window = timing.step, slo.spec.window.rolling
     pairs = {Duration.parse(one[side]) for one in facts["alerts"] for side in ("long", "short")}
     shares = {series.error_ratio(one): f"share of what is bad over {spaced(one)}" for one in (step, *pairs)}
+    shares |= {series.errors_sum(one): f"number of what is bad over {spaced(one)}" for one in pairs}
     return shares | {
         series.errors_rate(step): f"bad per second over {step}",
         series.events_rate(step): f"all per second over {step}",

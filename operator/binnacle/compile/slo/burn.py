@@ -11,7 +11,7 @@ from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.slo import BurnRate
+from binnacle.api.slo_alerting import BurnRate
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo.timing import Timing
 

@@ -8,9 +8,11 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.compile.contract import Contract
-from binnacle.compile.slo import burn, cost, declared, indicators, recording
-from binnacle.compile.slo.alerts import alert_rules, annotation_findings, route_findings, user_labels
-from binnacle.compile.slo.detection import worst_case_detection
+from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, recording, told
+from binnacle.compile.slo.alerts import alert_rules
+from binnacle.compile.slo.detection import detection_at_factor, worst_case_detection
+from binnacle.compile.slo.nodata import no_data_rules
+from binnacle.compile.slo.spent import spent_rules
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import LONG_EVERY, Timing
 from binnacle.compile.world import Compiled, World
@@ -30,20 +32,31 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     counted, findings = indicators.read(slo.spec.indicator, subject, contract, timing)
     pairs, about_pairs = _pairs(slo, subject, timing)
     unwritable = _unwritable_groups(slo)
-    findings += [*about_pairs, *annotation_findings(slo), *route_findings(slo, world), *unwritable]
+    routing, about_dependencies = dependencies.routing(slo, pairs, world)
+    findings += [*about_pairs, *told.annotation_findings(slo), *told.route_findings(slo, world)]
+    findings += [*about_dependencies, *unwritable]
     if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
     findings += declared.findings(slo, counted, contract, world)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
+    sums = [pair.long for pair in pairs] if slo.spec.alerting.min_failures is not None else []
     rules = RuleSet(
         (
             RuleGroup(
                 "short",
-                (*recording.short_rules(subject, counted, windows, timing), *alert_rules(slo, subject, pairs)),
+                (
+                    *recording.short_rules(subject, counted, windows, sums, timing),
+                    *alert_rules(slo, subject, pairs),
+                    *no_data_rules(slo, subject, timing),
+                ),
             ),
             RuleGroup("increments", recording.increment_rules(subject, counted, timing), timing.step.ms),
-            RuleGroup("long", recording.long_rules(subject, windows, timing), LONG_EVERY.ms),
-            RuleGroup("meta", recording.meta_rules(subject, user_labels(slo)), stamped=True),
+            RuleGroup(
+                "long",
+                (*recording.long_rules(subject, windows, sums, timing), *spent_rules(slo, subject)),
+                LONG_EVERY.ms,
+            ),
+            RuleGroup("meta", recording.meta_rules(subject, told.user_labels(slo)), stamped=True),
         )
     )
     facts = {
@@ -55,7 +68,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         "effective": _effective(world.config.prometheus),
     }
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
-    return Compiled((rules,), tuple(sorted(findings)), facts, readback)
+    return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback)
 
 
 _NUMBERS: Final = frozenset({"inf", "nan"})
@@ -113,4 +126,5 @@ def _fact(pair: burn.Pair, subject: Subject, timing: Timing) -> dict[str, Any]:
         "long": str(pair.long),
         "short": str(pair.short),
         "worstCaseDetection": str(worst_case_detection(pair, subject.objective, timing)),
+        "detectionAtFactor": str(detection_at_factor(pair, timing)),
     }

@@ -1,5 +1,6 @@
-"""How long a total outage lasts, at worst, until a burn alert fires: arithmetic on the clocks involved."""
+"""How long a burn lasts, at worst, until its alert fires: arithmetic on the clocks involved."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from binnacle.api.values import Duration
@@ -20,7 +21,20 @@ def worst_case_detection(pair: Pair, objective: Fraction, timing: Timing) -> Dur
       `LONG_EVERY` also that.
     """
     budget = 1 - objective
-    waits = [_visible_after(pair.factor * budget * window.ms, window, timing) for window in (pair.long, pair.short)]
+    return _found_after(((pair.factor * budget * window.ms, window) for window in (pair.long, pair.short)), timing)
+
+
+def detection_at_factor(pair: Pair, timing: Timing) -> Duration:
+    """Return the time from the beginning of a burn of just the factor of the alert to the alert, at most.
+
+    As for `worst_case_detection`; the long window must be full of it. The slowest burn that the alert finds at all.
+    """
+    return _found_after(((Fraction(window.ms), window) for window in (pair.long, pair.short)), timing)
+
+
+def _found_after(needed: Iterable[tuple[Fraction, Duration]], timing: Timing) -> Duration:
+    """Return when all windows have seen what they need, each in milliseconds of burning, in whole seconds rounded up."""
+    waits = (_visible_after(milliseconds, window, timing) for milliseconds, window in needed)
     total = max(waits) + 2 * timing.scrape.ms + timing.evaluation.ms
     return Duration(-(-total // 1000) * 1000)
 

@@ -24,9 +24,17 @@ from binnacle.promql.nodes import Node
 
 
 def short_rules(
-    subject: Subject, counted: Counted, windows: Iterable[Duration], timing: Timing
+    subject: Subject, counted: Counted, windows: Iterable[Duration], sums: Iterable[Duration], timing: Timing
 ) -> tuple[Recording, ...]:
-    """Return what is evaluated each evaluation interval: rates over a step, the short windows, the current burn rate."""
+    """Return what is evaluated each evaluation interval: rates over a step, the short windows, the current burn rate.
+
+    Args:
+        subject: the SLO.
+        counted: its events.
+        windows: over which the share of errors is wanted; those that are not short are left to `long_rules`.
+        sums: over which the number of errors is wanted, alike.
+        timing: the clocks of Prometheus.
+    """
     step = timing.step
     events, errors = series.events_rate(step), series.errors_rate(step)
     range_ = timing.covering(step)
@@ -37,6 +45,11 @@ def short_rules(
     rules += [
         _record(subject, series.error_ratio(window), _short_share(subject, counted, window, timing))
         for window in sorted({step, *windows})
+        if timing.is_fresh(window)
+    ]
+    rules += [
+        _record(subject, series.errors_sum(window), _short_errors(subject, counted, window, timing))
+        for window in sorted(set(sums))
         if timing.is_fresh(window)
     ]
     burn = q.div(subject.now(series.error_ratio(step)), q.num(float(subject.budget)))
@@ -55,7 +68,9 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
     )
 
 
-def long_rules(subject: Subject, windows: Iterable[Duration], timing: Timing) -> tuple[Recording, ...]:
+def long_rules(
+    subject: Subject, windows: Iterable[Duration], sums: Iterable[Duration], timing: Timing
+) -> tuple[Recording, ...]:
     """Return what is evaluated each `LONG_EVERY`: the long windows, the SLO's own window and what is left of its budget.
 
     A history that is shorter than a window counts as far as it reaches.
@@ -63,6 +78,12 @@ def long_rules(subject: Subject, windows: Iterable[Duration], timing: Timing) ->
     rules = [
         _record(subject, series.error_ratio(window), _long_share(subject, window, timing))
         for window in sorted(set(windows))
+        if not timing.is_fresh(window)
+    ]
+    errors = series.errors_increase(timing.step)
+    rules += [
+        _record(subject, series.errors_sum(window), _summed(subject, errors, window))
+        for window in sorted(set(sums))
         if not timing.is_fresh(window)
     ]
     spent = q.div(subject.now(series.PERIOD_ERROR), q.num(float(subject.budget)))
@@ -101,10 +122,14 @@ def _share(errors: Node, events: Node) -> Node:
 
 
 def _long_share(subject: Subject, window: Duration, timing: Timing) -> Node:
-    def counted(name: str) -> Node:
-        return q.sum_by(subject.groups, q.sum_over_time(subject.history(name), window.ms))
+    step = timing.step
+    return _share(
+        _summed(subject, series.errors_increase(step), window), _summed(subject, series.events_increase(step), window)
+    )
 
-    return _share(counted(series.errors_increase(timing.step)), counted(series.events_increase(timing.step)))
+
+def _summed(subject: Subject, increments: str, window: Duration, offset: Duration | None = None) -> Node:
+    return q.sum_by(subject.groups, q.sum_over_time(subject.history(increments, offset=offset), window.ms))
 
 
 def _short_share(subject: Subject, counted: Counted, window: Duration, timing: Timing) -> Node:
@@ -119,13 +144,29 @@ def _short_share(subject: Subject, counted: Counted, window: Duration, timing: T
     if window == step:
         return _share(subject.now(errors), subject.now(events))
     if window < step:
-        range_ = timing.covering(window)
-        return _share(counted.errors(plain, range_, _zero(subject, subject.now(events))), counted.events(plain, range_))
-    older = Duration(window.ms - step.ms)
+        return _share(_scraped_errors(subject, counted, window, timing), counted.events(plain, timing.covering(window)))
+    return _share(
+        _joined(subject, errors, series.errors_increase(step), window, step),
+        _joined(subject, events, series.events_increase(step), window, step),
+    )
 
-    def joined(rate: str, increments: str) -> Node:
-        last = q.sum_by(subject.groups, subject.now(rate))
-        past = q.sum_by(subject.groups, q.sum_over_time(subject.history(increments, offset=step), older.ms))
-        return q.add(q.mul(last, q.num(step.seconds)), q.or_(past, q.mul(q.num(0), last)))
 
-    return _share(joined(errors, series.errors_increase(step)), joined(events, series.events_increase(step)))
+def _short_errors(subject: Subject, counted: Counted, window: Duration, timing: Timing) -> Node:
+    """Return the number of errors over a window of at most an hour, put together as `_short_share` does."""
+    step = timing.step
+    errors = series.errors_rate(step)
+    if window > step:
+        return _joined(subject, errors, series.errors_increase(step), window, step)
+    rate = subject.now(errors) if window == step else _scraped_errors(subject, counted, window, timing)
+    return q.mul(rate, q.num(window.seconds))
+
+
+def _scraped_errors(subject: Subject, counted: Counted, window: Duration, timing: Timing) -> Node:
+    zero = _zero(subject, subject.now(series.events_rate(timing.step)))
+    return counted.errors(plain, timing.covering(window), zero)
+
+
+def _joined(subject: Subject, rate: str, increments: str, window: Duration, step: Duration) -> Node:
+    last = q.sum_by(subject.groups, subject.now(rate))
+    past = _summed(subject, increments, Duration(window.ms - step.ms), offset=step)
+    return q.add(q.mul(last, q.num(step.seconds)), q.or_(past, q.mul(q.num(0), last)))

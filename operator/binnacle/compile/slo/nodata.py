@@ -1,0 +1,56 @@
+"""The alert about missing data: the series of all events are gone. Without traffic they are there and say nought.
+
+Groups are told apart by what was recorded within a day: a group that was there and is not any more is told of by its
+labels; after a day it counts as gone for good. Where nothing at all was recorded within a day, one alert says so.
+"""
+
+from typing import Final
+
+from binnacle.api.slo import SLO
+from binnacle.api.slo_alerting import NoDataAction
+from binnacle.api.values import AlertSeverity, Duration
+from binnacle.compile.slo import told
+from binnacle.compile.slo.subject import Subject
+from binnacle.compile.slo.timing import Timing
+from binnacle.intent import series
+from binnacle.intent.rules import Alert
+from binnacle.promql import build as q
+from binnacle.promql.nodes import Node
+
+FOR: Final = Duration.of(minutes=10)
+"""How long there must be no data, where the SLO does not say."""
+MEMORY: Final = Duration.of(days=1)
+"""How long a group is missed."""
+
+
+def no_data_rules(slo: SLO, subject: Subject, timing: Timing) -> tuple[Alert, ...]:
+    """Return the alerting rule about missing data, if the SLO asks for one."""
+    asked = slo.spec.alerting.no_data
+    if asked is None or asked.action is not NoDataAction.ALERT:
+        return ()
+    severity = asked.severity or AlertSeverity.WARNING
+    return (
+        Alert(
+            series.ALERT_NO_DATA,
+            _missing(subject, timing),
+            for_ms=(asked.for_ or FOR).ms,
+            labels=told.labels(slo, subject, severity, **{series.BINNACLE_NO_DATA: "true"}),
+            annotations=told.annotations(
+                slo,
+                subject,
+                "has no data",
+                missing="The series of all events are missing: that is not a service without traffic, but one that is not measured.",
+            ),
+        ),
+    )
+
+
+def _missing(subject: Subject, timing: Timing) -> Node:
+    current = subject.now(series.events_rate(timing.step))
+    nothing = q.aggregate("group", (), q.call("absent", current))
+    if not subject.groups:
+        return nothing
+    increments = q.over(subject.history(series.events_increase(timing.step)), MEMORY.ms)
+    recent = q.sum_by(subject.groups, q.call("count_over_time", increments))
+    gone = q.unless(recent, q.sum_by(subject.groups, current))
+    return q.or_(gone, q.unless(nothing, recent, matching=q.on()))
