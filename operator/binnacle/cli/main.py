@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from binnacle import __version__
-from binnacle.errors import BinnacleError
+from binnacle.errors import BinnacleError, SpecError
 
 EXIT_FINDINGS = 1
 EXIT_ENVIRONMENT = 2
@@ -36,6 +36,7 @@ COMMANDS = (
     Command("check", "binnacle.cli.check", "Check resources without a server."),
     Command("test", "binnacle.cli.test", "Run the tests that resources carry."),
     Command("explain", "binnacle.cli.explain", "Say in words what resources do, and who is told."),
+    Command("diff", "binnacle.cli.diff", "Show what applying resources would change in the cluster."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
     Command("folder", "binnacle.cli.folder", "Run the same loop on a folder."),
@@ -53,6 +54,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
   binnacle explain slos/ slo/checkout             read what a resource does, in words
   binnacle render slos/                           see what the operator would apply
   binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
+  binnacle diff slos/                             see what applying them would change in the cluster
   binnacle crds | kubectl apply -f -              install the resource definitions
   binnacle operator --config config.yaml          run the operator
   binnacle folder slos/ out/                      the same without a cluster
@@ -132,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name=program)
     except BinnacleError as error:
-        _complain(f"{program}: {error}")
+        fix = error.fix if isinstance(error, SpecError) else ""
+        # Of a configuration each mistake has its own line, fix included.
+        _complain(f"{program}: {error}" + (f"\n  fix: {fix}" if fix and fix not in str(error) else ""))
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED

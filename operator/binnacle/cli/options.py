@@ -25,6 +25,15 @@ ContextFile = Annotated[
         show_default=False,
     ),
 ]
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--kubeconfig",
+        metavar="FILE",
+        help="How to reach the API server, and as whom.",
+        show_default="$KUBECONFIG, or ~/.kube/config",
+    ),
+]
 Date = Annotated[
     datetime | None,
     typer.Option(

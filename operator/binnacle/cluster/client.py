@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from binnacle.api.reasons import Reason
-from binnacle.cluster.refusals import Call, refusal
+from binnacle.cluster.refusals import OPERATOR, Call, refusal
 from binnacle.errors import TransientError
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -25,10 +25,12 @@ class Client:
 
     Args:
         session: from `Connection.session`; its limit bounds the sockets.
+        who: asks, as messages about missing permissions call it.
     """
 
-    def __init__(self, session: aiohttp.ClientSession):
+    def __init__(self, session: aiohttp.ClientSession, who: str = OPERATOR):
         self._session = session
+        self._who = who
 
     async def request(
         self,
@@ -47,7 +49,7 @@ class Client:
         """
         status, retry_after, answer = await self._exchange(method, call, body, content_type, JSON, params)
         if status >= 400:
-            raise refusal(call, status, retry_after, answer)
+            raise refusal(call, status, retry_after, answer, self._who)
         value: dict[str, Any] = json.loads(answer)
         return value
 
@@ -57,19 +59,30 @@ class Client:
         Raises the same as `request`. When the server has forgotten the list's version midway, the listing starts again
         and repeats what it had yielded; a caller that counts must be ready for that.
         """
+        async for item in self._items(call, selector, _METADATA_LIST):
+            yield item["metadata"]
+
+    async def objects(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Yield every object of a collection, in pages. Raises and repeats as `metadata` does."""
+        # A list names the kind of its items once, at its top.
+        kind = {"apiVersion": call.resource.api_version, "kind": call.resource.kind}
+        async for item in self._items(call, selector, JSON):
+            yield {**kind, **item}
+
+    async def _items(self, call: Call, selector: str, accept: str) -> AsyncIterator[dict[str, Any]]:
         params = {"limit": str(_PAGE)}
         if selector:
             params["labelSelector"] = selector
         while True:
-            status, retry_after, answer = await self._exchange("GET", call, None, JSON, _METADATA_LIST, params)
+            status, retry_after, answer = await self._exchange("GET", call, None, JSON, accept, params)
             if status == _EXPIRED and "continue" in params:
                 del params["continue"]
                 continue
             if status >= 400:
-                raise refusal(call, status, retry_after, answer)
+                raise refusal(call, status, retry_after, answer, self._who)
             page = json.loads(answer)
             for item in page["items"] or ():  # null when there is none
-                yield item["metadata"]
+                yield item
             more = page["metadata"].get("continue")
             if not more:
                 return

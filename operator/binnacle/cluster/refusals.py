@@ -60,7 +60,10 @@ class Call:
         return f"{what} {self.name}{where}" if self.name else f"{what}{where}"
 
 
-def refusal(call: Call, status: int, retry_after: str | None, body: bytes) -> BinnacleError:
+OPERATOR = "the operator"
+
+
+def refusal(call: Call, status: int, retry_after: str | None, body: bytes, who: str = OPERATOR) -> BinnacleError:
     """Return the error that an answer with an HTTP status of 400 or more stands for.
 
     Args:
@@ -68,6 +71,7 @@ def refusal(call: Call, status: int, retry_after: str | None, body: bytes) -> Bi
         status: the HTTP status.
         retry_after: the header of that name, in seconds.
         body: the answer; a `Status` object, or whatever a proxy in between wrote.
+        who: asked.
     """
     answer = _status_of(body)
     message = str(answer.get("message") or f"the API server answered {status}")[:_MESSAGE_LIMIT]
@@ -80,10 +84,10 @@ def refusal(call: Call, status: int, retry_after: str | None, body: bytes) -> Bi
         return SpecError(f"{call}: {message}", reason=Reason.OUTPUT_TOO_LARGE)
     if status == 401:
         return TransientError(
-            f"the API server does not accept the operator's credentials ({call})", reason=Reason.PERMISSION_DENIED
+            f"the API server does not accept the credentials of {who} ({call})", reason=Reason.PERMISSION_DENIED
         )
     if status == 403:
-        return _forbidden(call, message, answer)
+        return _forbidden(call, message, answer, who)
     if status == 429 or status >= 500:
         # Server-side apply answers 500 where the body does not fit the kind's schema (measured on 1.36).
         if message.startswith("failed to create typed patch object"):
@@ -92,12 +96,12 @@ def refusal(call: Call, status: int, retry_after: str | None, body: bytes) -> Bi
     return SpecError(message, reason=Reason.APPLY_REFUSED)
 
 
-def permission_denied(call: Call) -> TransientError:
+def permission_denied(call: Call, who: str = OPERATOR) -> TransientError:
     """Return the error of a missing permission, naming verb, resource and namespace."""
-    return TransientError(f"the operator has no permission to {call}", reason=Reason.PERMISSION_DENIED)
+    return TransientError(f"{who} has no permission to {call}", reason=Reason.PERMISSION_DENIED)
 
 
-def _forbidden(call: Call, message: str, answer: Mapping[str, Any]) -> BinnacleError:
+def _forbidden(call: Call, message: str, answer: Mapping[str, Any], who: str) -> BinnacleError:
     causes = (answer.get("details") or {}).get("causes") or ()
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes) or "exceeded quota" in message:
         return TransientError(message, reason=Reason.APPLY_REFUSED)
@@ -105,7 +109,7 @@ def _forbidden(call: Call, message: str, answer: Mapping[str, Any]) -> BinnacleE
     if "denied the request" in message and denied is None:
         return SpecError(message, reason=Reason.APPLY_REFUSED)
     # An apply of an object that is not there yet needs another right than the request's own verb: create.
-    return permission_denied(replace(call, verb=denied["verb"]) if denied else call)
+    return permission_denied(replace(call, verb=denied["verb"]) if denied else call, who)
 
 
 def _status_of(body: bytes) -> Mapping[str, Any]:
