@@ -30,7 +30,7 @@ def check(
     Exit status: 0 nothing wrong, 1 findings of severity error (with --strict
     also warnings), 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
-    done = compile_paths(paths, context, date)
+    done = compile_paths(paths, context, date, meanings=False)
     write_findings(done.findings, output, sys.stdout, texts=done.texts)
     status = exit_status(done.findings, strict=strict)
     if output is Format.TEXT and not exit_status(done.findings, strict=True):

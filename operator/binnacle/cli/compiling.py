@@ -8,7 +8,7 @@ from typing import Any
 
 from binnacle.api.config import Config, RuleOutput
 from binnacle.cli.options import day
-from binnacle.cli.stack import make_room
+from binnacle.cli.stack import calm_collector, make_room
 from binnacle.control.toolchain import shipped
 from binnacle.folder.compilation import Compilation, compile_reading
 from binnacle.folder.context import read_config
@@ -25,6 +25,7 @@ def compile_paths(
     files: bool = False,
     earlier: Sequence[Mapping[str, Any]] = (),
     earlier_files: Mapping[str, str] | None = None,
+    meanings: bool = True,
 ) -> Compilation:
     """Read resources and compile them all.
 
@@ -35,16 +36,24 @@ def compile_paths(
         files: spell the backends' own files instead of Kubernetes objects.
         earlier: objects that an earlier run has written, to keep the last good version of what does not compile now.
         earlier_files: the same where files were written, path -> text.
+        meanings: keep what each resource was compiled to, for those who explain or test it.
 
     Raises:
         BinnacleError: a path does not exist, or the configuration is unusable.
     """
     make_room()
+    calm_collector()
     config = offline(read_config(context))
     reading = read(paths, stdin=sys.stdin.buffer)
     today: date = day(when, datetime.now(UTC).date())
     return compile_reading(
-        reading, shipped(config), today, files=files, earlier_objects=earlier, earlier_files=earlier_files
+        reading,
+        shipped(config),
+        today,
+        files=files,
+        earlier_objects=earlier,
+        earlier_files=earlier_files,
+        meanings=meanings,
     )
 
 

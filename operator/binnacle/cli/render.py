@@ -1,7 +1,7 @@
 """`binnacle render`: compile offline, and print or write everything that would be applied."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -64,16 +64,18 @@ def render(
     Exit status: 0 good, 1 findings of severity error, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     if output is None:
-        done = compile_paths(paths, context, date, files=form is Form.FILES)
+        done = compile_paths(paths, context, date, files=form is Form.FILES, meanings=False)
         for file in _files(done):
             typer.echo(f"---\n# {file.path}\n{file.text}", nl=False)
     else:
         store = FolderStore(output)
         shared = store.shared()
         earlier = [] if form is Form.FILES else _objects(shared.values())
-        done = compile_paths(paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared)
+        done = compile_paths(
+            paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared, meanings=False
+        )
         keep = [str(key) for key in (*done.outcome.left, *done.unread)]
-        changes = store.sync(_files(done), keep, keep_all=not done.complete)
+        changes = store.sync(tuple(_files(done)), keep, keep_all=not done.complete)
         counts = f"{len(changes.written)} written, {len(changes.unchanged)} unchanged, {len(changes.removed)} removed"
         typer.echo(f"{output}: {counts}", err=True)
         if not done.complete:
@@ -85,8 +87,9 @@ def render(
     raise typer.Exit(exit_status(findings))
 
 
-def _files(done: Compilation) -> tuple[File, ...]:
-    return done.outcome.files or tuple(_file(one) for one in done.outcome.objects)
+def _files(done: Compilation) -> Iterator[File]:
+    """Yield what is rendered, one after the other: as text it is as large again as the objects."""
+    yield from done.outcome.files or map(_file, done.outcome.objects)
 
 
 def _file(output: Output) -> File:

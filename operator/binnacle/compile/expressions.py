@@ -52,8 +52,11 @@ def read_windowed(text: str, path: str) -> tuple[Node | None, list[Finding]]:
 
 def labels_lacking(node: Node, groups: Iterable[str]) -> tuple[str, ...]:
     """Return the labels of `groups` that no element of the expression can have."""
+    wanted = tuple(groups)
+    if not wanted:
+        return ()
     kept = facts.labels_kept(node)
-    return tuple(name for name in groups if name not in kept)
+    return tuple(name for name in wanted if name not in kept)
 
 
 def unusable(node: Node, path: str) -> list[Finding]:

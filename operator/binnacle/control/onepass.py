@@ -5,7 +5,7 @@ is missing is only the comparison with what exists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -65,6 +65,7 @@ class _Known:
 
     tools: Toolchain
     bodies: Mapping[Key, Mapping[str, Any]]
+    among: Mapping[tuple[str, str], tuple[Key, ...]]
     models: dict[Key, Any] = field(default_factory=dict)
     claims: dict[Claim, set[Key]] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class _Known:
         return self.models[key]
 
     def listing(self, kind: str, namespace: str) -> tuple[Key, ...]:
-        return tuple(key for key in self.bodies if key.kind == kind and key.namespace == namespace)
+        return self.among.get((kind, namespace), ())
 
     def claimants(self, claim: Claim) -> Iterable[Key]:
         return self.claims.get(claim, ())
@@ -96,6 +97,7 @@ def run(
     *,
     files: bool = False,
     earlier: Earlier | None = None,
+    meanings: bool = True,
 ) -> Pass:
     """Compile every resource and spell all that they want.
 
@@ -105,11 +107,13 @@ def run(
         today: the date that compilers are given.
         files: spell the backends' own files instead of Kubernetes objects.
         earlier: where a resource of which nothing is applied keeps its share of an aggregate.
+        meanings: keep what each resource was compiled to, for those who explain or test it; it takes as much room as
+            what is spelled.
 
     One that does not compile contributes nothing and changes no byte of the others.
     """
     by_key = {resource_key(body): body for body in bodies}
-    known = _Known(tools, by_key)
+    known = _Known(tools, by_key, _among(by_key))
     aggregates = Aggregates(tools.targets, tools.config)
     desired: dict[Key, Desired] = {}
     left: dict[Key, Reason] = {}
@@ -120,7 +124,8 @@ def run(
         return World(tools.config, today, known.lookup, known.listing, known.claimants)
 
     def compile_(key: Key) -> None:
-        desired[key] = desire(tools, by_key[key], Owner(key), world(), files=files)
+        wants = desire(tools, by_key[key], Owner(key), world(), files=files)
+        desired[key] = wants if meanings else replace(wants, compiled=None)
 
     for key in by_key:
         compile_(key)
@@ -157,6 +162,14 @@ def run(
         tuple(sorted(spelled, key=lambda one: one.path)),
         shared,
     )
+
+
+def _among(keys: Iterable[Key]) -> Mapping[tuple[str, str], tuple[Key, ...]]:
+    """Return the keys of each kind in each namespace."""
+    among: dict[tuple[str, str], list[Key]] = {}
+    for key in keys:
+        among.setdefault((key.kind, key.namespace), []).append(key)
+    return {where: tuple(found) for where, found in among.items()}
 
 
 def _left(wants: Desired) -> Reason | None:

@@ -43,6 +43,7 @@ def compile_reading(
     files: bool = False,
     earlier_objects: Sequence[Mapping[str, Any]] = (),
     earlier_files: Mapping[str, str] | None = None,
+    meanings: bool = True,
 ) -> Compilation:
     """Compile all that was read.
 
@@ -54,6 +55,7 @@ def compile_reading(
         earlier_objects: what an earlier pass has written of aggregates, to keep the last good version of what does not
             compile now.
         earlier_files: the same where files were written, path -> text.
+        meanings: keep what each resource was compiled to.
     """
     documents = {document.key: document for document in reading.documents}
     errors = [item for item in reading.findings if item.finding.severity is Severity.ERROR]
@@ -65,6 +67,7 @@ def compile_reading(
         today,
         files=files,
         earlier=Earlier(earlier_objects, unread, all_wanted=not complete, files=earlier_files or {}),
+        meanings=meanings,
     )
     findings = list(reading.findings)
     for key, desired in outcome.desired.items():

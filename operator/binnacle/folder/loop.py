@@ -150,7 +150,7 @@ class FolderLoop:
         source, reading = self._read()
         held = self._store.holds()
         shared = {path: held[path] for path, owner in self._store.owners().items() if not owner and path in held}
-        done = compile_reading(reading, self._tools, today, files=True, earlier_files=shared)
+        done = compile_reading(reading, self._tools, today, files=True, earlier_files=shared, meanings=False)
         plan = self._plan(done)
         self._taken = frozenset(plan.taken)
         said = list(self._statuses(done, plan, held))

@@ -49,8 +49,6 @@ _UNITS = (
     ("s", 1_000),
     ("ms", 1),
 )
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
 _TEMPLATE = re.compile(rf"(?:{lexer.VARIABLE}|[A-Za-z0-9_:])+", re.ASCII)
 _KEYWORDS = frozenset(
     [
@@ -93,10 +91,10 @@ _KEYWORDS = frozenset(
 )
 _UNLISTABLE = frozenset({"anchored", "inf", "nan", "smoothed", "without"})
 """Classic label names that the grammar does not take bare in a list of labels."""
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\ufffd": "\\ufffd"} | {
-    chr(code): f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), 127)
-}
-_ESCAPED = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\ufffd": "\\ufffd"}
+    | {chr(code): f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+)
 
 
 def to_text(node: Node) -> str:
@@ -132,7 +130,7 @@ def to_text(node: Node) -> str:
 
 def quote(value: str) -> str:
     """A string literal in Go's spelling; everything but control characters, `"` and the backslash stands for itself."""
-    return '"' + _ESCAPED.sub(lambda found: _ESCAPES[found.group()], value) + '"'
+    return f'"{value.translate(_ESCAPES)}"'
 
 
 @lru_cache(maxsize=256)  # rules name the same few lengths again and again
@@ -178,19 +176,21 @@ def _selector(node: Selector) -> str:
     name = node.name
     if name is None:
         return "{" + ",".join(matchers) + "}"
-    if (
-        _TEMPLATE.fullmatch(name)
-        and name.lower() not in _KEYWORDS
-        and ("$" in name or "[" in name or _METRIC.fullmatch(name))
-    ):
+    classic = _is_classic(name.replace(":", "_"))
+    if name.lower() not in _KEYWORDS and (classic or (("$" in name or "[" in name) and _TEMPLATE.fullmatch(name))):
         return f"{name}{{{','.join(matchers)}}}" if matchers else name
     # A keyword or a name outside the classic alphabet cannot stand before the braces; this form is understood everywhere.
     return "{" + ",".join([f"{METRIC_NAME}={quote(name)}", *matchers]) + "}"
 
 
 def _matcher(matcher: Matcher) -> str:
-    name = matcher.name if _LABEL.fullmatch(matcher.name) else quote(matcher.name)
+    name = matcher.name if _is_classic(matcher.name) else quote(matcher.name)
     return f"{name}{matcher.op}{quote(matcher.value)}"
+
+
+def _is_classic(name: str) -> bool:
+    """Say whether a name has only what labels could always have: `[A-Za-z_][A-Za-z0-9_]*`, by the quickest way to ask."""
+    return name.isascii() and name.isidentifier()
 
 
 def _labels(labels: tuple[str, ...]) -> str:
@@ -198,7 +198,7 @@ def _labels(labels: tuple[str, ...]) -> str:
 
 
 def _label(name: str) -> str:
-    if _LABEL.fullmatch(name) and name.lower() not in _UNLISTABLE:
+    if _is_classic(name) and name.lower() not in _UNLISTABLE:
         return name
     return name if "$" in name and _TEMPLATE.fullmatch(name) else quote(name)
 

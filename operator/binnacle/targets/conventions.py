@@ -114,14 +114,26 @@ def canonical(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """Return the digest of a JSON value: 32 hexadecimal characters of SHA-256, enough against accidents and short in status."""
-    return hashlib.sha256(canonical(value)).hexdigest()[:32]
+    return _digest(canonical(value))
+
+
+def _digest(spelled: bytes) -> str:
+    return hashlib.sha256(spelled).hexdigest()[:32]
 
 
 def with_hash(body: dict[str, Any]) -> dict[str, Any]:
     """Return `body` with the hash annotation over everything it says."""
+    return with_hash_and_size(body)[0]
+
+
+def with_hash_and_size(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return `body` with the hash annotation, and how many bytes its canonical spelling then has."""
     metadata = dict(body["metadata"])
     annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k != ANNOTATION_HASH}
     metadata["annotations"] = annotations
     stamped = {**body, "metadata": metadata}
-    metadata["annotations"] = {**annotations, ANNOTATION_HASH: digest(stamped)}
-    return stamped
+    spelled = canonical(stamped)
+    annotation = {ANNOTATION_HASH: _digest(spelled)}
+    metadata["annotations"] = {**annotations, **annotation}
+    # The annotation joins a map that had no comma to spare when it was empty.
+    return stamped, len(spelled) + len(canonical(annotation)) - 2 + bool(annotations)

@@ -49,8 +49,8 @@ class PrometheusRules:
             return ()
         marks = rulefile.names(groups)
         if config.prometheus.output is RuleOutput.OPERATOR:
-            output = _prometheus_rule(groups, owner, config, marks)
-            _FILES.check_size(len(conventions.canonical(output.body)), owner.key)
+            output, size = _prometheus_rule(groups, owner, config, marks)
+            _FILES.check_size(size, owner.key)
             return (output,)
         text = _FILES.checked(rulefile.text_of(groups, owner.key), owner.key)
         aggregate = AggregateKey(self.name, config.prometheus.namespace)
@@ -101,7 +101,8 @@ def _groups(intents: Sequence[object], owner: Key) -> tuple[rulefile.Group, ...]
 
 def _prometheus_rule(
     groups: tuple[rulefile.Group, ...], owner: Owner, config: Config, marks: tuple[str, ...]
-) -> Output:
+) -> tuple[Output, int]:
+    """Return the object, and its size in bytes."""
     key = owner.key
     name = conventions.object_name(key, key.namespace)
     metadata: dict[str, Any] = {
@@ -118,4 +119,5 @@ def _prometheus_rule(
         "spec": {"groups": list(groups)},
     }
     ref = ObjectRef(_RULE_API, _RULE_KIND, key.namespace, name)
-    return Output(ref, conventions.with_hash(body), key, _PURPOSE, marks)
+    stamped, size = conventions.with_hash_and_size(body)
+    return Output(ref, stamped, key, _PURPOSE, marks), size

@@ -40,24 +40,32 @@ def document(value: Mapping[str, Any]) -> str:
         ValueError: half a surrogate pair.
     """
     lines: list[str] = []
-    _map(value, "", lines)
+    _map(value, "", lines, _Scalars())
     return "\n".join(lines or ["{}"]) + "\n"
 
 
-def _map(value: Mapping[str, Any], indent: str, lines: list[str]) -> None:
+class _Scalars(dict[str, str]):
+    """Scalars of one document by their text: it says the same keys and labels over and over."""
+
+    def __missing__(self, text: str) -> str:
+        spelled = self[text] = scalar(text)
+        return spelled
+
+
+def _map(value: Mapping[str, Any], indent: str, lines: list[str], scalars: _Scalars) -> None:
     for key, item in value.items():
-        name = scalar(key)
+        name = scalars[key]
         if isinstance(item, str):
             marker = _literal(item) if "\n" in item else ""
-            lines.append(f"{indent}{name}: {marker or scalar(item)}")
+            lines.append(f"{indent}{name}: {marker or scalars[item]}")
             if marker:
                 lines += [f"{indent}  {line}" if line else "" for line in item.removesuffix("\n").split("\n")]
         elif item and isinstance(item, Mapping):
             lines.append(f"{indent}{name}:")
-            _map(item, f"{indent}  ", lines)
+            _map(item, f"{indent}  ", lines, scalars)
         elif item and isinstance(item, Sequence):
             lines.append(f"{indent}{name}:")
-            _list(item, indent, lines)
+            _list(item, indent, lines, scalars)
         else:
             lines.append(f"{indent}{name}: {_leaf(item)}")
 
@@ -70,15 +78,15 @@ def _literal(text: str) -> str:
     return "|" if text.endswith("\n") else "|-"
 
 
-def _list(value: Sequence[Any], indent: str, lines: list[str]) -> None:
+def _list(value: Sequence[Any], indent: str, lines: list[str], scalars: _Scalars) -> None:
     for item in value:
         at = len(lines)
         if isinstance(item, str):
-            lines.append(f"{indent}  {scalar(item)}")
+            lines.append(f"{indent}  {scalars[item]}")
         elif item and isinstance(item, Mapping):
-            _map(item, f"{indent}  ", lines)
+            _map(item, f"{indent}  ", lines, scalars)
         elif item and isinstance(item, Sequence):
-            _list(item, f"{indent}  ", lines)
+            _list(item, f"{indent}  ", lines, scalars)
         else:
             lines.append(f"{indent}  {_leaf(item)}")
         lines[at] = f"{indent}- {lines[at][len(indent) + 2 :]}"

@@ -9,7 +9,7 @@ from typing import Final
 
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent.rules import Recording, RuleSet
-from binnacle.promql.nodes import Node, Range, Selector, Subquery, children
+from binnacle.promql.nodes import Binary, Node, Number, Range, Selector, Subquery, children
 
 ASSUMED_SERIES: Final = 40
 _MINUTE: Final = 60_000
@@ -44,6 +44,10 @@ def samples_per_minute(rules: RuleSet, scraped: tuple[Selector, ...], timing: Ti
 
 def _read(node: Node, intervals: Mapping[str, int], each: float, scrape: int) -> float:
     """Return the samples read by one evaluation of an expression; times are milliseconds."""
+    if isinstance(node, Number):
+        return 0
+    if isinstance(node, Binary):
+        return _read(node.lhs, intervals, each, scrape) + _read(node.rhs, intervals, each, scrape)
     if isinstance(node, Selector):
         return 1 if node.name in intervals else each
     if isinstance(node, Range) and isinstance(node.range, int):

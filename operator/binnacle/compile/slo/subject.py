@@ -31,6 +31,7 @@ class Subject:
     labels: Pairs = field(init=False)
     _identity: tuple[Matcher, ...] = field(init=False)
     _everything: tuple[Matcher, ...] = field(init=False)
+    _now: dict[str, Selector] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         identity = {series.SLO: self.name, series.SLO_NAMESPACE: self.namespace}
@@ -39,6 +40,7 @@ class Subject:
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
         object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
+        object.__setattr__(self, "_now", {})
 
     @property
     def budget(self) -> Fraction:
@@ -47,7 +49,10 @@ class Subject:
 
     def now(self, name: str) -> Selector:
         """Select the current sample of a series of this SLO."""
-        return Selector(name, self._everything)
+        found = self._now.get(name)
+        if found is None:
+            found = self._now[name] = Selector(name, self._everything)
+        return found
 
     def history(self, name: str, offset: Duration | None = None) -> Selector:
         """Select a series of this SLO over time, whatever service it was recorded for."""
