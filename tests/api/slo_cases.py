@@ -112,6 +112,7 @@ GOOD = [
     ),
     case("silent-without-data", put("spec.alerting.noData", {"action": "Ok"})),
     case("dependencies", put("spec.dependsOn", [{"name": "payments-db-availability", "inhibit": True}, {"name": "mail"}])),
+    case("no-burn-alerts", put("spec.alerting.burnRates", [])),
 ]  # fmt: skip
 
 BAD = [
@@ -180,7 +181,6 @@ BAD = [
         put("spec.alerting.burnRates", [{"name": "a", "severity": "info", "budget": f"{n}%", "long": "1h", "short": "5m"} for n in (1, 2)]),
         path="spec.alerting.burnRates[a]", fix="its own name", server="Duplicate value", field="spec.alerting.burnRates[1]",
     ),
-    case("empty-burn-rates", put("spec.alerting.burnRates", []), path="spec.alerting.burnRates", fix="leave the field out", server="at least 1 items"),
     case("runbook-without-scheme", put("spec.alerting.runbook.url", "runbooks.example/x"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),
     case("runbook-with-script", put("spec.alerting.runbook.url", "javascript:alert(1)"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),
     case("runbook-with-template", put("spec.alerting.runbook.url", "https://x.example/{{ $value }}"), path="spec.alerting.runbook.url", fix="begins with http", server="begins with http"),

@@ -114,7 +114,7 @@ def one_instead(schema: dict[str, Any]) -> None:
         lambda crd: at("mode")(crd).pop("enum"),
         lambda crd: service(crd).pop("pattern"),
         lambda crd: service(crd).update(maxLength=9999),
-        lambda crd: burn_rates(crd).pop("minItems"),
+        lambda crd: burn_rates(crd).pop("maxItems"),
         lambda crd: spec(crd)["x-kubernetes-validations"].pop(),
         lambda crd: service(crd).update(description="other words"),
         lambda crd: crd["spec"]["versions"].append({"name": "v1beta1", "served": True, "storage": False}),

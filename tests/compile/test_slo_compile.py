@@ -49,6 +49,19 @@ def test_an_indicator_that_cannot_be_read_leaves_nothing(indicator: Any, path: s
     assert finding.fix or reason is Reason.PROMQL_SYNTAX
 
 
+def test_without_burn_alerts_everything_is_recorded_and_nothing_fires() -> None:
+    outcome = compiled(make_slo(alerting={"burnRates": []}))
+    assert outcome.findings == ()
+    assert outcome.facts["alerts"] == []
+    rules = [rule for group in rules_of(outcome).groups for rule in group.rules]
+    assert all(isinstance(rule, Recording) for rule in rules)
+    assert {rule.record for rule in rules if isinstance(rule, Recording)} >= {
+        "slo:period_error:ratio",
+        "slo:period_error_budget_remaining:ratio",
+        "slo:current_burn_rate:ratio",
+    }
+
+
 def test_both_bad_selectors_are_told() -> None:
     outcome = compiled(make_slo(indicator={"ratio": {"errors": "a{", "total": "b{"}}))
     assert [finding.path for finding in outcome.findings] == [

@@ -123,8 +123,10 @@ class Alerting(Model):
     """How the burning of the budget raises alerts."""
 
     burn_rates: Annotated[
-        Annotated[tuple[BurnRate, ...], Items("map", 8, least=1)] | None,
-        Field(description="The burn alerts. Derived from objective and window when absent."),
+        Annotated[tuple[BurnRate, ...], Items("map", 8)] | None,
+        Field(
+            description="The burn alerts; none when the list is empty. Derived from objective and window when absent."
+        ),
     ] = None
     min_failures: Annotated[
         int | None,

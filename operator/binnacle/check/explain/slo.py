@@ -117,7 +117,9 @@ def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:
         for one in facts["alerts"]
     )
     if not rows:
-        return Section("When an alert fires", ("Never: no burn alert could be built.",))
+        none = slo.spec.alerting.burn_rates == ()
+        why = "spec.alerting.burnRates is empty" if none else "no burn alert could be built"
+        return Section("When an alert fires", (f"Never: {why}.",))
     given = slo.spec.alerting.burn_rates is not None
     columns = ("Alert", "Severity", "Windows", "Bad above", "Burn rate", "Budget spent", "Found within")
     origin = "The resource gives them." if given else "They are derived from the objective and the window."
