@@ -91,6 +91,11 @@ class Reason(StrEnum):
     FAILS_OPEN = "FailsOpen"
     LOSES_RECORDS = "LosesRecords"
     EMPTY_INCLUDE = "EmptyInclude"
+    # findings: imports
+    CARRIED_OVER = "CarriedOver"
+    CHANGED_BY_IMPORT = "ChangedByImport"
+    NOT_CARRIED_OVER = "NotCarriedOver"
+    NOTHING_TO_IMPORT = "NothingToImport"
     # findings: Dashboard
     FOLDER_NOT_ALLOWED = "FolderNotAllowed"
     DUPLICATE_TITLE = "DuplicateTitle"
@@ -323,6 +328,20 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.TEST_FAILED: Doc(
         "A test that the resource carries does not hold.",
         "Correct the resource or the test; the message says what was expected and what came.",
+    ),
+    Reason.CARRIED_OVER: Doc(
+        "An import carried the field over; it means here what it meant in the other tool.", "Nothing need be done."
+    ),
+    Reason.CHANGED_BY_IMPORT: Doc(
+        "An import carried the field over in another form. Where that is a warning, figures, alerts or their routing may differ.",
+        "Read what has changed, and change what relies on it, such as a route that matches the name of an alert.",
+    ),
+    Reason.NOT_CARRIED_OVER: Doc(
+        "An import found nothing here that the field could become. Where that is an error, the whole SLO is left out.",
+        "Write by hand what is missed, or change the source as the finding says and import it again.",
+    ),
+    Reason.NOTHING_TO_IMPORT: Doc(
+        "A file that was given to an import has no document in it.", "Check that it is the right file."
     ),
     Reason.FOLDER_NOT_ALLOWED: Doc(
         "A dashboard asks for a folder that does not belong to its namespace, where it could meet another team's dashboards.",

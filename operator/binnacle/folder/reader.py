@@ -17,7 +17,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.meta import GROUP
 from binnacle.api.reasons import Reason
 from binnacle.errors import BinnacleError
-from binnacle.folder.compose import LIMITS, Budget, Composed, Limits, Problem, Unreadable, compose
+from binnacle.folder.compose import LIMITS, Budget, Composed, Limits, Path, Problem, Unreadable, compose
 from binnacle.folder.document import Document, Piece, Position, dotted, key_of
 from binnacle.folder.located import NO_KEY, Located
 from binnacle.intent.refs import Key
@@ -72,6 +72,25 @@ def read(
 def read_text(text: str, *, file: str = STDIN, namespace: str = "default", limits: Limits = LIMITS) -> Reading:
     """Read resources from a text; `file` is the name that findings give it."""
     reader = _Reader(namespace, limits)
+    reader.text(file, text)
+    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+
+
+def read_any(paths: Iterable[str], *, stdin: BinaryIO | None = None, limits: Limits = LIMITS) -> Reading:
+    """Read documents of whatever kind, as `read` does: Lists and documents that are lists are taken apart.
+
+    Nothing is asked of a document but that it can be read; one that is no map comes as it is. The reading has no notes
+    about documents that are not ours.
+    """
+    reader = _AnyReader("", limits)
+    for file, path in _files(paths):
+        reader.file(file, path, stdin)
+    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+
+
+def read_any_text(text: str, *, file: str = STDIN, limits: Limits = LIMITS) -> Reading:
+    """Read documents of whatever kind from a text, as `read_any` does; `file` is the name that findings give it."""
+    reader = _AnyReader("", limits)
     reader.text(file, text)
     return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
 
@@ -185,23 +204,29 @@ class _Reader:
             return
         if not (isinstance(value, dict) and _is_list(value)):
             document = Document(value if isinstance(value, dict) else {}, piece, index)
-            if _is_ours(document.obj):
-                self._resource(document, problems)
-            else:
-                self._note(document, Position(piece.first_line + composed.line, composed.column + 1))
+            self._take(document, problems, Position(piece.first_line + composed.line, composed.column + 1))
             return
+        self._items(piece, index, value["items"], ("items",), problems)
+
+    def _items(self, piece: Piece, index: int, items: list[Any], at: Path, problems: Iterable[Problem]) -> None:
+        """Take the items of a list apart; `at` is the list's place in the document."""
         of_item: dict[int, list[Problem]] = {}
+        length = len(at)
         for problem in problems:
-            if problem.path[:1] == ("items",) and len(problem.path) > 1 and isinstance(problem.path[1], int):
-                of_item.setdefault(problem.path[1], []).append(problem._replace(path=problem.path[2:]))
+            number = problem.path[length] if len(problem.path) > length and problem.path[:length] == at else None
+            if isinstance(number, int):
+                of_item.setdefault(number, []).append(problem._replace(path=problem.path[length + 1 :]))
             else:
                 self._add(piece.file, problem, piece.first_line)
-        for number, item in enumerate(value["items"]):
-            document = Document(item if isinstance(item, dict) else {}, piece, index, ("items", number))
-            if _is_ours(document.obj):
-                self._resource(document, of_item.get(number, ()))
-            else:
-                self._note(document, document.position())
+        for number, item in enumerate(items):
+            document = Document(item if isinstance(item, dict) else {}, piece, index, (*at, number))
+            self._take(document, of_item.get(number, ()), None)
+
+    def _take(self, document: Document, problems: Iterable[Problem], position: Position | None) -> None:
+        if _is_ours(document.obj):
+            self._resource(document, problems)
+        else:
+            self._note(document, position or document.position())
 
     def _resource(self, document: Document, problems: Iterable[Problem]) -> None:
         metadata = document.obj.get("metadata")
@@ -255,6 +280,23 @@ class _Reader:
             self.findings.append(Located(finding, key, file))
         else:
             self.findings.append(Located(finding, key, file, first_line + problem.line, problem.column + 1))
+
+
+class _AnyReader(_Reader):
+    """Collects documents of whatever kind."""
+
+    def _document(self, piece: Piece, index: int, composed: Composed) -> None:
+        if isinstance(composed.value, list):
+            self._items(piece, index, composed.value, (), composed.problems)
+        else:
+            super()._document(piece, index, composed)
+
+    def _take(self, document: Document, problems: Iterable[Problem], _position: Position | None) -> None:
+        problems = tuple(problems)
+        for problem in problems:
+            self._add(document.file, problem, document.piece.first_line)
+        if not any(problem.severity is Severity.ERROR for problem in problems):
+            self.documents.append(document)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
