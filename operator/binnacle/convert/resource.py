@@ -254,5 +254,7 @@ def severity(text: str) -> AlertSeverity:
 
 def share(value: Decimal) -> str | None:
     """Return a share of the budget (1 is all of it) as a percentage, or None when none of ours can say it."""
+    if not 0 < value <= 1:
+        return None
     percent = (value * 100).quantize(_DIGITS)
-    return f"{percent.normalize():f}%" if 0 < percent <= 100 else None
+    return f"{percent.normalize():f}%" if percent > 0 else None
