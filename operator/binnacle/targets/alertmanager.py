@@ -8,38 +8,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from binnacle.api.config import Config
-from binnacle.api.reasons import Reason
 from binnacle.api.schedules import WEEKDAYS
 from binnacle.api.values import Duration
-from binnacle.errors import SpecError
 from binnacle.intent.base import Intent
-from binnacle.intent.refs import Key, ObjectRef
+from binnacle.intent.refs import Key
 from binnacle.intent.routing import InhibitRule, Receiver, RouteNode, Routing, SecretFile, Setting, Settings, Span
 from binnacle.targets import alertmanager_text, conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+from binnacle.targets.onefile import OneFile, OneFileTarget
 
 DATA_KEY: Final = "alertmanager.yaml"
 _PATH: Final = f"alertmanager/{DATA_KEY}"
 _PURPOSE: Final = "routing"
-_LIMIT: Final = 900_000
-"""Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
+_FILE: Final = OneFile("alertmanager", _PURPOSE, DATA_KEY)
 _NAMED_INHIBITIONS: Final = (0, 30)
 """First version in which an inhibition may have a name."""
 
 
-class Alertmanager:
+class Alertmanager(OneFileTarget):
     """Target: routes, receivers, times and inhibitions of Alertmanager."""
 
-    name = "alertmanager"
+    name = _FILE.target
+    file = _FILE
     backend = "alertmanager"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kind of the object that holds the file."""
         return (Resource("v1", "ConfigMap", "configmaps", config.alertmanager.namespace),)
-
-    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
-        """Return nothing: the object has the common labels only."""
-        return frozenset(), frozenset()
 
     def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
         """Spell the routing of a resource; nothing when it has none.
@@ -50,12 +45,12 @@ class Alertmanager:
         text = alertmanager_text.fragment(_document(intents, owner.key, config))
         if not text:
             return ()
-        if _size(text) > _LIMIT:
-            raise SpecError(
-                f"The routing of {owner.key} has {_size(text)} bytes, {_LIMIT} is the most that the file of all holds.",
-                reason=Reason.OUTPUT_TOO_LARGE.value,
-                fix="Spread it over several resources, or have fewer routes and mutes.",
-            )
+        _FILE.check_size(
+            _size(text),
+            owner.key,
+            what="The routing of {owner} has",
+            fix="Spread it over several resources, or have fewer routes and mutes.",
+        )
         return (Share(AggregateKey(self.name, config.alertmanager.namespace), owner.key, text, _PURPOSE),)
 
     def assemble(
@@ -65,32 +60,14 @@ class Alertmanager:
 
         What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
         """
-        chosen = _fitting(shares, placed, config)
-        name = self.shard_name(0, config)
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": name,
-                "namespace": aggregate.namespace,
-                "labels": conventions.aggregate_labels(self.name, config.instance),
-            },
-            "data": {DATA_KEY: alertmanager_text.assemble(config.alertmanager.base, chosen)},
-        }
-        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
-        return (Output(ref, conventions.with_hash(body), None, _PURPOSE),), dict.fromkeys(chosen, 0)
+        base = config.alertmanager.base
+        taken = len(alertmanager_text.assemble(base, {}).encode())
+        chosen = _FILE.fitting(shares, placed, _size_in_file, taken)
+        return _FILE.assemble(aggregate, alertmanager_text.assemble(base, chosen), chosen, config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take the live file apart into what each resource added; the administrator's part is left out."""
-        return alertmanager_text.split((body.get("data") or {}).get(DATA_KEY) or "")
-
-    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
-        """Return 0: there is one object."""
-        return 0
-
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the object."""
-        return conventions.aggregate_name(config.instance, self.name, shard)
+        return alertmanager_text.split(_FILE.text(body))
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         """Spell the same for a folder: a share of the one file."""
@@ -113,16 +90,8 @@ def _size(text: str) -> int:
     return len(text.encode()) + 2 * text.count("\n")
 
 
-def _fitting(shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config) -> dict[Key, str]:
-    """Return the shares that fit, those that are in already first."""
-    room = _LIMIT - len(alertmanager_text.assemble(config.alertmanager.base, {}).encode())
-    chosen = {}
-    for key in sorted(shares, key=lambda key: (key not in placed, key)):
-        size = _size(shares[key]) + len(str(key)) * len(alertmanager_text.SECTIONS) * 2
-        if size <= room:
-            room -= size
-            chosen[key] = shares[key]
-    return chosen
+def _size_in_file(key: Key, text: str) -> int:
+    return _size(text) + len(str(key)) * len(alertmanager_text.SECTIONS) * 2
 
 
 def _document(intents: Sequence[Intent], owner: Key, config: Config) -> dict[str, list[Any]]:

@@ -10,21 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from binnacle.api.config import Config
-from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
-from binnacle.errors import SpecError
 from binnacle.intent.base import Intent
 from binnacle.intent.probe import Part, Probes, Probing
-from binnacle.intent.refs import Key, ObjectRef
+from binnacle.intent.refs import Key
 from binnacle.targets import conventions, scrapejobs
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+from binnacle.targets.onefile import OneFile, OneFileTarget
 from binnacle.targets.yamltext import document
 
 DATA_KEY: Final = "blackbox.yaml"
 _PATH: Final = f"blackbox/{DATA_KEY}"
 _PURPOSE: Final = "probe modules"
-_LIMIT: Final = 900_000
-"""Bytes of the file: a ConfigMap holds 1 MiB, the rest is metadata and room."""
+_FILE: Final = OneFile("blackbox", _PURPOSE, DATA_KEY)
 _BODY_LIMIT: Final = "10MB"
 """A prober serves all teams: an answer without end must not fill its memory."""
 _FENCE: Final = re.compile(r"# (MetricSet) ([a-z0-9-]+)/([a-z0-9-]+)")
@@ -32,19 +30,16 @@ _TOP: Final = "modules:"
 _HEADER: Final = "# Written by Binnacle: change the MetricSets, not this file."
 
 
-class BlackboxModules:
+class BlackboxModules(OneFileTarget):
     """Target: modules of blackbox_exporter."""
 
-    name = "blackbox"
+    name = _FILE.target
+    file = _FILE
     backend = "blackbox"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kind of the object that holds the file."""
         return (Resource("v1", "ConfigMap", "configmaps", config.prometheus.namespace),)
-
-    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
-        """Return nothing: the object has the common labels only."""
-        return frozenset(), frozenset()
 
     def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
         """Spell the modules of a resource; nothing when it has no probes.
@@ -61,32 +56,12 @@ class BlackboxModules:
 
         What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
         """
-        chosen = _fitting(shares, placed)
-        name = self.shard_name(0, config)
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": name,
-                "namespace": aggregate.namespace,
-                "labels": conventions.aggregate_labels(self.name, config.instance),
-            },
-            "data": {DATA_KEY: _file(chosen)},
-        }
-        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
-        return (Output(ref, conventions.with_hash(body), None, _PURPOSE),), dict.fromkeys(chosen, 0)
+        chosen = _FILE.fitting(shares, placed, _size, len(_file({})))
+        return _FILE.assemble(aggregate, _file(chosen), chosen, config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take the live file apart into what each resource added."""
-        return _parts((body.get("data") or {}).get(DATA_KEY) or "")
-
-    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
-        """Return 0: there is one object."""
-        return 0
-
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the object."""
-        return conventions.aggregate_name(config.instance, self.name, shard)
+        return _parts(_FILE.text(body))
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         """Spell the same for a folder: a share of the one file."""
@@ -113,12 +88,12 @@ class BlackboxModules:
         if not modules:
             return ()
         text = document({"modules": modules}).removeprefix(f"{_TOP}\n")
-        if _size(text, key) > _LIMIT:
-            raise SpecError(
-                f"The probe modules of {key} have {_size(text, key)} bytes, {_LIMIT} is the most that the file of all holds.",
-                reason=Reason.OUTPUT_TOO_LARGE.value,
-                fix="Spread the probes over several resources, or have fewer.",
-            )
+        _FILE.check_size(
+            _size(key, text),
+            key,
+            what="The probe modules of {owner} have",
+            fix="Spread the probes over several resources, or have fewer.",
+        )
         return (Share(AggregateKey(self.name, config.prometheus.namespace), key, text, _PURPOSE),)
 
 
@@ -170,17 +145,5 @@ def _fence(key: Key) -> str:
     return f"# {key.kind} {key.namespace}/{key.name}"
 
 
-def _size(text: str, key: Key) -> int:
+def _size(key: Key, text: str) -> int:
     return len(text.encode()) + len(_fence(key)) + 1
-
-
-def _fitting(shares: Mapping[Key, str], placed: Mapping[Key, int]) -> dict[Key, str]:
-    """Return the shares that fit, those that are in already first."""
-    room = _LIMIT - len(_file({}))
-    chosen = {}
-    for key in sorted(shares, key=lambda key: (key not in placed, key)):
-        size = _size(shares[key], key)
-        if size <= room:
-            room -= size
-            chosen[key] = shares[key]
-    return chosen

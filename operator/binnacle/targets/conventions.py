@@ -34,7 +34,7 @@ MONITORING_API = "monitoring.coreos.com/v1"
 """Group and version of prometheus-operator's kinds."""
 
 OBJECT_BYTES = 900_000
-"""Bytes of content that one object may hold: a ConfigMap takes 1 MiB; the rest is metadata and room."""
+"""Bytes of content that one object may hold: a ConfigMap takes 1 MiB, etcd 1.5 MiB, the API server 3 MiB; the rest is metadata and room."""
 
 _NAME_LIMIT = 253
 _HASH_LENGTH = 8

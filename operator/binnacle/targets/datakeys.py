@@ -6,8 +6,9 @@ files are spread over as many ConfigMaps as they need, and stay where they are.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from binnacle.api.config import Config
 from binnacle.api.reasons import Reason
 from binnacle.errors import SpecError
 from binnacle.intent.refs import Key, ObjectRef
@@ -15,8 +16,8 @@ from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey, Output
 from binnacle.targets.sharding import place
 
-LIMIT: Final = 900_000
-"""Bytes of one object: etcd refuses 1.5 MiB, the API server 3 MiB, a ConfigMap 1 MiB; the rest is metadata and room."""
+LIMIT: Final = conventions.OBJECT_BYTES
+"""Bytes of the files in one object."""
 _KINDS: Final = {kind.lower(): kind for kind in conventions.SHORT_NAMES}
 
 
@@ -133,3 +134,25 @@ class DataKeys:
         }
         ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
         return Output(ref, conventions.with_hash(body), None, self.purpose)
+
+
+class KeyedTarget:
+    """What all targets have in common whose files lie in ConfigMaps under data keys.
+
+    Attributes:
+        keys: the ConfigMaps.
+    """
+
+    keys: ClassVar[DataKeys]
+
+    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
+        """Take a ConfigMap apart into the files of resources; other keys are left out."""
+        return self.keys.split(body)
+
+    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
+        """Return the number at the end of a ConfigMap's name; the first has none."""
+        return self.keys.shard_of(body, config.instance)
+
+    def shard_name(self, shard: int, config: Config) -> str:
+        """Return the name of the ConfigMap that holds a shard."""
+        return self.keys.shard_name(shard, config.instance)

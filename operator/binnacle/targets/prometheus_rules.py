@@ -13,7 +13,7 @@ from binnacle.intent.refs import Key, ObjectRef
 from binnacle.intent.rules import RuleSet
 from binnacle.targets import conventions, rulefile
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
-from binnacle.targets.datakeys import DataKeys
+from binnacle.targets.datakeys import DataKeys, KeyedTarget
 
 _PURPOSE: Final = "rules"
 _RULE_API: Final = conventions.MONITORING_API
@@ -21,10 +21,11 @@ _RULE_KIND: Final = "PrometheusRule"
 _FILES: Final = DataKeys("rules", _PURPOSE)
 
 
-class PrometheusRules:
+class PrometheusRules(KeyedTarget):
     """Target: rules for Prometheus and for the rulers that read its format."""
 
     name = _FILES.target
+    keys = _FILES
     backend = "prometheus"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
@@ -65,18 +66,6 @@ class PrometheusRules:
             SpecError: `OutputTooLarge`, a share that fits no object.
         """
         return _FILES.assemble(aggregate, shares, placed, config.instance, config.prometheus.rule_labels)
-
-    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
-        """Take a ConfigMap apart into the rule files of resources; other keys are left out."""
-        return _FILES.split(body)
-
-    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
-        """Return the number at the end of a ConfigMap's name; the first has none."""
-        return _FILES.shard_of(body, config.instance)
-
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the ConfigMap that holds a shard."""
-        return _FILES.shard_name(shard, config.instance)
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Spell the rules of a resource as one rule file."""

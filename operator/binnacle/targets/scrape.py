@@ -16,7 +16,7 @@ from binnacle.intent.refs import Key, ObjectRef
 from binnacle.intent.scrape import Endpoint, Scraping
 from binnacle.targets import conventions, monitors, scrapejobs
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
-from binnacle.targets.datakeys import DataKeys
+from binnacle.targets.datakeys import DataKeys, KeyedTarget
 from binnacle.targets.scrapejobs import Job
 
 _PURPOSE: Final = "scrape jobs"
@@ -29,10 +29,11 @@ _FENCE: Final = re.compile(
 )
 
 
-class Scrape:
+class Scrape(KeyedTarget):
     """Target: what Prometheus scrapes."""
 
     name = _FILES.target
+    keys = _FILES
     backend = "prometheus"
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
@@ -59,18 +60,6 @@ class Scrape:
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the ConfigMaps that hold all files; the first exists even when it is empty."""
         return _FILES.assemble(aggregate, shares, placed, config.instance, config.prometheus.rule_labels)
-
-    def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
-        """Take a ConfigMap apart into the files of resources; other keys are left out."""
-        return _FILES.split(body)
-
-    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
-        """Return the number at the end of a ConfigMap's name; the first has none."""
-        return _FILES.shard_of(body, config.instance)
-
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the ConfigMap that holds a shard."""
-        return _FILES.shard_name(shard, config.instance)
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         """Spell the same for a folder: a share of the one file."""

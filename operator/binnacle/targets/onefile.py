@@ -1,0 +1,117 @@
+"""Aggregates of one file: a ConfigMap in the backend's namespace whose only data key everybody adds to.
+
+A backend that reads one file cannot have it in parts, so there is a most that all of it may have. What is in stays in, and what no
+longer fits is refused.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from binnacle.api.config import Config
+from binnacle.api.reasons import Reason
+from binnacle.errors import SpecError
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from binnacle.targets.base import AggregateKey, Output
+
+LIMIT: Final = conventions.OBJECT_BYTES
+"""Bytes of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """The ConfigMap of one target.
+
+    Attributes:
+        target: its name.
+        purpose: what the file is for, as `status.children[]` shows it.
+        data_key: name of the file.
+    """
+
+    target: str
+    purpose: str
+    data_key: str
+
+    def check_size(self, size: int, owner: Key, *, what: str, fix: str) -> None:
+        """Refuse a part that would not fit even alone.
+
+        Args:
+            size: of the part, in bytes.
+            owner: whose.
+            what: the part in words, with its verb: `The routing of {owner} has`.
+            fix: what its owner can do.
+
+        Raises:
+            SpecError: `OutputTooLarge`.
+        """
+        if size > LIMIT:
+            raise SpecError(
+                f"{what.format(owner=owner)} {size} bytes, {LIMIT} is the most that the file of all holds.",
+                reason=Reason.OUTPUT_TOO_LARGE.value,
+                fix=fix,
+            )
+
+    def fitting(
+        self, shares: Mapping[Key, str], placed: Mapping[Key, int], size: Callable[[Key, str], int], taken: int
+    ) -> dict[Key, str]:
+        """Return the shares that fit, those that are in already first.
+
+        Args:
+            shares: part of each resource.
+            placed: which are in now.
+            size: bytes that a part takes in the file.
+            taken: bytes that the file has without any.
+        """
+        room = LIMIT - taken
+        chosen = {}
+        for key in sorted(shares, key=lambda key: (key not in placed, key)):
+            needed = size(key, shares[key])
+            if needed <= room:
+                room -= needed
+                chosen[key] = shares[key]
+        return chosen
+
+    def assemble(
+        self, aggregate: AggregateKey, text: str, owners: Mapping[Key, str], instance: str
+    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+        """Build the ConfigMap with the file `text`, in which `owners` have a part."""
+        name = conventions.aggregate_name(instance, self.target, 0)
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": aggregate.namespace,
+                "labels": conventions.aggregate_labels(self.target, instance),
+            },
+            "data": {self.data_key: text},
+        }
+        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
+        return (Output(ref, conventions.with_hash(body), None, self.purpose),), dict.fromkeys(owners, 0)
+
+    def text(self, body: Mapping[str, Any]) -> str:
+        """Return the file that a live ConfigMap holds; empty when it holds none."""
+        return str((body.get("data") or {}).get(self.data_key) or "")
+
+
+class OneFileTarget:
+    """What all targets have in common that fill one file.
+
+    Attributes:
+        file: the ConfigMap.
+    """
+
+    file: ClassVar[OneFile]
+
+    def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: the object has the common labels only."""
+        return frozenset(), frozenset()
+
+    def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
+        """Return 0: there is one object."""
+        return 0
+
+    def shard_name(self, shard: int, config: Config) -> str:
+        """Return the name of the object."""
+        return conventions.aggregate_name(config.instance, self.file.target, shard)
