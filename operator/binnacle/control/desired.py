@@ -103,8 +103,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         for target in tools.targets:
             spell = target.files if files else target.render
             for item in spell(compiled.intents, owner, tools.config):
-                if not isinstance(item, Share):
-                    facts.update(item.facts)
+                facts.update(item.facts)
                 if isinstance(item, File):
                     spelled.append(item)
                     continue

@@ -61,7 +61,7 @@ class Share:
         aggregate: which aggregate.
         owner: whose part.
         fragment: the part as the backend's text (one rule file).
-        purpose, marks: as for `Output`.
+        purpose, marks, facts: as for `Output`.
     """
 
     aggregate: AggregateKey
@@ -69,6 +69,7 @@ class Share:
     fragment: str
     purpose: str
     marks: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

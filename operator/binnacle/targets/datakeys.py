@@ -29,11 +29,18 @@ class DataKeys:
         target: its name.
         purpose: what the files are for, as `status.children[]` shows it; in messages, what a resource has too much of.
         suffix: ending of the data keys.
+        reserved: bytes of every ConfigMap that are kept for files of nobody.
     """
 
     target: str
     purpose: str
     suffix: str = ".yaml"
+    reserved: int = 0
+
+    @property
+    def limit(self) -> int:
+        """Bytes of the files of resources in one ConfigMap."""
+        return LIMIT - self.reserved
 
     def name(self, key: Key) -> str:
         """Return the data key of a resource."""
@@ -61,9 +68,9 @@ class DataKeys:
         Raises:
             SpecError: `OutputTooLarge`.
         """
-        if size > LIMIT:
+        if size > self.limit:
             raise SpecError(
-                f"The {self.purpose} of {owner} have {size} bytes, {LIMIT} is the most that one object holds.",
+                f"The {self.purpose} of {owner} have {size} bytes, {self.limit} is the most that one object holds.",
                 reason=Reason.OUTPUT_TOO_LARGE.value,
                 fix="Spread them over several resources.",
             )
@@ -75,6 +82,7 @@ class DataKeys:
         placed: Mapping[Key, int],
         instance: str,
         labels: Mapping[str, str],
+        fixed: Mapping[str, str] | None = None,
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the ConfigMaps that hold all files.
 
@@ -86,6 +94,7 @@ class DataKeys:
             placed: in which ConfigMap each is now.
             instance: name of the installation.
             labels: the administrator's, put on every ConfigMap.
+            fixed: files of nobody, which the first ConfigMap holds whatever the shares are; at most `reserved` bytes.
 
         Raises:
             SpecError: `OutputTooLarge`, a share that fits no object.
@@ -93,8 +102,8 @@ class DataKeys:
         sizes = {key: self._size(shares[key], key) for key in sorted(shares)}
         for key, size in sizes.items():
             self.check_size(size, key)
-        shards = place(sizes, placed, LIMIT)
-        data: dict[int, dict[str, str]] = {0: {}}
+        shards = place(sizes, placed, self.limit)
+        data: dict[int, dict[str, str]] = {0: dict(fixed or {})}
         for key in sorted(shares):
             data.setdefault(shards[key], {})[self.name(key)] = shares[key]
         outputs = (self._config_map(aggregate, shard, data[shard], instance, labels) for shard in sorted(data))

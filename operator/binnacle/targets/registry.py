@@ -5,6 +5,7 @@ from typing import Final
 from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import Target
 from binnacle.targets.blackbox import BlackboxModules
+from binnacle.targets.fluentd.target import Fluentd
 from binnacle.targets.grafana import GrafanaDashboards
 from binnacle.targets.prometheus_rules import PrometheusRules
 from binnacle.targets.scrape import Scrape
@@ -15,4 +16,5 @@ TARGETS: Final[tuple[Target, ...]] = (
     BlackboxModules(),
     Alertmanager(),
     GrafanaDashboards(),
+    Fluentd(),
 )
