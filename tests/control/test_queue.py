@@ -5,7 +5,7 @@ import random
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -35,20 +35,22 @@ KEYS = st.sampled_from(["a", "b", "c", "d"])
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Model: which keys owe a run (`owed`), which run, and when a delayed one is due."""
+    """Model: which keys owe a run and how urgently (`owed`), which run, and when a delayed one is due."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
         self.queue: WorkQueue[str] = WorkQueue(self.clock, random.Random(1))
-        self.owed: set[str] = set()
+        self.owed: dict[str, Priority] = {}
         self.running: set[str] = set()
         self.added_while_running: dict[str, Priority] = {}
-        self.due: dict[str, float] = {}
+        self.due: dict[str, tuple[float, Priority]] = {}
         self.failures: dict[str, int] = {}
 
     @rule(key=KEYS, priority=st.sampled_from(Priority))
     def add(self, key: str, priority: Priority) -> None:
+        self.ripen()
+        self.queue.idle()  # takes in what has become due, as `pop` does
         self.queue.add(key, priority)
         if key in self.running:
             self.add_while_running(key, priority)
@@ -61,28 +63,33 @@ class QueueMachine(RuleBasedStateMachine):
     def owe(self, key: str, priority: Priority) -> None:
         if key in self.due and self.failures.get(key) and priority > Priority.DRIFT:
             return  # a resync does not end a back-off; the key still comes when it is due
-        self.due.pop(key, None)
-        self.owed.add(key)
+        _, waiting = self.due.pop(key, (0, priority))
+        self.owed[key] = min(priority, waiting, self.owed.get(key, priority))
 
-    @rule(key=KEYS, seconds=st.floats(0, 50))
-    def add_after(self, key: str, seconds: float) -> None:
-        self.queue.add_after(key, seconds)
-        if key not in self.owed:
-            at = self.clock.at + seconds
-            self.due[key] = min(at, self.due.get(key, at))
+    @rule(key=KEYS, seconds=st.floats(0, 50), priority=st.sampled_from(Priority))
+    def add_after(self, key: str, seconds: float, priority: Priority) -> None:
+        self.queue.add_after(key, seconds, priority)
+        if key in self.owed:
+            self.owed[key] = min(priority, self.owed[key])
+        else:
+            self.delay(key, self.clock.at + seconds, priority)
+
+    def delay(self, key: str, at: float, priority: Priority) -> None:
+        earlier, more_urgent = self.due.get(key, (at, priority))
+        self.due[key] = (min(at, earlier), min(priority, more_urgent))
 
     @rule(seconds=st.floats(0.1, 400))
     def time_passes(self, seconds: float) -> None:
         self.clock.at += seconds
 
     def ripen(self) -> None:
-        for key, at in list(self.due.items()):
+        for key, (at, priority) in list(self.due.items()):
             if at <= self.clock.at:
                 del self.due[key]
                 if key in self.running:
-                    self.add_while_running(key, Priority.DRIFT)
+                    self.add_while_running(key, priority)
                 else:
-                    self.owed.add(key)
+                    self.owed[key] = priority
 
     @rule()
     def pop(self) -> None:
@@ -91,24 +98,22 @@ class QueueMachine(RuleBasedStateMachine):
         if key is None:
             assert not self.owed
             return
-        assert key in self.owed
         assert key not in self.running
-        self.owed.discard(key)
+        assert self.owed.pop(key) <= min(self.owed.values(), default=max(Priority))
         self.running.add(key)
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), fails=st.booleans())
-    def finish(self, data: st.DataObject, fails: bool) -> None:
+    @rule(data=st.data(), fails=st.booleans(), asked=st.just(0.0) | st.floats(0, 400))
+    def finish(self, data: st.DataObject, fails: bool, asked: float) -> None:
         key = data.draw(st.sampled_from(sorted(self.running)))
         self.ripen()
         if fails:
-            pause = self.queue.retry(key)
+            pause = self.queue.retry(key, asked)
             tries = self.failures.get(key, 0)
             ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2**tries)
-            assert ceiling / 2 <= pause <= ceiling
+            assert max(asked, ceiling / 2) <= pause <= max(asked, ceiling)
             self.failures[key] = tries + 1
-            at = self.clock.at + pause
-            self.due[key] = min(at, self.due.get(key, at))
+            self.delay(key, self.clock.at + pause, Priority.DRIFT)
         else:
             self.queue.forget(key)
             self.failures.pop(key, None)
@@ -129,7 +134,7 @@ class QueueMachine(RuleBasedStateMachine):
             if key in self.added_while_running:
                 self.owe(key, self.added_while_running.pop(key))
         self.clock.at += 10 * BACKOFF_CAP
-        owed = self.owed | set(self.due)
+        owed = self.owed.keys() | self.due.keys()
         seen = []
         while (key := self.queue.pop()) is not None:
             seen.append(key)
@@ -160,6 +165,48 @@ def test_a_key_is_raised_to_the_most_urgent_priority_it_was_added_with(clock: Ma
     queue.add("b", Priority.OBSERVED)
     queue.add("a", Priority.EDIT)
     assert [queue.pop(), queue.pop(), queue.pop()] == ["a", "b", None]
+
+
+@pytest.mark.parametrize("first", ["resync", "share"])
+def test_an_aggregate_that_is_due_soon_does_not_fall_behind_a_resync(clock: ManualClock, first: str) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    if first == "share":
+        queue.add_after("aggregate", 1.0, Priority.DRIFT)
+    for number in range(1000):
+        queue.add(f"old-{number}", Priority.RESYNC)
+    queue.add("aggregate", Priority.RESYNC)
+    if first == "resync":
+        queue.add_after("aggregate", 1.0, Priority.DRIFT)
+    clock.at += 1.0
+    assert queue.pop() == "aggregate"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(Priority), st.booleans())))
+def test_among_equals_who_asked_first_comes_first(steps: list[tuple[str, Priority, bool]]) -> None:
+    queue: WorkQueue[str] = WorkQueue(ManualClock(), random.Random(1))
+    waiting: dict[str, tuple[Priority, int]] = {}
+    for number, (key, priority, take) in enumerate(steps):
+        queue.add(key, priority)
+        if key not in waiting or priority < waiting[key][0]:
+            waiting[key] = (priority, number)
+        if take:
+            first = min(waiting, key=lambda one: waiting[one])
+            assert queue.pop() == first
+            queue.done(first)
+            del waiting[first]
+
+
+def test_a_storm_on_few_keys_leaves_nothing_behind(clock: ManualClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, random.Random(1))
+    queue.add("resynced", Priority.RESYNC)
+    for number in range(10_000):
+        key = f"k{number % 50}"
+        queue.add(key, Priority.RESYNC)
+        queue.add(key, Priority.EDIT)
+        assert queue.pop() == key
+        queue.retry(key, at_least=300)
+        queue.done(key)
+    assert len(queue._ready_heap) + len(queue._delayed_heap) < 500
 
 
 def test_a_pause_that_the_other_side_asked_for_is_kept(clock: ManualClock) -> None:

@@ -42,8 +42,24 @@ class Priority(IntEnum):
 
 @dataclass(slots=True)
 class _Waiting:
+    """A ready key. `entry` is the number of its entry in the heap; older entries of the key do not count."""
+
     priority: Priority
     since: float
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A key that waits for its time (monotonic seconds); `entry` as above."""
+
+    at: float
+    priority: Priority
+    entry: int
+
+
+_SLACK = 64
+"""Entries of a heap that may be out of date before it is cleared of them."""
 
 
 class WorkQueue(Generic[K]):
@@ -66,7 +82,7 @@ class WorkQueue(Generic[K]):
         self._sequence = itertools.count()
         self._ready: dict[K, _Waiting] = {}
         self._ready_heap: list[tuple[int, int, K]] = []
-        self._delayed: dict[K, tuple[float, Priority]] = {}
+        self._delayed: dict[K, _Due] = {}
         self._delayed_heap: list[tuple[float, int, K]] = []
         self._processing: dict[K, float] = {}
         self._again: dict[K, Priority] = {}
@@ -106,15 +122,26 @@ class WorkQueue(Generic[K]):
             self._bring_forward(key, priority)
 
     def add_after(self, key: K, seconds: float, priority: Priority = Priority.DRIFT) -> None:
-        """Ask for `key` in `seconds`; the earlier of two requests counts, and a key that is ready stays ready."""
+        """Ask for `key` in `seconds`.
+
+        Of two requests the earlier time counts, and the more urgent priority. A key that is ready stays ready, at the
+        more urgent of the two priorities: behind a resync of everything "now" may be later than `seconds`.
+        """
         if key in self._ready:
+            self._push(key, priority)
             return
         at = self._clock.monotonic() + max(seconds, 0.0)
         known = self._delayed.get(key)
-        if known is not None and known[0] <= at:
-            return
-        self._delayed[key] = (at, priority)
-        heapq.heappush(self._delayed_heap, (at, next(self._sequence), key))
+        if known is not None:
+            if known.at <= at and known.priority <= priority:
+                return
+            at, priority = min(known.at, at), min(known.priority, priority)
+        self._delayed[key] = due = _Due(at, priority, next(self._sequence))
+        heapq.heappush(self._delayed_heap, (at, due.entry, key))
+        if len(self._delayed_heap) > 2 * len(self._delayed) + _SLACK:
+            # A key that fails and is edited, again and again, leaves an entry for each of its pauses.
+            self._delayed_heap = [(one.at, one.entry, delayed) for delayed, one in self._delayed.items()]
+            heapq.heapify(self._delayed_heap)
         self._wake.set()
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
@@ -144,9 +171,9 @@ class WorkQueue(Generic[K]):
         """Take the most urgent ready key, or None. The caller must call `done` for it."""
         self._promote()
         while self._ready_heap:
-            priority, _, key = heapq.heappop(self._ready_heap)
+            _, entry, key = heapq.heappop(self._ready_heap)
             waiting = self._ready.get(key)
-            if waiting is None or waiting.priority != priority:
+            if waiting is None or waiting.entry != entry:
                 continue  # superseded by a more urgent entry
             del self._ready[key]
             self._processing[key] = self._clock.monotonic()
@@ -190,43 +217,50 @@ class WorkQueue(Generic[K]):
         self._wake.set()
 
     def _bring_forward(self, key: K, priority: Priority) -> None:
-        if key in self._delayed:
+        delayed = self._delayed.get(key)
+        if delayed is not None:
             if key in self._failures and priority > Priority.DRIFT:
                 return
             del self._delayed[key]
+            # What was due in a moment must not stand behind thousands of others because a resync came first.
+            priority = min(priority, delayed.priority)
         self._push(key, priority)
 
     def _push(self, key: K, priority: Priority) -> None:
         waiting = self._ready.get(key)
+        entry = next(self._sequence)
         if waiting is not None:
             if waiting.priority <= priority:
                 return
-            waiting.priority = priority
+            waiting.priority, waiting.entry = priority, entry
         else:
-            self._ready[key] = _Waiting(priority, self._clock.monotonic())
+            self._ready[key] = _Waiting(priority, self._clock.monotonic(), entry)
             if self._metrics is not None:
                 self._metrics.depth.set(len(self._ready))
-        heapq.heappush(self._ready_heap, (priority, next(self._sequence), key))
+        heapq.heappush(self._ready_heap, (priority, entry, key))
+        if len(self._ready_heap) > 2 * len(self._ready) + _SLACK:
+            self._ready_heap = [(one.priority, one.entry, ready) for ready, one in self._ready.items()]
+            heapq.heapify(self._ready_heap)
         self._wake.set()
 
     def _promote(self) -> None:
         now = self._clock.monotonic()
         while self._delayed_heap and self._delayed_heap[0][0] <= now:
-            at, _, key = heapq.heappop(self._delayed_heap)
-            known = self._delayed.get(key)
-            if known is None or known[0] != at:
+            _, entry, key = heapq.heappop(self._delayed_heap)
+            due = self._delayed.get(key)
+            if due is None or due.entry != entry:
                 continue  # superseded
             del self._delayed[key]
             if key in self._processing:
-                self._again[key] = min(known[1], self._again.get(key, known[1]))
+                self._again[key] = min(due.priority, self._again.get(key, due.priority))
             else:
-                self._push(key, known[1])
+                self._push(key, due.priority)
 
     def _next_due(self) -> float | None:
         while self._delayed_heap:
-            at, _, key = self._delayed_heap[0]
-            known = self._delayed.get(key)
-            if known is None or known[0] != at:
+            at, entry, key = self._delayed_heap[0]
+            due = self._delayed.get(key)
+            if due is None or due.entry != entry:
                 heapq.heappop(self._delayed_heap)
                 continue
             return max(at - self._clock.monotonic(), 0.0)
