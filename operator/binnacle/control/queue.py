@@ -149,6 +149,7 @@ class WorkQueue(Generic[K]):
 
         Returns the pause in seconds.
         """
+        self._promote()  # what has become due during the work came before the failure, and is no reason to skip the pause
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         if self._metrics is not None:
