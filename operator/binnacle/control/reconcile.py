@@ -429,7 +429,11 @@ class Reconciler:
             return _again(error)
         # A resource that the watch says is gone must not come back by an answer from before.
         if live is not None and self._cache.resources.get(key) is resource:
-            self._cache.put_resource(live)
+            if int(live["metadata"].get("generation", 0)) != resource.generation:
+                # An edit of which the watch has not told yet. When it does, this version is known already: so now.
+                self.deliver(Present(live))
+            else:
+                self._cache.put_resource(live)
             self._warn(key, resource.uid, before, status)
         return None
 
