@@ -371,9 +371,14 @@ class Controller:
             self.take(Present(body))
 
     async def _bury(self, ref: ObjectRef, uid: str) -> None:
-        if await self.ports.store.get(ref) is None:
+        """Look at an object that is known and not listed: it has gone, or lost the labels by which it is listed."""
+        live = await self.ports.store.get(ref)
+        if live is not None and live["metadata"]["uid"] == uid:
+            self.take(Present(live))
+        else:
+            # Somebody else's object of that name is not ours to know. With the uid: one of ours that was made in its
+            # place while the answer was on its way stays known.
             self.metrics.drift.labels(kind=ref.kind, what="ghost").inc()
-            # With the uid: one that was made in its place while the answer was on its way stays known.
             self.take(Gone(ref, uid))
 
     # Observation: what the backends say.
