@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import Claim, Compiled, World
 from binnacle.control.controller import Controller, Ports, Settings
 from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
-from binnacle.control.ports import Event, Expectation, Gone, Observed, Observer, Present, Stamp, Synced
+from binnacle.control.ports import Event, Expectation, Gone, Observed, Observer, Present, Stamp, Store, Synced
 from binnacle.errors import ConflictError
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
@@ -78,14 +79,21 @@ class MemoryCluster:
         self._versions = itertools.count(1)
         self._watchers: list[asyncio.Queue[Event]] = []
         self.deaf = False
+        self.lag = 0.0
+        """Seconds between what happens and the word of it."""
+        self.useless: list[Write] = []
+        """Writes that changed nothing."""
 
     # What people do.
 
     def put(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        old = self.objects.get(_ref(body))
+        changed_in_place = old is body
         body = copy.deepcopy(dict(body))
         ref = _ref(body)
-        old = self.objects.get(ref)
         meta = body["metadata"]
+        if old is not None and not changed_in_place and _said(old) == _said({"status": old.get("status"), **body}):
+            return copy.deepcopy(old)  # as the real server does, no new version
         if old is None:
             meta.setdefault("uid", f"uid-{next(self._versions)}")
             meta["generation"] = 1
@@ -125,7 +133,10 @@ class MemoryCluster:
             queue.put_nowait(Synced(*kind))
         try:
             while True:
-                yield await queue.get()
+                event = await queue.get()
+                if self.lag:
+                    await asyncio.sleep(self.lag)
+                yield event
         finally:
             self._watchers.remove(queue)
 
@@ -172,7 +183,14 @@ class MemoryCluster:
                 "fieldsV1": {"f:metadata": {"f:labels": {f"f:{key}": {} for key in body["metadata"]["labels"]}}},
             }
         ]
-        return copy.deepcopy(self.put(new))
+        return self._put(Write("apply", ref), new)
+
+    def _put(self, write: Write, body: Mapping[str, Any]) -> dict[str, Any]:
+        old = self.objects.get(write.ref)
+        new = copy.deepcopy(self.put(body))
+        if old is not None and old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]:
+            self.useless.append(write)
+        return new
 
     async def delete(self, ref: ObjectRef, uid: str) -> None:
         await asyncio.sleep(0)
@@ -190,12 +208,19 @@ class MemoryCluster:
         if body is None or body["metadata"]["uid"] != uid:
             return None
         self.writes.append(Write("status", ref))
-        return copy.deepcopy(self.put({**body, "status": json.loads(json.dumps(status))}))
+        return self._put(Write("status", ref), {**body, "status": json.loads(json.dumps(status))})
 
 
 def _ref(body: Mapping[str, Any]) -> ObjectRef:
     meta = body["metadata"]
     return ObjectRef(body["apiVersion"], body["kind"], meta["namespace"], meta["name"])
+
+
+def _said(body: Mapping[str, Any]) -> Any:
+    """All of an object but what the server numbers."""
+    numbered = ("uid", "resourceVersion", "generation")
+    metadata = {key: value for key, value in body["metadata"].items() if key not in numbered}
+    return {**{key: value for key, value in body.items() if value is not None}, "metadata": metadata}
 
 
 def _selected(body: Mapping[str, Any]) -> bool:
@@ -210,7 +235,7 @@ def _selected(body: Mapping[str, Any]) -> bool:
 
 class Spec(NamedTuple):
     suspend: bool
-    mode: str | None
+    mode: Mode
     raw: Mapping[str, Any]
 
 
@@ -224,7 +249,7 @@ def parse(body: Mapping[str, Any]) -> tuple[Thing | None, list[Finding]]:
     if spec.get("invalid"):
         return None, [Finding(Severity.ERROR, Reason.INVALID_VALUE, "spec.invalid", "This is wrong.", "Leave it out.")]
     key = Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
-    return Thing(key, Spec(spec.get("suspend", False), spec.get("mode"), spec)), []
+    return Thing(key, Spec(spec.get("suspend", False), Mode(spec.get("mode", Mode.APPLY)), spec)), []
 
 
 def compile_thing(thing: Thing, world: World) -> Compiled:
@@ -332,24 +357,31 @@ def thing(name: str, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
     }
 
 
+def toolchain(reload_period: str = "2m") -> Toolchain:
+    config = Config.from_data({"reloadPeriod": reload_period})
+    return Toolchain(parse=parse, compilers={"SLO": compile_thing}, targets=(ThingTarget(),), config=config)
+
+
 class Running:
     """A running controller on a memory cluster."""
 
-    def __init__(self, cluster: MemoryCluster, *, observer: Observer | None = None, reload_period: str = "2m") -> None:
+    def __init__(
+        self,
+        cluster: MemoryCluster,
+        *,
+        observer: Observer | None = None,
+        reload_period: str = "2m",
+        store: Store | None = None,
+    ) -> None:
         self.cluster = cluster
         self.guard = Guard()
         self.warnings = Warnings()
-        self.tools = Toolchain(
-            parse=parse,
-            compilers={"SLO": compile_thing},
-            targets=(ThingTarget(),),
-            config=Config.from_data({"reloadPeriod": reload_period}),
-        )
+        self.tools = toolchain(reload_period)
         self.controller = Controller(
             self.tools,
             Ports(
                 cluster,
-                cluster,
+                store or cluster,
                 self.guard,
                 self.warnings,
                 LoopClock(),

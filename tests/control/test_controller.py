@@ -1,6 +1,7 @@
 """The loop on ports in memory: what it writes, what it leaves alone, and what it says."""
 
 import asyncio
+import copy
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -91,6 +92,28 @@ async def test_status_speaks_of_the_generation_that_was_worked_on(cluster: Memor
         cluster.put(thing("a", text="old"))
         await run.settle()
     assert said == [(1, "old"), (2, "new")]
+
+
+async def test_an_edit_that_the_answer_of_a_status_write_tells_before_the_watch_is_worked_on(
+    cluster: MemoryCluster,
+) -> None:
+    write_status = cluster.write_status
+
+    async def edited_meanwhile(key: Key, uid: str, status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        cluster.write_status, cluster.lag = write_status, 0.05
+        cluster.put(thing("a", text="new"))
+        return await write_status(key, uid, status)
+
+    async with Running(cluster) as run:
+        cluster.write_status = edited_meanwhile
+        cluster.put(thing("a", text="old"))
+        async with asyncio.timeout(5):
+            while run.controller.cache.resources.get(Key("SLO", "shop", "a")) is None or cluster.lag == 0.0:
+                await asyncio.sleep(0)
+            while cluster.objects[child("a")]["data"] != {"text": "new"}:
+                await asyncio.sleep(0.01)
+        await run.settle()
+        assert run.status("a")["observedGeneration"] == 2
 
 
 async def test_a_restart_costs_nothing(cluster: MemoryCluster) -> None:
@@ -488,6 +511,20 @@ async def test_a_name_that_two_claim_is_held_by_the_first_and_passes_on(cluster:
         lawful(cluster)
 
 
+async def test_at_a_restart_the_holder_of_a_name_is_known_before_anybody_else_takes_it(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        # In this order they are told at the restart.
+        cluster.put(thing("b", text="2", claims="title"))
+        await run.settle()
+        cluster.put(thing("a", text="1", claims="title"))
+        await run.settle()
+    cluster.writes.clear()
+    async with Running(cluster) as run:
+        await run.settle()
+        assert cluster.writes == []
+        assert child("b") not in cluster.objects
+
+
 async def test_a_suspended_resource_keeps_what_it_has_although_another_claims_its_name(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         cluster.put(thing("b", text="b", claims="title"))
@@ -514,6 +551,37 @@ async def test_a_resync_finds_what_the_watch_missed(cluster: MemoryCluster) -> N
         assert child("a") not in cluster.objects
         assert cluster.objects[child("b")]["data"] == {"text": "y"}
         assert cluster.objects[child("c")]["data"] == {"text": "z"}
+
+
+async def test_a_resync_finds_that_another_object_has_taken_the_place_of_ours(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.deaf = True
+        cluster.remove(child("a"))
+        labels = {"app": "theirs"}
+        metadata = {"name": "binnacle-slo-a", "namespace": "shop", "labels": labels}
+        cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mine": "1"}})
+        cluster.deaf = False
+        await run.controller.resync()
+        await run.settle()
+        assert cluster.objects[child("a")]["data"] == {"mine": "1"}
+        assert run.condition("a", "Stalled")["reason"] == "NameTaken"
+
+
+async def test_a_resync_puts_back_the_labels_by_which_our_objects_are_listed(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        cluster.deaf = True
+        body = copy.deepcopy(cluster.objects[child("a")])
+        labels = body["metadata"]["labels"]
+        before, labels["app.kubernetes.io/managed-by"] = dict(labels), "me"
+        cluster.put(body)
+        cluster.deaf = False
+        await run.controller.resync()
+        await run.settle()
+        assert cluster.objects[child("a")]["metadata"]["labels"] == before
 
 
 async def test_a_resync_does_not_forget_what_was_made_anew_while_it_asked(cluster: MemoryCluster) -> None:

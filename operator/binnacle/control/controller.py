@@ -203,8 +203,8 @@ class Controller:
             return
         resource.work_since = self.ports.clock.monotonic()
         self.queue.forget(key)
-        # What is there at the start is no edit: a person's edit goes before a thousand of them.
-        self.queue.add(key, Priority.EDIT if self.ready else Priority.DEPENDENT)
+        if self.ready:
+            self.queue.add(key, Priority.EDIT)
         self._tell_readers(key, appeared_or_vanished=change is Change.APPEARED)
         if change is Change.APPEARED:
             self._tell(rivals)
@@ -253,8 +253,8 @@ class Controller:
             self._put_back(known.owner)
 
     def _put_back(self, owner: Key | AggregateKey | None) -> None:
-        if owner is not None:
-            self.queue.add(owner, Priority.DRIFT if self.ready else Priority.RESYNC)
+        if owner is not None and self.ready:
+            self.queue.add(owner, Priority.DRIFT)
 
     def _kind_synced(self, api_version: str, kind: str) -> None:
         recovered = self.reconciler.troubles.pop((api_version, kind), None)
@@ -286,8 +286,13 @@ class Controller:
             self._enqueue_everything()
 
     def _enqueue_everything(self) -> None:
-        """Look at every key once more: all resources, all owners of objects (they may be gone), all aggregates."""
-        for key in (*self.cache.resources, *self.cache.owners(), *self.aggregates.keys()):
+        """Look at every key once more: all resources, all owners of objects (they may be gone), all aggregates.
+
+        At the start this is how they come into the queue at all: a person's edit goes before a thousand of them. In the
+        order of keys, because of those who claim the same name the first one holds it: at a restart it is compiled
+        before the others, which so never take the name for a moment.
+        """
+        for key in (*sorted(self.cache.resources), *self.cache.owners(), *self.aggregates.keys()):
             self.queue.add(key, Priority.RESYNC)
 
     # Work out.
