@@ -1,0 +1,473 @@
+"""The loop under everything at once: edits, hands on its objects, lost answers, late news, and an end at any call.
+
+What must hold when it has had time: exactly the objects that the resources want exist, each once; who does not compile
+has what it had; nobody else's object was touched; and no write was made that changed nothing.
+"""
+
+import asyncio
+import copy
+import logging
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from binnacle.api.conditions import Condition, broken_laws
+from binnacle.control import onepass
+from binnacle.errors import TransientError
+from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import conventions
+from control.memory_world import MemoryCluster, Running, Write, thing, toolchain
+from control.virtual_time import VirtualTimeLoop
+
+EXAMPLES = int(os.environ.get("BINNACLE_SURVIVAL_EXAMPLES", "60"))
+LONG = 1000.0
+"""Virtual seconds after which every back-off is over."""
+
+T = TypeVar("T")
+
+
+class Fault(StrEnum):
+    """What becomes of one call of the store."""
+
+    END_BEFORE = "the process ends before the call"
+    END_AFTER = "the process ends after the call, before its answer"
+    REFUSED = "refused"
+    LOST = "done, and the answer lost"
+    LATE = "done late"
+    SLOW = "done, and answered late"
+
+
+class Perilous:
+    """A store whose calls meet the faults that are planned for them, by number."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._cluster = cluster
+        self.calls = 0
+        self.plan: dict[int, Fault] = {}
+        self.lost = 0
+        self.ended = asyncio.Event()
+
+    async def _do(self, call: Callable[[], Awaitable[T]]) -> T:
+        fault = self.plan.pop(self.calls, None)
+        self.calls += 1
+        if fault is Fault.END_BEFORE:
+            self.ended.set()
+        if self.ended.is_set():
+            await asyncio.Event().wait()
+        if fault is Fault.REFUSED:
+            await asyncio.sleep(0)
+            raise TransientError("not now")
+        if fault is Fault.LATE:
+            await asyncio.sleep(3)
+        answer = await call()
+        if fault is Fault.END_AFTER:
+            self.ended.set()
+        if self.ended.is_set():
+            await asyncio.Event().wait()
+        if fault is Fault.LOST:
+            self.lost += 1
+            raise TransientError("the answer got lost")
+        if fault is Fault.SLOW:
+            await asyncio.sleep(3)
+        return answer
+
+    async def get(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        return await self._do(lambda: self._cluster.get(ref))
+
+    async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self._do(lambda: self._cluster.apply(body))
+
+    async def delete(self, ref: ObjectRef, uid: str) -> None:
+        await self._do(lambda: self._cluster.delete(ref, uid))
+
+    async def write_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return await self._do(lambda: self._cluster.write_status(key, uid, status))
+
+
+class Life(Running):
+    """A run of the loop that ends at once where its store says so; no key is ever worked on twice at the same time."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self.store = Perilous(cluster)
+        super().__init__(cluster, store=self.store)
+        self._at_work: set[Any] = set()
+        reconcile = self.controller.reconciler.reconcile
+
+        async def alone(key: Any) -> Any:
+            assert key not in self._at_work
+            self._at_work.add(key)
+            try:
+                return await reconcile(key)
+            finally:
+                self._at_work.discard(key)
+
+        self.controller.reconciler.reconcile = alone  # type: ignore[method-assign]
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self.controller.run(self._stop))
+
+    async def stop(self) -> None:
+        await self.__aexit__()
+
+    async def die(self) -> None:
+        """What has been sent is done; nothing more is."""
+        self.store.ended.set()
+        await self.kill()
+
+    @property
+    def dead(self) -> bool:
+        return self.store.ended.is_set()
+
+
+def slo(name: str) -> ObjectRef:
+    return ObjectRef(conventions.API_VERSION, "SLO", "shop", name)
+
+
+def child(name: str, namespace: str = "shop") -> ObjectRef:
+    key = Key("SLO", "shop", name)
+    return ObjectRef("v1", "ConfigMap", namespace, conventions.object_name(key, namespace))
+
+
+AGGREGATE = ObjectRef("v1", "ConfigMap", "monitoring", "binnacle-default-things")
+TODAY = date(2026, 1, 1)
+TOOLS = toolchain()
+
+
+def said(body: Mapping[str, Any]) -> Any:
+    """What the loop answers for in an object, but for what follows from its owner's uid."""
+    metadata = body["metadata"]
+    labels = {key: value for key, value in metadata["labels"].items() if key in conventions.COMMON_LABELS}
+    owners = [one["name"] for one in metadata.get("ownerReferences", ())]
+    return body["data"], labels, owners, conventions.ANNOTATION_HASH in metadata["annotations"]
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+SPECS = st.sampled_from(
+    [
+        {"text": "1"},
+        {"text": "2"},
+        {"text": "1", "elsewhere": "grafana"},
+        {"share": "1"},
+        {"share": "2"},
+        {"share": "1", "bad_item": True},
+        {"text": "1", "reads": "a"},
+        {"text": "1", "lists": True},
+        {"text": "1", "claims": "title"},
+        {"text": "3", "suspend": True},
+        {"share": "3", "mode": "DryRun"},
+        {"invalid": True},
+        {"crash": True},
+        {"nothing": True},
+    ]
+)
+FAULTS = st.dictionaries(st.integers(0, 12), st.sampled_from(Fault), max_size=3)
+
+
+class Survival(RuleBasedStateMachine):
+    """Model: what people wrote; which resources may have lost their last good version by somebody's hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        logging.disable()
+        self.loop = VirtualTimeLoop()
+        self.cluster = MemoryCluster()
+        self.life: Life | None = None
+        self.foreign: dict[ObjectRef, dict[str, Any]] = {}
+        self.good: dict[str, list[Any]] = {}
+        """Resource -> what may be applied of it while it does not compile: what was applied, and what was good since."""
+        self.free: set[str] = set()
+        """Resources of which no more is known than that they are not somebody else's."""
+        self.lost = 0
+        self.versions = 0
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    # What people do.
+
+    @rule(name=NAMES, spec=SPECS, unseen=st.booleans())
+    def write(self, name: str, spec: dict[str, Any], unseen: bool) -> None:
+        marked = {key: f"{name} {value}" if key in ("text", "share") else value for key, value in spec.items()}
+        self.change(unseen, lambda: self.cluster.put(thing(name, **marked)))
+
+    @rule(name=NAMES, unseen=st.booleans())
+    def remove(self, name: str, unseen: bool) -> None:
+        if slo(name) in self.cluster.objects:
+            self.change(unseen, lambda: self.cluster.remove(slo(name)))
+            self.free.add(name)  # whether the next of that name finds anything depends on who is faster
+
+    @rule(name=NAMES, namespace=st.sampled_from(["shop", "grafana"]), unseen=st.booleans())
+    def delete_child(self, name: str, namespace: str, unseen: bool) -> None:
+        if child(name, namespace) in self.cluster.objects.keys() - self.foreign.keys():
+            self.change(unseen, lambda: self.cluster.remove(child(name, namespace)))
+            self.free.add(name)
+
+    @rule(name=NAMES, namespace=st.sampled_from(["shop", "grafana"]), unseen=st.booleans(), what=st.integers(0, 3))
+    def change_child(self, name: str, namespace: str, unseen: bool, what: int) -> None:
+        ref = child(name, namespace)
+        if ref not in self.cluster.objects.keys() - self.foreign.keys():
+            return
+        body = copy.deepcopy(self.cluster.objects[ref])
+        match what:
+            case 0:
+                body["data"]["text"] = f"{name} by hand"
+            case 1:
+                body["data"]["more"] = "by hand"
+            case 2:
+                body["metadata"]["annotations"].clear()
+            case 3:
+                body["metadata"].pop("ownerReferences", None)
+        self.change(unseen, lambda: self.cluster.put(body))
+        self.free.add(name)
+
+    @rule(unseen=st.booleans(), delete=st.booleans())
+    def spoil_aggregate(self, unseen: bool, delete: bool) -> None:
+        if AGGREGATE not in self.cluster.objects:
+            return
+        body = copy.deepcopy(self.cluster.objects[AGGREGATE])
+        body["data"]["SLO.shop.a"] = "a by hand"
+        self.change(unseen, lambda: self.cluster.remove(AGGREGATE) if delete else self.cluster.put(body))
+        self.free |= {"a", "b", "c"}
+
+    @rule(name=NAMES, unseen=st.booleans())
+    def take_the_name(self, name: str, unseen: bool) -> None:
+        ref = child(name)
+
+        def usurp() -> None:
+            if ref in self.cluster.objects:
+                self.cluster.remove(ref)
+            theirs = {"name": ref.name, "namespace": ref.namespace, "labels": {"app": "theirs"}}
+            self.foreign[ref] = self.cluster.put(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": theirs, "data": {"mine": name}}
+            )
+
+        if ref not in self.foreign:
+            self.change(unseen, usurp)
+            self.free.add(name)
+
+    @rule(name=NAMES)
+    def give_the_name_back(self, name: str) -> None:
+        if self.foreign.pop(child(name), None) is not None:
+            self.cluster.remove(child(name))
+
+    def change(self, unseen: bool, work: Callable[[], object]) -> None:
+        """Do something that the watches tell of, or not."""
+        self.cluster.deaf = unseen
+        work()
+        self.cluster.deaf = False
+        wanted = self.wanted()
+        for key, wants in wanted.desired.items():
+            if key not in wanted.left:
+                self.good.setdefault(key.name, [set()]).append(_texts(wants.outputs, wants.shares))
+
+    # What the world does.
+
+    @precondition(lambda self: self.life is None)
+    @rule(plan=FAULTS, lag=st.sampled_from([0.0, 0.0, 0.05, 0.3]))
+    def start(self, plan: dict[int, Fault], lag: float) -> None:
+        self.cluster.lag = lag
+
+        async def begin() -> Life:
+            life = Life(self.cluster)
+            life.store.plan = dict(plan)
+            life.start()
+            return life
+
+        self.life = self.do(begin())
+
+    @precondition(lambda self: self.life is not None)
+    @rule(plan=FAULTS)
+    def trouble(self, plan: dict[int, Fault]) -> None:
+        assert self.life is not None
+        self.life.store.plan = {self.life.store.calls + number: fault for number, fault in plan.items()}
+
+    @rule(turns=st.integers(1, 40))
+    def turns(self, turns: int) -> None:
+        async def go() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        self.do(go())
+        self.bury()
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 10.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.do(asyncio.sleep(seconds))
+        self.bury()
+
+    @precondition(lambda self: self.life is not None)
+    @rule(orderly=st.booleans())
+    def end(self, orderly: bool) -> None:
+        assert self.life is not None
+        if orderly and not self.life.dead:
+            self.life.store.plan.clear()
+            self.do(self.life.stop())
+        else:
+            self.do(self.life.die())
+        self.lost += self.life.store.lost
+        self.life = None
+
+    def bury(self) -> None:
+        if self.life is not None and self.life.dead:
+            self.end(orderly=False)
+
+    # What must hold.
+
+    @rule(restart=st.booleans())
+    def converge(self, restart: bool) -> None:
+        if self.life is not None:
+            self.life.store.plan.clear()
+            self.bury()
+        if self.life is None:
+            self.start({}, 0.0)
+        self.rest()
+        self.check()
+        if restart:
+            self.end(orderly=True)
+            self.start({}, 0.0)
+        self.cluster.writes.clear()
+        self.rest()
+        assert self.cluster.writes == []
+
+    def rest(self) -> None:
+        """Give the loop all the time it may want, and a resync."""
+        assert self.life is not None
+        controller = self.life.controller
+
+        async def rest() -> None:
+            await asyncio.sleep(1)
+            await controller.resync()
+            await asyncio.sleep(LONG)
+
+        self.do(rest())
+
+    def wanted(self) -> onepass.Pass:
+        return onepass.run(TOOLS, [one for ref, one in self.cluster.objects.items() if ref.kind == "SLO"], TODAY)
+
+    def check(self) -> None:
+        wanted = self.wanted()
+        remaining = self.unexplained(wanted)
+        for name, found in remaining.items():
+            if name not in self.free:
+                assert found in self.good.get(name, [set()])
+            assert all(str(text).startswith(f"{name} ") for _, text in found)
+        for key, wants in wanted.desired.items():
+            left = key in wanted.left
+            taken = not left and any(output.ref in self.foreign for output in wants.outputs)
+            self.check_status(key.name, good=not wants.quarantined if left else wants.valid, taken=taken)
+            self.good[key.name] = [remaining[key.name] if left else _texts(wants.outputs, wants.shares)]
+            if not taken:
+                self.free.discard(key.name)
+        assert len(self.cluster.useless) <= self.lost + (self.life.store.lost if self.life else 0)
+
+    def unexplained(self, wanted: onepass.Pass) -> dict[str, set[Any]]:
+        """What exists beside what is wanted, by the resource that does not compile and must have had it last."""
+        objects = {ref: body for ref, body in self.cluster.objects.items() if ref.kind == "ConfigMap"}
+        for ref, body in self.foreign.items():
+            assert objects.pop(ref) == body
+        shares = dict(objects.pop(AGGREGATE, {"data": {}})["data"])
+        for output in wanted.objects:
+            if output.ref == AGGREGATE:
+                for name, text in output.body["data"].items():
+                    assert shares.pop(name) == text
+            elif output.ref not in self.foreign:
+                assert said(objects.pop(output.ref)) == said(output.body)
+        remaining: dict[str, set[Any]] = {key.name: set() for key in wanted.left}
+        for ref, body in objects.items():
+            remaining[body["metadata"]["labels"][conventions.LABEL_NAME]].add((ref, body["data"].get("text")))
+        for name, text in shares.items():
+            remaining[name.rpartition(".")[2]].add((AGGREGATE, text))
+        return remaining
+
+    def check_status(self, name: str, *, good: bool, taken: bool) -> None:
+        body = self.cluster.objects[slo(name)]
+        conditions = {one["type"]: one for one in body["status"]["conditions"]}
+        assert broken_laws([Condition.model_validate(one) for one in conditions.values()]) == ()
+        assert body["status"]["observedGeneration"] == body["metadata"]["generation"]
+        assert conditions["Ready"]["status"] == ("True" if good and not taken else "False"), conditions
+        if taken:
+            assert conditions["Stalled"]["reason"] == "NameTaken"
+
+    def teardown(self) -> None:
+        try:
+            self.converge(restart=True)
+        finally:
+            if self.life is not None:
+                self.end(orderly=False)
+            self.loop.close()
+            logging.disable(logging.NOTSET)
+
+
+def _texts(outputs: Any, shares: Any) -> set[Any]:
+    return {(output.ref, output.body["data"]["text"]) for output in outputs} | {
+        (AGGREGATE, share.fragment) for share in shares
+    }
+
+
+Survival.TestCase.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=25,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestSurvival = Survival.TestCase
+
+
+def story(fault: Fault | None = None, at: int = -1) -> tuple[int, Counter[Write], dict[ObjectRef, Any]]:
+    """Some work from an empty cluster on, in which the process ends at one call of the store and starts again.
+
+    Returns the calls that the first process made, all writes, and what objects there are in the end.
+    """
+    loop, cluster = VirtualTimeLoop(), MemoryCluster()
+
+    async def live() -> tuple[int, Counter[Write], dict[ObjectRef, Any]]:
+        life = first = Life(cluster)
+        if fault is not None:
+            life.store.plan[at] = fault
+        life.start()
+
+        async def rest() -> None:
+            nonlocal life
+            await asyncio.sleep(LONG)
+            if life.dead:
+                await life.die()
+                life = Life(cluster)
+                life.start()
+                await asyncio.sleep(LONG)
+
+        await rest()
+        for name, spec in (("a", {"text": "1"}), ("b", {"share": "1"}), ("c", {"text": "1", "elsewhere": "grafana"})):
+            cluster.put(thing(name, **spec))
+        cluster.put(thing("d", text="1", reads="a"))
+        await rest()
+        cluster.put(thing("a", text="2", elsewhere="grafana"))
+        cluster.remove(slo("c"))
+        cluster.put(thing("b", invalid=True))
+        cluster.put(thing("e", share="1"))
+        await rest()
+        await life.stop()
+        objects = {ref: said(body) for ref, body in cluster.objects.items() if ref.kind == "ConfigMap"}
+        return first.store.calls, Counter(cluster.writes), objects
+
+    try:
+        return loop.run_until_complete(live())
+    finally:
+        loop.close()
+
+
+def test_an_end_at_any_call_changes_nothing_of_what_is_written_in_all() -> None:
+    calls, writes, objects = story()
+    assert calls > 20
+    for at in range(calls):
+        for fault in (Fault.END_BEFORE, Fault.END_AFTER):
+            _, written, found = story(fault, at)
+            assert found == objects, (fault, at)
+            assert +(written - writes) == Counter(), (fault, at)
