@@ -184,6 +184,11 @@ def div(lhs: Node, rhs: Node, matching: Matching | None = None, group: Group | N
     return Binary("/", lhs, rhs, matching=matching, group=group)
 
 
+def mod(lhs: Node, rhs: Node) -> Binary:
+    """`lhs % rhs`."""
+    return Binary("%", lhs, rhs)
+
+
 def neg(expr: Node) -> Node:
     """`-expr`."""
     return negate(expr)
