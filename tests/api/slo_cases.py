@@ -79,6 +79,18 @@ def case(name: str, *changes: Callable[[dict[str, Any]], None], **said: str) -> 
 
 
 LATENCY = put("spec.indicator", {"latency": {"histogram": "http_request_duration_seconds", "below": "300ms"}})
+NIGHT = {
+    "name": "night",
+    "timeZone": "Europe/Berlin",
+    "weekdays": ["saturday"],
+    "times": [{"startTime": "22:00", "endTime": "24:00"}],
+}
+
+
+def MAINTAINED(obj: dict[str, Any]) -> None:  # noqa: N802 - a change, as those that put() makes
+    obj["spec"].update(maintenance=[{"schedule": "night"}], schedules=[copy.deepcopy(NIGHT)])
+
+
 BURN = "spec.alerting.burnRates[fast]"
 AT_BURN = "spec.alerting.burnRates[0]"
 
@@ -111,6 +123,8 @@ GOOD = [
         put("spec.alerting.noData", {"action": "Alert", "for": "10m", "severity": "warning"}),
     ),
     case("silent-without-data", put("spec.alerting.noData", {"action": "Ok"})),
+    case("maintenance", MAINTAINED),
+    case("maintained-once", put("spec.maintenance", [{"schedule": "move"}]), put("spec.schedules", [{"name": "move", "start": "2026-12-24T22:00:00Z", "end": "2026-12-25T04:00:00Z"}])),
     case("dependencies", put("spec.dependsOn", [{"name": "payments-db-availability", "inhibit": True}, {"name": "mail"}])),
     case("no-burn-alerts", put("spec.alerting.burnRates", [])),
 ]  # fmt: skip
@@ -211,6 +225,10 @@ BAD = [
     case("spent-twice", put("spec.alerting.budgetSpent", ["50%", "50%"]), path="spec.alerting.budgetSpent", fix="Leave one out", server="Leave out what is there twice"),
     case("dependency-without-name", put("spec.dependsOn", [{"inhibit": True}]), path="spec.dependsOn[0].name", fix="Add name", server="Required value"),
     case("dependency-twice", put("spec.dependsOn", [{"name": "a"}, {"name": "a"}]), path="spec.dependsOn[a]", fix="its own name", server="Duplicate value", field="spec.dependsOn[1]"),
+    case("maintenance-twice", MAINTAINED, put("spec.maintenance", [{"schedule": "a"}, {"schedule": "a"}]), path="spec.maintenance[1]", fix="its own name", server="Duplicate value"),
+    case("maintenance-as-name", put("spec.maintenance", ["night"]), path="spec.maintenance[0]", fix="fields indented", server="must be of type object"),
+    case("schedule-without-zone", MAINTAINED, put("spec.schedules.0.timeZone", ...), path="spec.schedules[night]", fix="timeZone", server="Give either timeZone", field="spec.schedules[0]"),
+    case("schedule-of-nowhere", MAINTAINED, put("spec.schedules.0.timeZone", "../etc"), path="spec.schedules[night].timeZone", fix="IANA", server="IANA name", field="spec.schedules[0].timeZone"),
     case("suspend-as-text", put("spec.suspend", "yes"), path="spec.suspend", fix="true or false", server="must be of type boolean"),
     case("mode", put("spec.mode", "Dry"), path="spec.mode", fix="Write", server='supported values: "Apply", "DryRun"'),
     case("owner-with-template", put("spec.owner", "{{ x }}"), path="spec.owner", fix="without braces", server="without braces"),

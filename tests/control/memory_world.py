@@ -36,6 +36,9 @@ class Write(NamedTuple):
 
 
 class LoopClock:
+    def __init__(self) -> None:
+        self.date = date(2026, 1, 1)
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -43,7 +46,7 @@ class LoopClock:
         return datetime.now(UTC)
 
     def today(self) -> date:
-        return date(2026, 1, 1)
+        return self.date
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -261,6 +264,10 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
     if "reads" in spec:
         other = world.get(Key("SLO", thing.key.namespace, spec["reads"]))
         text += f" sees {other.spec.raw.get('text') if other else None}"
+    renew = None
+    if spec.get("dated"):
+        text += f" of {world.date.year}"
+        renew = date(world.date.year + 1, 1, 1)
     if spec.get("lists"):
         text += f" of {len(world.list('SLO', thing.key.namespace))}"
     if "claims" in spec and world.claim(Claim("SLO", thing.key.namespace, spec["claims"]), thing.key) != thing.key:
@@ -272,7 +279,8 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
     if spec.get("nothing"):
         findings.append(Finding(Severity.ERROR, Reason.PROMQL_SYNTAX, "spec.text", "No parse."))
         intents = ()
-    return Compiled(intents=intents, findings=tuple(findings), facts={"cost": {"rules": len(text)}})  # type: ignore[arg-type]
+    facts = {"cost": {"rules": len(text)}}
+    return Compiled(intents=intents, findings=tuple(findings), facts=facts, renew=renew)  # type: ignore[arg-type]
 
 
 class ThingTarget:
@@ -372,10 +380,12 @@ class Running:
         observer: Observer | None = None,
         reload_period: str = "2m",
         store: Store | None = None,
+        resync_period: float = 0,
     ) -> None:
         self.cluster = cluster
         self.guard = Guard()
         self.warnings = Warnings()
+        self.clock = LoopClock()
         self.tools = toolchain(reload_period)
         self.controller = Controller(
             self.tools,
@@ -384,13 +394,13 @@ class Running:
                 store or cluster,
                 self.guard,
                 self.warnings,
-                LoopClock(),
+                self.clock,
                 {"prometheus": observer} if observer is not None else {},
                 random.Random(1),
             ),
             [OWN, CONFIG_MAP],
             Metrics(CollectorRegistry()),
-            Settings(workers=4, resync_period=0, observe_period=0.02, aggregate_debounce=0.1),
+            Settings(workers=4, resync_period=resync_period, observe_period=0.02, aggregate_debounce=0.1),
         )
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

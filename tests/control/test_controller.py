@@ -4,6 +4,7 @@ import asyncio
 import copy
 import random
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -68,6 +69,42 @@ async def test_an_edit_costs_the_child_and_one_status_and_a_resync_costs_nothing
             run.controller._enqueue_everything()
             await run.settle()
         assert cluster.writes == []
+
+
+async def test_what_depends_on_the_calendar_is_written_when_its_date_comes_and_on_no_day_before(
+    cluster: MemoryCluster,
+) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="plain"))
+        cluster.put(thing("b", text="year", dated=True))
+        await run.settle()
+        cluster.writes.clear()
+        for today in (date(2026, 1, 2), date(2026, 12, 31)):
+            run.clock.date = today
+            run.controller.renew()
+            run.controller._enqueue_everything()
+            await run.settle()
+        assert cluster.writes == []
+        # The machine slept through the day itself.
+        run.clock.date = date(2027, 1, 3)
+        run.controller.renew()
+        await run.settle()
+        assert cluster.writes == [Write("apply", child("b"))]
+        assert cluster.objects[child("b")]["data"] == {"text": "year of 2027"}
+        cluster.writes.clear()
+        run.controller.renew()
+        await run.settle()
+        assert cluster.writes == []
+
+
+async def test_the_calendar_is_looked_at_with_every_resync(cluster: MemoryCluster) -> None:
+    async with Running(cluster, resync_period=0.01) as run:
+        cluster.put(thing("b", text="year", dated=True))
+        await run.settle()
+        run.clock.date = date(2027, 1, 1)
+        async with asyncio.timeout(10):
+            while cluster.objects[child("b")]["data"] != {"text": "year of 2027"}:
+                await asyncio.sleep(0.005)
 
 
 async def test_status_speaks_of_the_generation_that_was_worked_on(cluster: MemoryCluster) -> None:

@@ -8,11 +8,13 @@ from binnacle.api.cel import Cel
 from binnacle.api.labels import FreeLabelName
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.model import Items, Model, StatusModel, refusal
+from binnacle.api.schedules import Schedule
 from binnacle.api.slo_alerting import Alerting, Dependency
 from binnacle.api.slo_indicators import Indicator
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
     AlertSeverity,
+    DnsLabel,
     Duration,
     Percentage,
     PlainText,
@@ -31,6 +33,12 @@ class Window(Model):
         duration_between("1d", "366d", whole="1h"),
         Field(description="Length of a window that ends now: whole hours, from 1d to 366d."),
     ]
+
+
+class Maintenance(Model):
+    """Time that counts neither good nor bad."""
+
+    schedule: Annotated[DnsLabel, Field(description="Name of one of the schedules.")]
 
 
 class SLOSpec(CommonSpec):
@@ -80,6 +88,16 @@ class SLOSpec(CommonSpec):
             description="How the burning of the budget raises alerts. Derived when absent.", default_factory=Alerting
         ),
     ]
+    maintenance: Annotated[
+        tuple[Maintenance, ...],
+        Items("map", 16, keys=("schedule",)),
+        Field(description="When the service is maintained: that time is counted neither good nor bad, and is silent."),
+    ] = ()
+    schedules: Annotated[
+        tuple[Schedule, ...],
+        Items("map", 16),
+        Field(description="Spans of local time that come again each week, or once, by name."),
+    ] = ()
     depends_on: Annotated[
         tuple[Dependency, ...],
         Items("map", 16),
@@ -164,6 +182,14 @@ class SLOStatus(CommonStatus):
         ),
     ] = None
     alerts: Annotated[tuple[AlertStatus, ...], Items("map", 16), Field(description="The burn alerts as compiled.")] = ()
+    horizon: Annotated[
+        str | None,
+        Field(
+            max_length=10,
+            description="The day until which the rules know when clocks change; they are renewed more than a year before. "
+            "Only where schedules or calendar windows need it.",
+        ),
+    ] = None
     groups: Annotated[GroupsStatus | None, Field(description="The groups that groupBy makes.")] = None
     cost: Annotated[CostStatus | None, Field(description="What the SLO costs Prometheus.")] = None
 

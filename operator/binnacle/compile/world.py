@@ -86,6 +86,8 @@ class Compiled:
         facts: the kind's own status fields that follow from the spec alone (`alerts`, `cost`), as JSON values.
         readback: which figures the observer shall bring back, if any.
         withdrawn: with no intents: what was applied before must go, because it would harm others.
+        renew: from this date (UTC) on the same resource compiles to something else; None where the date does not matter.
+            On every day before it the outcome is the same.
     """
 
     intents: tuple[Intent, ...]
@@ -93,3 +95,4 @@ class Compiled:
     facts: Mapping[str, Any] = field(default_factory=dict)
     readback: SLOReadback | None = None
     withdrawn: bool = False
+    renew: date | None = None

@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +48,7 @@ class Resource:
         observed: the last observation.
         unwell_since: monotonic time since which the backend has lacked or refused it; None while all is well.
         work_since: monotonic time since which work on this generation has been under way; None when it is done.
+        renew: the date from which on its last compilation is out of date.
     """
 
     uid: str
@@ -61,6 +63,7 @@ class Resource:
     observed: Observed | None = None
     unwell_since: float | None = None
     work_since: float | None = None
+    renew: date | None = None
 
     def document(self) -> dict[str, Any]:
         """Return apiVersion, kind, metadata (name, namespace) and spec."""

@@ -338,6 +338,7 @@ class Controller:
         await self._settled.wait()
         while True:
             await self.ports.clock.sleep(self.settings.resync_period * (0.9 + 0.2 * self.ports.rng.random()))
+            self.renew()
             try:
                 await self.resync()
             except BinnacleError as error:
@@ -345,6 +346,16 @@ class Controller:
                 log.warning("resync failed", extra={"error": str(error)})
             else:
                 self.metrics.resyncs.labels("success").inc()
+
+    def renew(self) -> None:
+        """Enqueue the resources whose compilation is out of date: the calendar has gone on.
+
+        Asked anew each time instead of waited for: months pass in between, and a machine may sleep through the day.
+        """
+        today = self.ports.clock.today()
+        for key, resource in self.cache.resources.items():
+            if resource.renew is not None and resource.renew <= today:
+                self.queue.add(key, Priority.RESYNC)
 
     async def resync(self) -> None:
         """Compare the caches with a listing of what exists; fetch what was missed and drop what is gone.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from binnacle.api.config import Config
@@ -69,6 +70,7 @@ class Desired:
     readback: SLOReadback | None = None
     reads: frozenset[Read] = frozenset()
     withdrawn: bool = False
+    renew: date | None = None
     compiled: Compiled | None = None
 
     @property
@@ -127,6 +129,7 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
         readback=compiled.readback,
         reads=frozenset(world.reads),
         withdrawn=compiled.withdrawn and not valid and not model.spec.suspend and model.spec.mode != Mode.DRY_RUN,
+        renew=compiled.renew,
         compiled=compiled,
     )
 

@@ -96,6 +96,7 @@ class Reconciler:
         desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
         for rival in self._cache.set_reads(key, desired.reads):
             self._queue.add(rival, Priority.DEPENDENT)
+        resource.renew = desired.renew
         before = resource.live_status()
         spec = getattr(desired.model, "spec", None)
         if desired.withdrawn:

@@ -43,6 +43,8 @@ OBJECTIVE: Final = "slo:objective:ratio"
 """The objective; carries the user's labels."""
 TIME_PERIOD: Final = "slo:time_period:days"
 """Length of the SLO's window in days; carries the user's labels."""
+MAINTENANCE: Final = "slo:maintenance:active"
+"""1 while what is measured now overlaps maintenance, absent otherwise."""
 
 ALERT_BUDGET_BURN: Final = "SLOErrorBudgetBurn"
 """Name of the burn alerts; `severity` tells them apart."""

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from binnacle.api.alertpolicy import AlertPolicy
+from binnacle.api.schedules import Schedule
 from binnacle.api.slo import SLO
 from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.values import AlertSeverity, Duration
@@ -21,7 +22,7 @@ from binnacle.check.explain.told import (
     unknown_labels,
 )
 from binnacle.check.explain.words import counted, lasting, listed, one_line, spaced
-from binnacle.compile.slo import nodata
+from binnacle.compile.slo import maintenance, nodata
 from binnacle.compile.slo.burn import number, percent
 from binnacle.compile.slo.cost import ASSUMED_SERIES
 from binnacle.compile.slo.timing import Timing
@@ -38,6 +39,7 @@ def explain_slo(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: W
     return (
         _promise(slo),
         _alerts(slo, facts),
+        *_maintenance(slo, facts),
         _told(slo, compiled, world),
         _recorded(slo, compiled, facts, world),
         _cost(facts),
@@ -171,6 +173,34 @@ def _further_alerts(slo: SLO) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _maintenance(slo: SLO, facts: Mapping[str, Any]) -> tuple[Section, ...]:
+    """Return when the service is maintained, and what that means; nothing without maintenance."""
+    chosen, _ = maintenance.schedules(slo)
+    if not chosen:
+        return ()
+    said = [
+        (
+            "Time of these schedules counts neither good nor bad, the budget stays as it is, and no alert of the SLO fires. "
+            "What is measured at their edges is left out whole: up to a step and a scrape before and after."
+        )
+    ]
+    if "horizon" in facts:
+        said.append(
+            f"The rules know when clocks change until {facts['horizon']}; they are renewed more than a year before."
+        )
+    rows = tuple((one.name, *_in_words(one)) for one in chosen)
+    return (Section("When it is maintained", tuple(said), Table(("Schedule", "Days", "Times", "Zone"), rows)),)
+
+
+def _in_words(schedule: Schedule) -> tuple[str, str, str]:
+    """Return days, times and zone of a schedule."""
+    if schedule.start is not None:
+        return "once", f"{schedule.start} to {schedule.end}", ""
+    days = listed([str(days) for days in schedule.weekdays or ()]) or "every day"
+    times = listed([f"{one.start_time} to {one.end_time}" for one in schedule.times or ()]) or "the whole day"
+    return days, times, schedule.time_zone or ""
+
+
 def _told(slo: SLO, compiled: Compiled, world: World) -> Section:
     namespace = slo.metadata.namespace
     rows, unknown = [], set[str]()
@@ -241,6 +271,7 @@ def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, s
         series.events_rate(step): f"all per second over {step}",
         series.errors_increase(step): f"bad in {step}; the long windows are sums of it",
         series.events_increase(step): f"all in {step}; the long windows are sums of it",
+        series.MAINTENANCE: "1 in maintenance, absent otherwise",
         series.CURRENT_BURN_RATE: "burn rate now",
         series.PERIOD_ERROR: f"share of what is bad over {spaced(window)}",
         series.PERIOD_BUDGET_REMAINING: "share of the budget that is left",

@@ -8,7 +8,8 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.compile.contract import Contract
-from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, recording, told
+from binnacle.compile.horizon import Horizon
+from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, recording, told
 from binnacle.compile.slo.alerts import alert_rules
 from binnacle.compile.slo.detection import detection_at_factor, worst_case_detection
 from binnacle.compile.slo.nodata import no_data_rules
@@ -24,7 +25,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     """Return the rules of an SLO, the findings about it, and what status shows of both.
 
     An indicator that cannot be read leaves nothing; a burn alert that cannot be built is left out alone.
-    `facts` has `alerts` (one for each pair of windows), `cost` and `effective`.
+    `facts` has `alerts` (one for each pair of windows), `cost` and `effective`, and `horizon` where the calendar matters.
     """
     timing = Timing.of(world.config.prometheus)
     subject = _subject(slo)
@@ -34,26 +35,35 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     unwritable = _unwritable_groups(slo)
     routing, about_dependencies = dependencies.routing(slo, pairs, world)
     findings += [*about_pairs, *told.annotation_findings(slo), *told.route_findings(slo, world)]
-    findings += [*about_dependencies, *unwritable]
+    maintained, about_maintenance = maintenance.schedules(slo)
+    findings += [*about_dependencies, *about_maintenance, *unwritable]
     if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
     findings += declared.findings(slo, counted, contract, world)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     sums = [pair.long for pair in pairs] if slo.spec.alerting.min_failures is not None else []
+    horizon = Horizon.of(world.date)
+    mask = maintenance.mask(maintained, subject, counted, timing, horizon)
+    recorded = None if mask is None else maintenance.recorded(subject)
+    fresh, stepped = maintenance.without(counted, recorded), maintenance.without(counted, mask)
     rules = RuleSet(
         (
             RuleGroup(
                 "short",
                 (
-                    *recording.short_rules(subject, counted, windows, sums, timing),
-                    *alert_rules(slo, subject, pairs),
-                    *no_data_rules(slo, subject, timing),
+                    *recording.short_rules(subject, fresh, windows, sums, timing, mask),
+                    *maintenance.silent(
+                        (*alert_rules(slo, subject, pairs), *no_data_rules(slo, subject, timing)), recorded
+                    ),
                 ),
             ),
-            RuleGroup("increments", recording.increment_rules(subject, counted, timing), timing.step.ms),
+            RuleGroup("increments", recording.increment_rules(subject, stepped, timing), timing.step.ms),
             RuleGroup(
                 "long",
-                (*recording.long_rules(subject, windows, sums, timing), *spent_rules(slo, subject)),
+                (
+                    *recording.long_rules(subject, windows, sums, timing),
+                    *maintenance.silent(spent_rules(slo, subject), mask),
+                ),
                 LONG_EVERY.ms,
             ),
             RuleGroup("meta", recording.meta_rules(subject, told.user_labels(slo)), stamped=True),
@@ -67,8 +77,12 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         },
         "effective": _effective(world.config.prometheus),
     }
+    dated = any(schedule.time_zone is not None for schedule in maintained)
+    if dated:
+        facts["horizon"] = horizon.end.isoformat()
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
-    return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback)
+    renew = horizon.renew if dated else None
+    return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback, renew=renew)
 
 
 _NUMBERS: Final = frozenset({"inf", "nan"})

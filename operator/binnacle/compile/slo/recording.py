@@ -24,21 +24,28 @@ from binnacle.promql.nodes import Node
 
 
 def short_rules(
-    subject: Subject, counted: Counted, windows: Iterable[Duration], sums: Iterable[Duration], timing: Timing
+    subject: Subject,
+    counted: Counted,
+    windows: Iterable[Duration],
+    sums: Iterable[Duration],
+    timing: Timing,
+    mask: Node | None = None,
 ) -> tuple[Recording, ...]:
     """Return what is evaluated each evaluation interval: rates over a step, the short windows, the current burn rate.
 
     Args:
         subject: the SLO.
-        counted: its events.
+        counted: its events; without those of maintenance, where there is some.
         windows: over which the share of errors is wanted; those that are not short are left to `long_rules`.
         sums: over which the number of errors is wanted, alike.
         timing: the clocks of Prometheus.
+        mask: is 1 in maintenance; recorded first, so that the rest may look at it.
     """
     step = timing.step
     events, errors = series.events_rate(step), series.errors_rate(step)
     range_ = timing.covering(step)
-    rules = [
+    rules = [] if mask is None else [_record(subject, series.MAINTENANCE, mask)]
+    rules += [
         _record(subject, events, counted.events(plain, range_)),
         _record(subject, errors, counted.errors(plain, range_, _zero(subject, subject.now(events)))),
     ]
