@@ -1,0 +1,167 @@
+"""Every string that somebody can write, with every payload that ever broke out of something, in the files of all backends.
+
+A payload is refused, or leaves its item out, or stands somewhere as a text: no key, item or type appears or goes for it, and nothing
+that another resource has put into a common file is touched.
+"""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from binnacle.api.config import Config
+from binnacle.compile.world import World
+from binnacle.control.aggregates import Aggregates
+from binnacle.control.desired import Desired, desire
+from binnacle.control.onepass import shares_of
+from binnacle.control.toolchain import shipped
+from binnacle.intent.refs import Key
+from binnacle.targets.base import Owner
+from compile.policies import policy_body
+from targets.pipelines import PAYLOADS
+from targets.test_alertmanager_target import EXCLUDE, FIELDS, KEYS, RICH, camel
+from targets.test_metricset_outputs import metric_set
+
+ROOT = Path(__file__).parents[2]
+TODAY = date(2026, 1, 1)
+TOOLS = shipped(
+    Config.from_data(
+        {
+            "prometheus": {"output": "configMap"},
+            "alertmanager": {"version": "0.31"},
+            "probers": {"eu": "eu:9115"},
+            "loki": {"url": "http://loki:3100"},
+            "platformNamespaces": ["shop"],
+            "allow": {"privateProbeTargets": True},
+        }
+    )
+)
+
+
+def receivers() -> Iterator[dict[str, Any]]:
+    """A receiver of each kind with all of its settings that go together."""
+    for kind, fields in FIELDS.items():
+        settings = {**{name: value for name, value in fields.items() if name not in EXCLUDE}, **KEYS[kind]}
+        yield {"name": kind, kind: {camel(name): value for name, value in settings.items()}}
+
+
+def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted((ROOT / "examples/quickstart").glob("*.yaml")):
+        for body in yaml.safe_load_all(path.read_text()):
+            if body["kind"] in ("SLO", "Dashboard"):
+                yield path.stem, body
+    yield "policy", policy_body(**RICH)
+    yield "receivers", policy_body(receivers=list(receivers()), defaultReceivers=list(FIELDS))
+    yield "metrics", metric_set()
+
+
+BODIES = dict(bodies())
+HOSTILE = [payload for payload in PAYLOADS if payload]
+"""An empty text is nothing that breaks out."""
+EACH = 8
+
+Path_ = tuple[Any, ...]
+
+
+def strings(node: Any, path: Path_ = ()) -> Iterator[Path_]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from strings(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from strings(value, (*path, index))
+    elif isinstance(node, str):
+        yield path
+
+
+def at(body: dict[str, Any], path: Path_) -> Any:
+    node: Any = body["spec"]
+    for step in path:
+        node = node[step]
+    return node
+
+
+def replaced(body: dict[str, Any], path: Path_, value: str) -> dict[str, Any]:
+    body = copy.deepcopy(body)
+    at(body, path[:-1])[path[-1]] = value
+    return body
+
+
+def wants(body: dict[str, Any]) -> Desired:
+    key = Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
+    return desire(TOOLS, body, Owner(key), World(TOOLS.config, TODAY), files=True)
+
+
+def files(wanted: Desired, neighbour: Desired) -> dict[str, str]:
+    aggregates = Aggregates(TOOLS.targets, TOOLS.config)
+    for share in (*wanted.shares, *neighbour.shares):
+        aggregates.put(share)
+    common = [file for key in sorted(aggregates.keys()) for file in aggregates.assemble_files(key)]
+    return {file.path: file.text for file in (*wanted.files, *common)}
+
+
+def read(path: str, text: str) -> Any:
+    if path.endswith(".json"):
+        return json.loads(text)
+    assert path.endswith(".yaml"), path
+    return yaml.load(text, yaml.CSafeLoader)
+
+
+def shape(node: Any, names: dict[str, str] | None = None) -> Any:
+    """Keys (other names for some of them), numbers of items and types; no texts and no numbers."""
+    if isinstance(node, dict):
+        return {(names or {}).get(key, key): shape(value, names) for key, value in node.items()}
+    if isinstance(node, list):
+        return [shape(value, names) for value in node]
+    return float if isinstance(node, int | float) and not isinstance(node, bool) else type(node)
+
+
+def share_of(number: int) -> list[str]:
+    """The payloads for one place: some, others for the next, and all where there is time for it."""
+    if "BINNACLE_FUZZ_EXAMPLES" in os.environ:
+        return HOSTILE
+    return [HOSTILE[(number * EACH + offset) % len(HOSTILE)] for offset in range(EACH)]
+
+
+def texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_no_string_of_a_user_becomes_anything_but_a_text(name: str) -> None:
+    good = BODIES[name]
+    other = copy.deepcopy(good)
+    other["metadata"]["name"] = "zz-neighbour"
+    neighbour, plain = wants(other), wants(good)
+    assert plain.valid
+    wanted = {path: shape(read(path, text)) for path, text in files(plain, neighbour).items()}
+    kept = 0
+    for number, place in enumerate(strings(good["spec"])):
+        # The name of a mail's header is a key in the file too.
+        own = {payload: at(good, place) for payload in HOSTILE} if place[-1] == "key" else {}
+        for payload in share_of(number):
+            outcome = wants(replaced(good, place, payload))
+            if outcome.quarantined > plain.quarantined or not outcome.valid:
+                continue
+            made = files(outcome, neighbour)
+            documents = {path: read(path, text) for path, text in made.items()}
+            assert {path: shape(document, own) for path, document in documents.items()} == wanted, (place, payload)
+            apart = {(one.aggregate, one.owner): one.fragment for one in shares_of(TOOLS, files=made)}
+            together = (*outcome.shares, *neighbour.shares)
+            assert apart == {(one.aggregate, one.owner): one.fragment for one in together}, (place, payload)
+            kept += any(payload in text for document in documents.values() for text in texts(document))
+    assert kept >= 10
