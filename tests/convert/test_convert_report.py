@@ -98,10 +98,13 @@ def test_pyrra() -> None:
     assert found["api-errors"]["labels"] == {"team": "web"}
     assert found["api-errors"]["window"] == {"rolling": "28d"}
     assert {name: spec.get("alerting") for name, spec in found.items()} == {
-        "api-errors": {"runbook": {"url": "https://runbooks.example/api"}},
+        "api-errors": {
+            "runbook": {"url": "https://runbooks.example/api"},
+            "noData": {"action": "Alert", "severity": "critical"},
+        },
         "api-latency": {"burnRates": []},
-        "api-native": None,
-        "api-up": {"burnRates": []},
+        "api-native": {"noData": {"action": "Alert", "severity": "critical"}},
+        "api-up": {"burnRates": [], "noData": {"action": "Alert", "severity": "warning"}},
     }
     assert {spec["service"] for spec in found.values()} == {"api"}
 
@@ -120,6 +123,7 @@ def test_openslo_v1_with_everything_that_it_refers_to() -> None:
         {"name": "fast-burn", "severity": "critical", "budget": "2.14285714%", "long": "1h", "short": "5m"},
         {"name": "slow-burn", "severity": "warning", "budget": "10.71428571%", "long": "3d", "short": "6h"},
     ]
+    assert good["alerting"]["noData"] == {"action": "Alert"}
     assert found["raw-errors"]["indicator"] == {"ratio": {"errors": "errors_total", "total": "calls_total"}}
     assert found["raw-errors"]["alerting"] == {"burnRates": []}, "no policy, no alert"
     (elsewhere,) = entries(outcome, "spec.indicator.spec.thresholdMetric.metricSource")

@@ -38,7 +38,7 @@ class _Library:
     sources: dict[str, str] = field(default_factory=dict)
     indicators: dict[str, sli.Measured | None] = field(default_factory=dict)
     conditions: dict[str, alerts.Condition | None] = field(default_factory=dict)
-    policies: dict[str, tuple[alerts.Condition, ...]] = field(default_factory=dict)
+    policies: dict[str, alerts.Policy] = field(default_factory=dict)
 
 
 def convert(documents: Sequence[tuple[int, Mapping[str, Any]]], options: Options) -> list[Part]:
@@ -180,10 +180,10 @@ def _slo(source: int, spec: Fields, metadata: Fields | None, options: Options, l
     inline, reference = spec.map("indicator"), spec.text("indicatorRef")
     measured = _referenced(spec, inline, reference, library)
     wanted = "alertPolicies" in spec
-    conditions = _policies(spec, library)
+    policies = _policies(spec, library)
     if window is not None:
         path = spec.at("alertPolicies")
-        alerts.put(part, path, common.spec, conditions, window.length, wanted=wanted)
+        alerts.put(part, path, common.spec, policies, window.length, wanted=wanted)
     objectives = spec.maps("objectives")
     spec.rest("an SLO of OpenSLO")
     if not objectives:
@@ -318,34 +318,34 @@ def _inline(inline: Fields, library: _Library) -> sli.Measured | None:
     return found
 
 
-def _policies(spec: Fields, library: _Library) -> tuple[alerts.Condition, ...]:
-    found: list[alerts.Condition] = []
+def _policies(spec: Fields, library: _Library) -> tuple[alerts.Policy, ...]:
+    found: list[alerts.Policy] = []
     for path, item in spec.items("alertPolicies"):
         if isinstance(item, str):
-            found += _policy_named(spec.part, path, item, library)
+            found.append(_policy_named(spec.part, path, item, library))
         elif isinstance(item, dict):
             fields = Fields(item, path, spec.part)
             reference = fields.text("alertPolicyRef")
             if reference is not None:
-                found += _policy_named(spec.part, fields.at("alertPolicyRef"), reference, library)
+                found.append(_policy_named(spec.part, fields.at("alertPolicyRef"), reference, library))
             else:
-                found += _policy_inline(fields, library)
+                found.append(_policy_inline(fields, library))
             fields.rest("a reference to an AlertPolicy")
         else:
             spec.part.lost(path, "This is no alert policy.", reason=Reason.INVALID_VALUE)
     return tuple(found)
 
 
-def _policy_named(part: Part, path: str, name: str, library: _Library) -> tuple[alerts.Condition, ...]:
+def _policy_named(part: Part, path: str, name: str, library: _Library) -> alerts.Policy:
     if name not in library.policies:
         said = f"There is no AlertPolicy {shown(name)} in the files that are given."
         part.lost(path, said, fix="Give its file too, or correct the name.", reason=Reason.UNKNOWN_REFERENCE)
-        return ()
+        return alerts.Policy()
     part.carried(path, "spec.alerting.burnRates")
     return library.policies[name]
 
 
-def _policy_inline(fields: Fields, library: _Library) -> tuple[alerts.Condition, ...]:
+def _policy_inline(fields: Fields, library: _Library) -> alerts.Policy:
     for name in ("kind", "apiVersion"):
         if name in fields:
             fields.part.carried(fields.at(name), "")
@@ -354,7 +354,7 @@ def _policy_inline(fields: Fields, library: _Library) -> tuple[alerts.Condition,
     inner = fields.map("spec")
     if inner is None:
         fields.part.lost(fields.path, "It is neither a policy nor a reference to one.", reason=Reason.MISSING_FIELD)
-        return ()
+        return alerts.Policy()
     _described("", inner, library)
     found = alerts.policy(inner, library.conditions)
     inner.rest("an AlertPolicy of OpenSLO")

@@ -1,6 +1,6 @@
 """OpenSLO's alerts: policies and their conditions, as burn alerts of ours."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -31,8 +31,16 @@ class Condition:
     long: Duration
 
 
-def policy(spec: Fields, known: Mapping[str, Condition | None]) -> tuple[Condition, ...]:
-    """Take an AlertPolicy; return its conditions.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an AlertPolicy says: its conditions, and whether missing data raises an alert."""
+
+    conditions: tuple[Condition, ...] = ()
+    no_data: bool = False
+
+
+def policy(spec: Fields, known: Mapping[str, Condition | None]) -> Policy:
+    """Take an AlertPolicy.
 
     Args:
         spec: of the policy.
@@ -46,8 +54,7 @@ def policy(spec: Fields, known: Mapping[str, Condition | None]) -> tuple[Conditi
         said = "Whether an end is told is said by a receiver (sendResolved)."
         part.lost(spec.at("alertWhenResolved"), said, severity=Severity.WARNING if resolved else Severity.INFO)
     if (no_data := spec.flag("alertWhenNoData")) is not None:
-        said = "No alert tells of missing data here."
-        part.lost(spec.at("alertWhenNoData"), said, severity=Severity.WARNING if no_data else Severity.INFO)
+        part.carried(spec.at("alertWhenNoData"), "spec.alerting.noData")
     for path, _item in spec.items("notificationTargets"):
         said = "Who is told is written in an AlertPolicy here: its receivers and routes."
         part.lost(path, said, fix="Write an AlertPolicy, and name it in spec.alerting.route.")
@@ -56,7 +63,7 @@ def policy(spec: Fields, known: Mapping[str, Condition | None]) -> tuple[Conditi
         one = _of_policy(fields, known)
         if one is not None:
             found.append(one)
-    return tuple(found) if breaching is not False else ()
+    return Policy(tuple(found) if breaching is not False else (), bool(no_data))
 
 
 def condition(name: str, spec: Fields) -> Condition | None:
@@ -146,15 +153,15 @@ def _of_policy(fields: Fields, known: Mapping[str, Condition | None]) -> Conditi
 
 
 def put(
-    part: Part, path: str, spec: dict[str, Any], conditions: Iterable[Condition], window: Duration, *, wanted: bool
+    part: Part, path: str, spec: dict[str, Any], policies: Sequence[Policy], window: Duration, *, wanted: bool
 ) -> None:
-    """Put conditions into the burn alerts of an SLO with this window.
+    """Put policies into the alerts of an SLO with this window.
 
     An SLO of OpenSLO has the alerts that are written and no others, so where nothing is written there is none here. Where
     something is written of which nothing could be carried over, the alerts are derived.
     """
     rates: dict[str, dict[str, str]] = {}
-    for one in conditions:
+    for one in (condition for policy in policies for condition in policy.conditions):
         budget = resource.share(one.factor * one.long.ms / window.ms)
         if budget is None or one.long > window:
             said = (
@@ -175,6 +182,8 @@ def put(
         }
         said = f"{name} fires at {one.factor:f} times the allowed rate over {one.long} and {short}: {budget} of the budget."
         part.changed(path, "spec.alerting.burnRates", said)
+    if any(policy.no_data for policy in policies):
+        spec.setdefault("alerting", {})["noData"] = {"action": "Alert"}
     if len(rates) > _MOST:
         part.lost(path, f"An SLO has at most {_MOST} burn alerts; the first ones are kept.")
     if rates:

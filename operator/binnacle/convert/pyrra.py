@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
+from binnacle.api.values import AlertSeverity
 from binnacle.convert import queries, resource
 from binnacle.convert.base import Options, Tool
 from binnacle.convert.fields import Fields, exact
@@ -109,6 +110,7 @@ def _slo(metadata: Fields, spec: Fields, options: Options) -> Draft:
         _alerting(alerting, out)
     else:
         _derived(part, spec.path)
+        _absent(spec, None, out, wanted=True)
     spec.ignore(
         {
             "partial_response_strategy": "It is Thanos' setting for a rule file; set it where the rules are loaded.",
@@ -253,6 +255,25 @@ def _derived(part: Part, path: str) -> None:
     part.changed(path, "spec.alerting", said, severity=Severity.WARNING)
 
 
+def _absent(alerting: Fields, severities: Fields | None, out: dict[str, Any], *, wanted: bool) -> None:
+    """Carry over the alerts about absent metrics, which pyrra has unless they are switched off."""
+    part = alerting.part
+    word = severities.text("absent") if severities is not None else None
+    chosen = resource.severity(word) if word is not None else AlertSeverity.CRITICAL
+    if severities is not None:
+        if word is not None:
+            said = f"The alert about missing data has severity {chosen}."
+            part.changed(severities.at("absent"), "spec.alerting.noData.severity", said)
+        burn = ("fastBurn", "mediumBurn", "slowBurn", "longTermBurn")
+        said = "Burn alerts have severity critical or warning here; let routes match those."
+        severities.ignore(dict.fromkeys(burn, said))
+        severities.rest("severities of pyrra")
+    if wanted:
+        out.setdefault("alerting", {})["noData"] = {"action": "Alert", "severity": chosen.value}
+        said = "One alert tells of missing data (noData), instead of one for each metric."
+        part.changed(alerting.path, "spec.alerting.noData", said)
+
+
 def _alerting(alerting: Fields, out: dict[str, Any]) -> None:
     part = alerting.part
     disabled, burnrates = alerting.flag("disabled"), alerting.flag("burnrates")
@@ -263,10 +284,11 @@ def _alerting(alerting: Fields, out: dict[str, Any]) -> None:
         out.setdefault("alerting", {})["burnRates"] = []
     else:
         _derived(part, alerting.path)
+    severities = alerting.map("severities")
     absent = alerting.flag("absent")
     if absent is not None:
-        said = "There is no alert for metrics that are absent." if absent else "No alert tells of absent metrics here."
-        part.lost(alerting.at("absent"), said, severity=Severity.WARNING if absent else Severity.INFO)
+        part.carried(alerting.at("absent"), "spec.alerting.noData")
+    _absent(alerting, severities, out, wanted=absent is not False and not disabled)
     for name in ("name", "absentName"):
         if alerting.text(name) is not None:
             said = "The alerts are called SLOErrorBudgetBurn, and their labels slo and slo_namespace tell of which SLO they are."
@@ -275,7 +297,6 @@ def _alerting(alerting: Fields, out: dict[str, Any]) -> None:
             )
     alerting.ignore(
         {
-            "severities": "Alerts have severity critical or warning here; let routes match those.",
             "burnRateType": "Burn alerts look at fixed windows here, with factors that fit objective and window.",
         }
     )
