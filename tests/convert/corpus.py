@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from binnacle.api.config import Config
+from binnacle.api.values import Duration
 from binnacle.compile.world import World
 from binnacle.convert.base import Options
 from binnacle.convert.report import Entry, Fate, Imported
@@ -31,8 +33,11 @@ def values(text: str) -> list[Any]:
     return [document.obj or None for document in read_any_text(text).documents]
 
 
-def imported(tool: str, text: str, options: Options = OPTIONS) -> Imported:
-    return run(TOOLS[tool], values(text), options)
+def imported(tool: str, text: str, **options: Any) -> Imported:
+    """What an import makes of a text; keywords are those of `Options`, `window` as text."""
+    if "window" in options:
+        options["window"] = Duration.parse(options["window"])
+    return run(TOOLS[tool], values(text), replace(OPTIONS, **options))
 
 
 def specs(outcome: Imported) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ import yaml
 
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
-from binnacle.api.values import Duration
 from binnacle.convert import leftovers
 from binnacle.convert.report import Fate
-from convert.corpus import DATA, FILES, OPTIONS, entries, imported, silent, specs, values
+from convert.corpus import DATA, FILES, entries, imported, silent, specs, values
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -167,9 +165,7 @@ def test_an_objective_that_is_none_is_an_error(written: str) -> None:
 
 
 def test_the_window_is_an_option_where_a_tool_has_one_for_all() -> None:
-    outcome = imported(
-        "sloth", (DATA / "sloth-file.yaml").read_text(), replace(OPTIONS, window=Duration.of(days=28), namespace="shop")
-    )
+    outcome = imported("sloth", (DATA / "sloth-file.yaml").read_text(), window="28d", namespace="shop")
     assert all(spec["window"] == {"rolling": "28d"} for spec in specs(outcome).values())
     assert {body["metadata"]["namespace"] for body in outcome.resources.values()} == {"shop"}
 

@@ -1,0 +1,210 @@
+"""What is imported gives the figures of the source tool's own rules, where those are right: on steady traffic.
+
+The rules of sloth and pyrra are written here as those tools write them for the same input, and evaluated by promtool on the
+same series as ours. Where traffic is not steady sloth's mean of shares is wrong (docs/import.md), so nothing is compared there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from binnacle.api.slo import SLO
+from compile.building import compiled, key_of, rule_text, rules_of
+from compile.rule_tests import Promtool, readers_last
+from convert.corpus import imported
+
+HOURS = 26
+"""Longer than the windows, which are of one day so that the test is fast."""
+CLOCKS = {"scrapeInterval": "1m", "evaluationInterval": "5m"}
+WINDOWS = ("5m", "1h", "6h")
+PERIOD = "1d"
+NEAR = 1e-9
+
+RATIO = ('sum by (zone) (rate(http_requests_total{job="a",code=~"5.."}[{{.window}}]))',
+         'sum by (zone) (rate(http_requests_total{job="a"}[{{.window}}]))')  # fmt: skip
+COUNT, FAST = 'http_duration_seconds_count{job="a"}', 'http_duration_seconds_bucket{job="a",le="0.25"}'
+SLOW = (
+    f"sum(rate({COUNT}[{{{{.window}}}}])) - sum(rate({FAST}[{{{{.window}}}}]))",
+    f"sum(rate({COUNT}[{{{{.window}}}}]))",
+)
+DOWN = '1 - sum(sum_over_time(up{job="a"}[{{.window}}])) / sum(count_over_time(up{job="a"}[{{.window}}]))'
+
+SLOTH = {
+    "version": "prometheus/v1",
+    "service": "web",
+    "slos": [
+        {
+            "name": "ratio",
+            "objective": 99,
+            "sli": {"events": dict(zip(("error_query", "total_query"), RATIO, strict=True))},
+        },
+        {
+            "name": "slow",
+            "objective": 90,
+            "sli": {"events": dict(zip(("error_query", "total_query"), SLOW, strict=True))},
+        },
+        {"name": "down", "objective": 90, "sli": {"raw": {"error_ratio_query": DOWN}}},
+        # No indicator says it, so it is an expression.
+        {"name": "odd", "objective": 90, "sli": {"raw": {"error_ratio_query": f"0.5 * ({SLOW[0]}) / ({SLOW[1]})"}}},
+    ],
+}
+PYRRA_INDICATORS = {
+    "ratio": {
+        "ratio": {
+            "errors": {"metric": 'http_requests_total{job="a",code=~"5.."}'},
+            "total": {"metric": 'http_requests_total{job="a"}'},
+            "grouping": ["zone"],
+        }
+    },
+    "slow": {"latency": {"success": {"metric": FAST}, "total": {"metric": COUNT}}},
+    "down": {"bool_gauge": {"metric": 'up{job="a"}'}},
+}
+
+MINUTES = HOURS * 60 + 5
+SERIES = {
+    'http_requests_total{job="a",zone="x",code="200"}': f"1000000+97x{MINUTES}",
+    'http_requests_total{job="a",zone="x",code="500"}': f"1000000+2x{MINUTES}",
+    'http_requests_total{job="a",zone="x",code="503"}': f"1000000+1x{MINUTES}",
+    'http_requests_total{job="a",zone="y",code="200"}': f"1000000+10x{MINUTES}",
+    'http_requests_total{job="a",zone="y",code="500"}': f"1000000+0x{MINUTES}",
+    'http_requests_total{job="b",zone="y",code="500"}': f"1000000+77x{MINUTES}",
+    'http_duration_seconds_count{job="a"}': f"1000000+50x{MINUTES}",
+    'http_duration_seconds_bucket{job="a",le="0.25"}': f"900000+40x{MINUTES}",
+    'http_duration_seconds_bucket{job="a",le="+Inf"}': f"1000000+50x{MINUTES}",
+    'up{job="a",instance="1"}': f"1x{MINUTES}",
+    'up{job="a",instance="2"}': f"0x{MINUTES}",
+}
+
+
+def sloth_rules() -> Iterable[dict[str, Any]]:
+    """sloth's recording rules: a share for each window, and the period as the mean of the shares of five minutes."""
+    for slo in SLOTH["slos"]:
+        labels = {"sloth_id": f"web-{slo['name']}", "sloth_service": "web", "sloth_slo": slo["name"]}
+        sli = slo["sli"]
+        if "raw" in sli:
+            share = f"({sli['raw']['error_ratio_query']})"
+        else:
+            share = f"({sli['events']['error_query']})\n/\n({sli['events']['total_query']})"
+        for window in WINDOWS:
+            expr = share.replace("{{.window}}", window)
+            yield {
+                "record": f"slo:sli_error:ratio_rate{window}",
+                "expr": expr,
+                "labels": {**labels, "sloth_window": window},
+            }
+        five = f'slo:sli_error:ratio_rate5m{{sloth_id="web-{slo["name"]}", sloth_service="web", sloth_slo="{slo["name"]}"}}'
+        yield {
+            "record": f"slo:sli_error:ratio_rate{PERIOD}",
+            "expr": f"sum_over_time({five}[{PERIOD}])\n/ ignoring (sloth_window)\ncount_over_time({five}[{PERIOD}])\n",
+            "labels": {**labels, "sloth_window": PERIOD},
+        }
+
+
+def pyrra_rules() -> Iterable[dict[str, Any]]:
+    """pyrra's burn rates, which are shares of errors, and the share over the period out of its increases."""
+    errors, total = 'http_requests_total{job="a",code=~"5.."}', 'http_requests_total{job="a"}'
+    up = 'up{job="a"}'
+    shares = {
+        "ratio": f"sum by (zone) (rate({errors}[W])) / sum by (zone) (rate({total}[W]))",
+        "slow": f"(sum(rate({COUNT}[W])) - sum(rate({FAST}[W]))) / sum(rate({COUNT}[W]))",
+        "down": f"(sum(count_over_time({up}[W])) - sum(sum_over_time({up}[W]))) / sum(count_over_time({up}[W]))",
+    }
+    for name, share in shares.items():
+        for window in WINDOWS:
+            yield {
+                "record": f"x:burnrate{window}",
+                "expr": share.replace("W", window),
+                "labels": {"slo": f"pyrra-{name}"},
+            }
+    increases = {
+        "ratio": f"sum by (zone) (increase({errors}[W])) / sum by (zone) (increase({total}[W]))",
+        "slow": f"1 - sum(increase({FAST}[W])) / sum(increase({COUNT}[W]))",
+        "down": f"1 - sum(sum_over_time({up}[W])) / sum(count_over_time({up}[W]))",
+    }
+    for name, share in increases.items():
+        yield {"record": "x:period", "expr": share.replace("W", PERIOD), "labels": {"slo": f"pyrra-{name}"}}
+
+
+def ours(resources: Iterable[Any]) -> Iterable[str]:
+    for body in resources:
+        slo = SLO.model_validate(body)
+        yield rule_text(rules_of(compiled(slo, **CLOCKS)), key_of(slo))
+
+
+def agree(count: int, one: str, other: str) -> dict[str, Any]:
+    """Both have `count` elements, and no two that meet differ."""
+    expr = f"count(abs({one} - on (zone) {other}) < {NEAR!r}) == count({one}) == count({other})"
+    return {"expr": expr, "eval_time": f"{HOURS}h", "exp_samples": [{"labels": "{}", "value": count}]}
+
+
+def assert_agrees(
+    promtool: Promtool,
+    folder: Path,
+    theirs: Iterable[dict[str, Any]],
+    files: Iterable[str],
+    expects: list[dict[str, Any]],
+) -> None:
+    texts = list(files)
+    groups: list[str] = []
+    for text in texts:
+        groups += [group["name"] for group in yaml.load(text, yaml.CSafeLoader)["groups"]]
+    texts.append(yaml.dump({"groups": [{"name": "theirs", "rules": list(theirs)}]}, Dumper=yaml.CSafeDumper))
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yaml").write_text(text)
+    document = {
+        "rule_files": [f"{number}.yaml" for number in range(len(texts))],
+        "evaluation_interval": "5m",
+        "group_eval_order": ["theirs", *sorted(groups, key=readers_last)],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in SERIES.items()],
+                "promql_expr_test": expects,
+            }
+        ],
+    }
+    (folder / "test.yaml").write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, width=1_000_000))
+    ended = promtool("test", "rules", "test.yaml", cwd=folder, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_figures_of_sloth(promtool: Promtool, tmp_path: Path) -> None:
+    outcome = imported("sloth", yaml.dump(SLOTH), window=PERIOD)
+    assert len(outcome.resources) == 4
+    expects = []
+    for slo in SLOTH["slos"]:
+        name = slo["name"]
+        count = 2 if name == "ratio" else 1
+        # Of an expression only the short window is recorded as it is; the others are means of it.
+        for window in WINDOWS:
+            series = f"slo:sli_error:ratio_rate{window}"
+            expects.append(agree(count, f'{series}{{slo="web-{name}"}}', f'{series}{{sloth_slo="{name}"}}'))
+        theirs = f'slo:sli_error:ratio_rate{PERIOD}{{sloth_slo="{name}"}}'
+        expects.append(agree(count, f'slo:period_error:ratio{{slo="web-{name}"}}', theirs))
+    assert_agrees(promtool, tmp_path, sloth_rules(), ours(outcome.resources.values()), expects)
+
+
+def test_figures_of_pyrra(promtool: Promtool, tmp_path: Path) -> None:
+    objects = [
+        {
+            "apiVersion": "pyrra.dev/v1alpha1",
+            "kind": "ServiceLevelObjective",
+            "metadata": {"name": name},
+            "spec": {"target": "90", "window": PERIOD, "indicator": indicator},
+        }
+        for name, indicator in PYRRA_INDICATORS.items()
+    ]
+    outcome = imported("pyrra", yaml.dump_all(objects))
+    assert len(outcome.resources) == 3
+    expects = []
+    for name in PYRRA_INDICATORS:
+        count = 2 if name == "ratio" else 1
+        for window in WINDOWS:
+            series = f'slo:sli_error:ratio_rate{window}{{slo="{name}"}}'
+            expects.append(agree(count, series, f'x:burnrate{window}{{slo="pyrra-{name}"}}'))
+        expects.append(agree(count, f'slo:period_error:ratio{{slo="{name}"}}', f'x:period{{slo="pyrra-{name}"}}'))
+    assert_agrees(promtool, tmp_path, pyrra_rules(), ours(outcome.resources.values()), expects)
