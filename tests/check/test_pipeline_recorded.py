@@ -41,6 +41,7 @@ COVERED = [
     "concat-shutdown-cri-partial",
     "concat-cri-missing-logtag",
     "concat-separator",
+    "concat-end",
     "concat-partial-cri",
     "concat-partial-cri-identity",
     "concat-key-missing",

@@ -113,7 +113,10 @@ def programs(secrets: str) -> list[Program]:
             ).add,
         ),
         Program("origin", conventions.ORIGIN),
-        Program("line", 40),
+        Program("line", (40, True)),
+        Program("line", (40, False)),
+        Program("starts", ("message", r"^\d|é", 25)),
+        Program("unmarked", "message"),
         Program("labels", (5, (("lp_label_0", ("message",)), ("lp_label_1", ("user", "b")), ("n", ("n",))))),
         Program("clean", ()),
         Program("stub", (FAILED, *REASONS.values())),
@@ -157,6 +160,11 @@ def records() -> list[Any]:
             {"message": "0123456789", "logtag": flag, "stream": stream}
             for flag in "PPPPPPF"
             for stream in ("stdout", 5)
+        ),
+        *(
+            {"message": line, "lp_stream": stream}
+            for line in ("1 a", " b", " c" * 9, " d", "\x01e\x01")
+            for stream in ("stdout", "stderr")
         ),
         {"message": None},
         {"message": 5},

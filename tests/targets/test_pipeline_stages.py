@@ -109,6 +109,27 @@ def test_lines_up_to_the_next_start_are_one_record():
     assert [event.time for event in came] == [(1_700_000_000, 0), (1_700_000_003, 0)]
 
 
+def test_lines_of_stdout_and_of_stderr_are_joined_apart():
+    lines = [("1 out", "stdout"), ("1 err", "stderr"), (" of out", "stdout"), (" of err", "stderr")]
+    stages = (Multiline("join", r"^\d", 2_000), Enrich("e", ((("a",), 1),)), Multiline("again", "^x", 2_000))
+    came = ran([{"message": line, "stream": stream} for line, stream in lines], *stages).records("loki")
+    assert came == [{"message": "1 out\n of out", "a": 1}, {"message": "1 err\n of err", "a": 1}]
+
+
+def test_a_text_that_never_ends_is_cut_and_nothing_of_it_is_lost():
+    lines = ["start", *(f" {number} {'x' * 60_000}" for number in range(40)), "start again", " end"]
+    came = [record["message"] for record in ran(lines, Multiline("join", "^start", 2_000)).records("loki")]
+    assert "\n".join(came) == "\n".join(lines)
+    assert max(map(len, came)) < (1 << 20) + 70_000
+    assert came[-1] == "start again\n end"
+
+
+def test_a_route_before_lines_are_joined_has_no_field_of_ours():
+    stages = (Route("early", (), ("audit",)), Multiline("join", "^x", 2_000))
+    outcome = ran(["x"], *stages, outputs=("loki", "audit"))
+    assert outcome.records("audit") == outcome.records("loki") == [{"message": "x"}]
+
+
 def test_a_start_may_have_slashes_in_it():
     lines = ["/a/b one", "c", "/a/b two"]
     came = ran(lines, Multiline("join", "^/a/b", 2_000)).records("loki")

@@ -34,6 +34,7 @@ SUPPORTED: Final[Mapping[str, frozenset[str]]] = {
         {
             "key",
             "multiline_start_regexp",
+            "multiline_end_regexp",
             "separator",
             "use_first_timestamp",
             "flush_interval",
@@ -251,14 +252,21 @@ class _Parser(_Stateless):
             yield Event(event.tag, event.time, dict(event.record))
 
 
+def _searcher(section: Section, key: str) -> Callable[[str | bytes], bool] | None:
+    if section.get(key) is None:
+        return None
+    regexp = types.regexp(_given(section, key))
+    compiled, plain = regexp.compiled(), regexp.source.isascii()
+    return lambda value: compiled.search(searchable(value, ascii_pattern=plain)) is not None
+
+
 class _Concat:
     whole_streams = True
 
     def __init__(self, section: Section, _programs: Mapping[str, Operation]):
         self.key = _given(section, "key")
-        start = section.get("multiline_start_regexp")
-        self.start = types.regexp(str(start)) if start is not None else None
-        self.compiled = self.start.compiled() if self.start else None
+        self.start = _searcher(section, "multiline_start_regexp")
+        self.end = _searcher(section, "multiline_end_regexp")
         self.separator = _given(section, "separator", "\n")
         self.first_time = _flag(section, "use_first_timestamp", default=False)
         self.cri = _flag(section, "use_partial_cri_logtag", default=False)
@@ -283,7 +291,7 @@ class _Concat:
         if not isinstance(logtag, str | bytes):
             raise RaisedError("undefined method `split'")
         if text(logtag).split(":")[0] == "F":
-            joined = self._joined(held, event.time)
+            joined = self._joined(held, event)
             held.clear()
             joined.record.pop(self.logtag, None)
             joined.record.pop(self.stream, None)
@@ -293,21 +301,29 @@ class _Concat:
         value = event.record[self.key]
         if not isinstance(value, str | bytes):
             raise RaisedError("no implicit conversion into String")
-        if self.start is None or self.compiled is None:
-            raise ValueError("not simulated: concat without multiline_start_regexp")
-        if self.compiled.search(searchable(value, ascii_pattern=self.start.source.isascii())) is not None:
+        if self.start is not None and self.start(value):
             if held:
-                joined = self._joined(held, event.time)
+                joined = self._joined(held, event)
                 held[:] = [event]
                 yield joined
             else:
                 held.append(event)
-        elif held:
+        elif held or self.start is None or (self.end is not None and self.end(value)):
             held.append(event)
         else:
             yield event
+            return
+        if self.end is not None and self.end(value):
+            joined = self._joined(held, event)
+            held.clear()
+            yield joined
 
-    def _joined(self, held: list[Event], time: Moment) -> Event:
+    def _joined(self, held: list[Event], last: Event) -> Event:
+        """Join what is held. What only the event has that came last, be it the first line of the next text, goes in too."""
+        joined = self._whole(held, last.time)
+        return Event(joined.tag, joined.time, {**last.record, **joined.record})
+
+    def _whole(self, held: list[Event], time: Moment) -> Event:
         first = held[0]
         lines = [event.record[self.key] for event in held]
         whole: Any
@@ -329,7 +345,7 @@ class _Concat:
     def _rest(self, time: Moment) -> Iterator[tuple[str, Event]]:
         for held in self.held.values():
             if held:
-                joined = self._joined(held, time or held[0].time)
+                joined = self._whole(held, time or held[0].time)
                 held.clear()
                 yield self.timeout_label, joined
 

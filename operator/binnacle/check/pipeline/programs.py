@@ -111,6 +111,7 @@ def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool, long
 
 
 def _line(data: Any) -> Operation:
+    largest, keep_stream = data
     open_: dict[str, int] = {}
 
     def line(tag: str, _time: Moment, record: Record) -> str:
@@ -120,15 +121,46 @@ def _line(data: Any) -> Operation:
         source = f"{tag} {text(record['stream'])}"
         message = record.get("message")
         size = open_.get(source, 0) + len(message if isinstance(message, bytes) else text(message).encode())
-        if size > data:
+        if size > largest:
             record["logtag"] = "F"
         if text(record["logtag"]).startswith("F"):
             open_.pop(source, None)
         else:
             open_[source] = size
+        if keep_stream:
+            record["lp_stream"] = record["stream"]
         return "1"
 
     return line
+
+
+def _starts(data: Any) -> Operation:
+    field, pattern, largest = data
+    start = Regexp(pattern).compiled()
+    open_: dict[str, int] = {}
+
+    def starts(tag: str, _time: Moment, record: Record) -> str:
+        if not isinstance(record.get(field), str | bytes):
+            return "1"
+        line = text(record[field])
+        source = f"{tag} {text(record.get('lp_stream'))}"
+        begins = start.search(line) is not None
+        size = (0 if begins else open_.get(source, 0)) + len(line.encode())
+        ends = size > largest
+        open_[source] = 0 if ends else size
+        record[field] = "\x01" * begins + line + "\x01" * ends
+        return "1"
+
+    return starts
+
+
+def _unmarked(data: Any) -> Operation:
+    def unmarked(_tag: str, _time: Moment, record: Record) -> str:
+        if isinstance(record.get(data), str | bytes):
+            record[data] = text(record[data]).removeprefix("\x01").removesuffix("\x01")
+        return "1"
+
+    return unmarked
 
 
 def _clean(_data: Any) -> Operation:
@@ -363,6 +395,8 @@ def _redact(data: Any) -> Operation:
 
 _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
     "line": _line,
+    "starts": _starts,
+    "unmarked": _unmarked,
     "clean": _clean,
     "add": _add,
     "labels": _labels,

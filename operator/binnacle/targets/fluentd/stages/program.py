@@ -15,6 +15,8 @@ from binnacle.targets.fluentd.stages.runtime import COMMON, FAILED, GUARD, OPERA
 
 SCRATCH: Final = "lp_mark"
 """The field that holds a program's answer for the next filter, and that no record has outside of the stage."""
+STREAM: Final = "lp_stream"
+"""The field that tells lines of stdout and of stderr apart until the last stage that joins lines."""
 TIME: Final = "lp_time"
 """The field that holds a new time of the event, in seconds."""
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9 _.,:;()-]")

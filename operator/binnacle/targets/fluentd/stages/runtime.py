@@ -64,8 +64,32 @@ lambda { |tag, time, record|
   stream = (record["stream"] = record["stream"].is_a?(String) ? record["stream"] : "stdout")
   from = tag.to_s + " " + stream
   size = open.fetch(from, 0) + record["message"].to_s.bytesize
-  record["logtag"] = "F" if size > d
+  record["logtag"] = "F" if size > d[0]
   record["logtag"].start_with?("F") ? open.delete(from) : open[from] = size
+  record["lp_stream"] = stream if d[1]
+  "1"
+}
+"""
+
+_STARTS: Final = r"""
+start = Regexp.new(d[1])
+open = {}
+lambda { |tag, time, record|
+  next "1" unless record[d[0]].is_a?(String)
+  line = text.call(record[d[0]])
+  from = tag.to_s + " " + record["lp_stream"].to_s
+  begins = start.match?(line)
+  size = (begins ? 0 : open.fetch(from, 0)) + line.bytesize
+  ends = size > d[2]
+  open[from] = ends ? 0 : size
+  record[d[0]] = (begins ? "\u{1}" : "") + line + (ends ? "\u{1}" : "")
+  "1"
+}
+"""
+
+_UNMARKED: Final = r"""
+lambda { |tag, time, record|
+  record[d] = text.call(record[d]).delete_prefix("\u{1}").delete_suffix("\u{1}") if record[d].is_a?(String)
   "1"
 }
 """
@@ -295,6 +319,8 @@ lambda { |tag, time, record|
 
 OPERATIONS: Final = {
     "line": _LINE,
+    "starts": _STARTS,
+    "unmarked": _UNMARKED,
     "clean": _CLEAN,
     "add": _ADD,
     "labels": _LABELS,

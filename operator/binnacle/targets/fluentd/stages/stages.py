@@ -26,7 +26,7 @@ from binnacle.intent.pipeline import (
 from binnacle.intent.refs import Key
 from binnacle.targets.fluentd import conventions
 from binnacle.targets.fluentd.elements import Element, SecretFile, Value, element
-from binnacle.targets.fluentd.stages.program import SCRATCH, TIME, Program, applied
+from binnacle.targets.fluentd.stages.program import SCRATCH, STREAM, TIME, Program, applied
 from binnacle.targets.fluentd.stages.runtime import DEEPEST, FAILED, LARGEST, REASONS
 
 OUTPUTS: Final = "outputs"
@@ -47,11 +47,12 @@ class Spelled:
 
 
 class _Labels:
-    """The labels of one pipeline while they are written."""
+    """The labels of one pipeline while they are written; `joins` stages that join lines are still to come."""
 
-    def __init__(self, key: Key, secrets: str):
+    def __init__(self, key: Key, secrets: str, joins: int):
         self.key = key
         self.secrets = secrets
+        self.joins = joins
         self.done: list[Element] = []
         self.programs: list[Program] = []
         self.open = conventions.label(key)
@@ -92,8 +93,8 @@ def spelled(key: Key, pipeline: Pipeline, secrets: str) -> Spelled:
     Raises:
         ElementError: a name that cannot be part of a name in Fluentd.
     """
-    labels = _Labels(key, secrets)
-    labels.run(Program("line", LARGEST))
+    labels = _Labels(key, secrets, sum(isinstance(stage, Multiline) for stage in pipeline.stages))
+    labels.run(Program("line", (LARGEST, labels.joins > 0)))
     labels.body.append(_joined_parts(conventions.label(key, "joined")))
     # Parts that waited too long for the rest come with the marks of the container runtime still on them.
     labels.follow("joined", gone=("logtag", "stream"))
@@ -171,9 +172,11 @@ def parsing(stage: Parse) -> Program:
 def _stage(labels: _Labels, stage: Stage) -> None:
     match stage:
         case Multiline():
-            after = conventions.label(labels.key, "stage", stage.name)
-            labels.body.append(_joined_lines(stage, after))
-            labels.follow("stage", stage.name)
+            labels.run(Program("starts", (stage.source, stage.start, LARGEST)))
+            labels.body.append(_joined_lines(stage, conventions.label(labels.key, "stage", stage.name)))
+            labels.joins -= 1
+            labels.follow("stage", stage.name, gone=() if labels.joins else (STREAM,))
+            labels.run(Program("unmarked", stage.source))
         case Parse():
             drops = stage.on_error is OnError.DROP
             labels.run(parsing(stage), keep_mark=drops)
@@ -200,7 +203,7 @@ def _route(labels: _Labels, stage: Route) -> None:
     branch = conventions.label(labels.key, "route", stage.name)
     onward = conventions.label(labels.key, "stage", stage.name)
     labels.close(_copied([branch, onward]))
-    labels.begin(branch)
+    labels.begin(branch, *([STREAM] if labels.joins else []))
     labels.run(Program("when", conditions(stage.when)), keep_mark=True)
     labels.only_marked()
     labels.close(_to_outputs(labels.key, stage.outputs))
@@ -250,13 +253,20 @@ def _joined_parts(timeout_label: str) -> Element:
 
 
 def _joined_lines(stage: Multiline, timeout_label: str) -> Element:
+    """Lines from one with a mark at its beginning up to the next, or to one with a mark at its end; stdout and stderr apart.
+
+    A program sets the marks: the plugin has no bound for what it holds, and one container that never writes a first line again
+    would take the memory of all.
+    """
     return element(
         "filter",
         "**",
         {
             "@type": "concat",
             "key": stage.source,
-            "multiline_start_regexp": f"/{stage.start}/",
+            "multiline_start_regexp": r"/\A\x01/",
+            "multiline_end_regexp": r"/\x01\z/",
+            "stream_identity_key": STREAM,
             "use_first_timestamp": True,
             "flush_interval": max(1, -(-stage.flush_ms // 1000)),
             "timeout_label": timeout_label,
