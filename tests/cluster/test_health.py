@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from binnacle.cluster.health import HealthServer
+from binnacle.cluster.health import HealthServer, _is_loopback
 from binnacle.cluster.watches import Phase, Watch, WatchState
 from binnacle.control.metrics import Metrics
 from cluster.objects import CONFIG_MAP, SLO
@@ -21,7 +21,7 @@ class Replica:
         self.missing = ""
         self.metrics = Metrics(CollectorRegistry())
         self.server = HealthServer(self.metrics)
-        self.server.attend(lambda: self.states, lambda: self.missing, lambda: {"SLO": 7})
+        self.server.attend(lambda: self.states, lambda: self.missing, lambda: {"SLO": 7}, lambda key: f"about {key}")
         self.url = ""
 
     async def get(self, path: str) -> tuple[int, str]:
@@ -64,6 +64,22 @@ async def test_ready_when_synced(replica: Replica) -> None:
     assert await replica.get("/readyz") == (200, "ok\n")
 
 
+async def test_the_account_of_a_key(replica: Replica) -> None:
+    assert await replica.get("/debug/key?kind=slo&namespace=shop&name=a") == (200, "about SLO/shop/a")
+    assert await replica.get("/debug/key?aggregate=rules&namespace=m") == (200, "about rules@m")
+    for query in ("", "?kind=SLO&name=a", "?kind=Pod&namespace=shop&name=a"):
+        status, text = await replica.get(f"/debug/key{query}")
+        assert (status, "namespace and name" in text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("127.0.0.1", True), ("::1", True), ("10.0.0.7", False), ("fe80::1%eth0", False), (None, False), ("x", False)],
+)
+def test_accounts_are_for_who_is_in_the_pod(address: str | None, allowed: bool) -> None:
+    assert _is_loopback(address) is allowed
+
+
 async def test_metrics_have_the_names_that_dashboards_know(replica: Replica) -> None:
     metrics = replica.metrics
     queue = metrics.queue("binnacle")
@@ -82,6 +98,8 @@ async def test_metrics_have_the_names_that_dashboards_know(replica: Replica) -> 
         (s.name, *sorted(s.labels.items())): s.value for f in text_string_to_metric_families(text) for s in f.samples
     }
     assert samples["watch_last_event_age_seconds", ("kind", "SLO")] == 45
+    assert samples["watches", ("kind", "SLO")] == 2
+    assert samples["watches_running", ("kind", "SLO")] == 2
     assert {name for name, *_ in samples} >= {
         "controller_runtime_reconcile_total",
         "controller_runtime_reconcile_errors_total",

@@ -64,7 +64,12 @@ def operator(
         typer.Option("--lease-namespace", metavar="NS", help="Where the Lease lives; in a pod its own namespace."),
     ] = None,
     health_address: Annotated[
-        str, typer.Option("--health-address", metavar="HOST:PORT", help="Address of /healthz, /readyz and /metrics.")
+        str,
+        typer.Option(
+            "--health-address",
+            metavar="HOST:PORT",
+            help="Address of /healthz, /readyz, /metrics and, on the loopback, /debug/key.",
+        ),
     ] = "0.0.0.0:8080",
     resync_period: Annotated[
         str,

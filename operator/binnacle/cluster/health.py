@@ -1,12 +1,16 @@
-"""What the kubelet and Prometheus ask of a replica: /healthz, /readyz, /metrics."""
+"""What the kubelet, Prometheus and people ask of a replica: /healthz, /readyz, /metrics, /debug/key."""
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from binnacle.cluster.watches import Watch, WatchState
+from binnacle.api.registry import KINDS
+from binnacle.cluster.watches import Phase, Watch, WatchState
 from binnacle.control.metrics import Metrics
+from binnacle.intent.refs import Key
+from binnacle.targets.base import AggregateKey
 
 
 class HealthServer:
@@ -14,6 +18,10 @@ class HealthServer:
 
     Liveness: every watch is running or retrying. An API server that is away does not fail it, a restart would not
     help; a watch that nobody tries to repair does. Readiness: the caches are synced.
+
+    `/debug/key?kind=SLO&namespace=shop&name=checkout` (`?aggregate=rules&namespace=monitoring` for what many share) says
+    why a key is as it is. It names what exists in namespaces, so it answers on the loopback only: to whoever may forward
+    a port to the pod or run a command in it.
 
     It serves from the first moment, alive and not ready; `attend` tells it whom to ask once there is a loop.
 
@@ -26,6 +34,7 @@ class HealthServer:
         self._watches: Callable[[], Mapping[Watch, WatchState]] = dict
         self._ready: Callable[[], str] = lambda: "the API server has not answered yet"
         self._counts: Callable[[], Mapping[str, int]] = dict
+        self._account: Callable[[Key | AggregateKey], str] = lambda _key: "there is no loop yet\n"
         self._runner: web.AppRunner | None = None
 
     def attend(
@@ -33,6 +42,7 @@ class HealthServer:
         watches: Callable[[], Mapping[Watch, WatchState]],
         ready: Callable[[], str],
         counts: Callable[[], Mapping[str, int]] = dict,
+        account: Callable[[Key | AggregateKey], str] = str,
     ) -> None:
         """Answer for a loop from now on.
 
@@ -40,8 +50,9 @@ class HealthServer:
             watches: how each watch is doing.
             ready: whether the caches are synced; the text says what is missing, empty when nothing is.
             counts: objects in the caches by kind.
+            account: says why a key is as it is.
         """
-        self._watches, self._ready, self._counts = watches, ready, counts
+        self._watches, self._ready, self._counts, self._account = watches, ready, counts, account
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""
@@ -49,6 +60,7 @@ class HealthServer:
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._show_metrics)
+        application.router.add_get("/debug/key", self._debug_key)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -74,6 +86,18 @@ class HealthServer:
         missing = self._ready()
         return web.Response(status=503 if missing else 200, text=f"{missing or 'ok'}\n")
 
+    async def _debug_key(self, request: web.Request) -> web.Response:
+        if not _is_loopback(request.remote):
+            return web.Response(status=403, text="Answered on the loopback only: kubectl port-forward, then curl.\n")
+        asked = request.query
+        kind = next((one for one in KINDS if one.lower() == asked.get("kind", "").lower()), "")
+        if kind and asked.get("namespace") and asked.get("name"):
+            return web.Response(text=self._account(Key(kind, asked["namespace"], asked["name"])))
+        if asked.get("aggregate") and asked.get("namespace"):
+            return web.Response(text=self._account(AggregateKey(asked["aggregate"], asked["namespace"])))
+        usage = f"Ask with kind ({', '.join(KINDS)}), namespace and name, or with aggregate and namespace.\n"
+        return web.Response(status=400, text=usage)
+
     async def _show_metrics(self, _: web.Request) -> web.Response:
         ages: dict[str, float] = {}
         for watch, state in self._watches().items():
@@ -81,7 +105,17 @@ class HealthServer:
             ages[kind] = max(ages.get(kind, 0.0), state.activity_age)
         for kind, age in ages.items():
             self._metrics.watch_age.labels(kind).set(age)
+            of_kind = [state for watch, state in self._watches().items() if watch.resource.kind == kind]
+            self._metrics.watches.labels(kind).set(len(of_kind))
+            self._metrics.watches_running.labels(kind).set(sum(state.phase is Phase.RUNNING for state in of_kind))
         for kind, count in self._counts().items():
             self._metrics.cache_objects.labels(kind).set(count)
         text = generate_latest(self._metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ip_address(address).is_loopback
+    except ValueError:
+        return False

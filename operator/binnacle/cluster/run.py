@@ -52,7 +52,7 @@ class Options:
         config: the administrator's configuration; `auto` is resolved at start.
         kubeconfig: path, or None for the pod's own ServiceAccount or the user's default.
         namespace: where the Lease lives; None is the pod's own.
-        health_host, health_port: address of /healthz, /readyz and /metrics; port 0 takes a free one.
+        health_host, health_port: address of /healthz, /readyz, /metrics and /debug/key; port 0 takes a free one.
         lease: when the right to write changes hands.
         resync_period: seconds between listings that find what watches missed.
         observe_period: seconds between looks at the backends; None takes a quarter of the reload period, 1 to 30.
@@ -199,7 +199,13 @@ async def _serve(
     children = written_kinds(tools)
     namespace = options.namespace or connection.namespace
     host = socket.gethostname()
-    source = KubernetesSource(connection, client, plan(config, kinds, children), signals=take_signals)
+    source = KubernetesSource(
+        connection,
+        client,
+        plan(config, kinds, children),
+        listed=lambda kind: metrics.watch_lists.labels(kind).inc(),
+        signals=take_signals,
+    )
     recorder = EventRecorder(client, clock, host)
     name = conventions.lease_name(config.instance)
     async with connection.api_client() as api:
@@ -229,6 +235,7 @@ async def _serve(
             source.watches,
             lambda: "" if controller.ready else "caches are not synced yet",
             controller.cache.counts,
+            controller.account,
         )
         async with _beside(on_lost, guard.run(), recorder.run()):
             try:

@@ -30,6 +30,7 @@ class KubernetesSource:
         connection: where; watches have sessions of their own.
         client: for lists without bodies and for discovery.
         watches: what to watch, from `plan`.
+        listed: called with a kind whenever a list of it begins: at the start, and after each stream that broke.
         signals: puts the process's own SIGINT and SIGTERM handlers back; kopf takes them whenever a watch begins.
         clock: monotonic seconds.
     """
@@ -40,6 +41,7 @@ class KubernetesSource:
         client: Client,
         watches: Sequence[Watch],
         *,
+        listed: Callable[[str], None] = lambda _kind: None,
         signals: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ):
@@ -53,6 +55,7 @@ class KubernetesSource:
                 deliver=self._events.put_nowait,
                 synced=partial(self._on_synced, watch.resource),
                 trouble=partial(self._on_trouble, watch.resource),
+                listed=partial(listed, watch.resource.kind),
                 signals=signals,
                 clock=clock,
                 random=random.random,

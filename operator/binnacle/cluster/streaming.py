@@ -55,6 +55,7 @@ class Streaming:
         synced: called each time a list has been delivered in full, after a reconnect with a new list too, and when a
             trouble has ended.
         trouble: called with a reason and a message when the API server refuses to let us watch.
+        listed: called whenever a list begins.
         signals: called after kopf has started, which takes over SIGINT and SIGTERM of the loop, to put the process's
             own handlers back.
         clock: monotonic seconds.
@@ -70,6 +71,7 @@ class Streaming:
         deliver: Callable[[Present | Gone], None],
         synced: Callable[[], None],
         trouble: Callable[[Reason, str], None],
+        listed: Callable[[], None],
         signals: Callable[[], None],
         clock: Callable[[], float],
         random: Callable[[], float],
@@ -80,6 +82,7 @@ class Streaming:
         self._deliver = deliver
         self._tell_synced = synced
         self._tell_trouble = trouble
+        self._tell_listed = listed
         self._signals = signals
         self._clock = clock
         self._random = random
@@ -256,6 +259,7 @@ class Streaming:
                 self._complete.set()
 
     def _begin_listing(self) -> None:
+        self._tell_listed()
         if self._listing is not None:
             self._listing.cancel()
         self._delivered = set()

@@ -201,6 +201,10 @@ class Cache:
             del self._namespaces[listing]
         return True
 
+    def read_by(self, key: Key) -> frozenset[Key]:
+        """Return who is compiled again when `key` changes."""
+        return self.readers(key, appeared_or_vanished=False)
+
     def keys_in(self, kind: str, namespace: str) -> Iterable[Key]:
         """Return the keys of a kind in a namespace."""
         return self._namespaces.get(Listing(kind, namespace), ())

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from binnacle.api.conditions import ConditionType
+from binnacle.control.account import account
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref, resource_key
 from binnacle.control.desired import Toolchain
 from binnacle.control.fingerprint import Fingerprinter
+from binnacle.control.journal import Entry, Journal
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import (
     Clock,
@@ -23,6 +25,7 @@ from binnacle.control.ports import (
     Expectation,
     Gone,
     LeaseGuard,
+    Liveness,
     Observed,
     Observer,
     Present,
@@ -113,6 +116,7 @@ class Controller:
         self.metrics = metrics
         self.cache = Cache()
         self.aggregates = Aggregates(tools.targets, tools.config)
+        self.journal = Journal()
         self.queue: WorkQueue[WorkKey] = WorkQueue(ports.clock, ports.rng, metrics.queue("binnacle"))
         self.reconciler = Reconciler(
             tools=tools,
@@ -126,6 +130,8 @@ class Controller:
             fingerprints=fingerprinter(tools),
             aggregate_debounce=self.settings.aggregate_debounce,
             backends=frozenset(ports.observers),
+            metrics=metrics,
+            journal=self.journal,
         )
         self.reconciler.deliver = self.take
         self._waiting_for = set(kinds)
@@ -138,6 +144,18 @@ class Controller:
     def ready(self) -> bool:
         """Whether the caches are synced (or known to be in trouble)."""
         return self._settled.is_set()
+
+    def account(self, key: WorkKey) -> str:
+        """Say in plain text why a key is as it is."""
+        return account(
+            key,
+            cache=self.cache,
+            aggregates=self.aggregates,
+            queue=self.queue,
+            journal=self.journal,
+            troubles=self.reconciler.troubles,
+            now=self.ports.clock.now(),
+        )
 
     # Life.
 
@@ -309,6 +327,8 @@ class Controller:
     async def _worker(self) -> None:
         while (key := await self.queue.get()) is not None:
             controller = key.kind if isinstance(key, Key) else key.target
+            entry = self.journal.begin(key, self.ports.clock.now())
+            began = self.ports.clock.monotonic()
             with self.metrics.reconciling(controller) as outcome:
                 try:
                     retry = await self.reconciler.reconcile(key)
@@ -316,21 +336,24 @@ class Controller:
                     raise
                 except BinnacleError as error:
                     outcome.failed("error")
-                    log.warning("reconcile failed", extra={"key": str(key), "error": str(error)})
-                    self.queue.retry(key)
-                except Exception:
+                    entry.error, entry.pause = str(error), self.queue.retry(key)
+                except Exception as error:
                     # A defect of ours in one key must not stop the work on the others.
                     outcome.failed("panic")
+                    entry.error, entry.pause = f"{type(error).__name__}: {error}", self.queue.retry(key)
                     log.exception("reconcile failed unexpectedly", extra={"key": str(key)})
-                    self.queue.retry(key)
                 else:
                     if retry is None:
                         self.queue.forget(key)
                     else:
                         outcome.failed("requeue_after")
-                        self.queue.retry(key, retry.at_least)
+                        entry.pause = self.queue.retry(key, retry.at_least)
                 finally:
                     self.queue.done(key)
+            entry.seconds = self.ports.clock.monotonic() - began
+            _tell(key, entry)
+            if isinstance(key, Key) and key not in self.cache.resources and entry.pause is None:
+                self.journal.forget(key)
 
     # Resync: what the watches missed.
 
@@ -411,9 +434,15 @@ class Controller:
         found: dict[Key, list[Observed]] = {}
         for backend, observer in self.ports.observers.items():
             expectations = self._expectations(backend)
-            if expectations:
-                for key, one in (await observer.observe(expectations)).items():
-                    found.setdefault(key, []).append(one)
+            if not expectations:
+                continue
+            with self.metrics.observe_seconds.labels(backend).time():
+                answers = await observer.observe(expectations)
+            for liveness in (one for one in Liveness if one is not Liveness.UNCONFIGURED):
+                count = sum(one.liveness is liveness for one in answers.values())
+                self.metrics.observed.labels(backend, liveness.value).set(count)
+            for key, one in answers.items():
+                found.setdefault(key, []).append(one)
         for key, observations in found.items():
             resource = self.cache.resources.get(key)
             if resource is None:
@@ -448,6 +477,21 @@ class Controller:
 def _figures(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures that a status shows."""
     return {name: status[name] for name in READBACK_FIELDS.get(key.kind, ()) if name in status}
+
+
+def _tell(key: WorkKey, entry: Entry) -> None:
+    """Log work that did something, or failed: one line for each, and none for a look that found everything in order."""
+    if not (entry.wrote or entry.error):
+        return
+    extra = {"key": str(key), "took": f"{entry.seconds or 0.0:.3f}s"}
+    if entry.wrote:
+        extra["wrote"] = ", ".join(entry.wrote)
+    if entry.pause is not None:
+        extra["retry"] = f"{entry.pause:.1f}s"
+    if entry.error:
+        log.warning("reconcile failed", extra={**extra, "error": entry.error})
+    else:
+        log.info("reconciled", extra=extra)
 
 
 async def _wait(event: asyncio.Event) -> None:

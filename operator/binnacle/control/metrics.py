@@ -1,8 +1,8 @@
 """Every metric of the operator, under controller-runtime's names where it has one, so that existing dashboards work.
 
 Names and buckets follow sigs.k8s.io/controller-runtime `pkg/internal/controller/metrics`, `pkg/metrics/workqueue.go`
-and client-go's `tools/metrics`. New are the four that show what a watch-based cache can hide: watch age, cache size,
-resyncs, and drift.
+and client-go's `tools/metrics`. New are those that show what a watch-based cache can hide: watch age and lists, cache
+size, resyncs, and drift.
 """
 
 import time
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 _RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
                       1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60)  # fmt: skip
 _QUEUE_BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 5, 10, 50, 100, 500, 1000)
+_COMPILE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
@@ -87,11 +88,44 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.watches_running = Gauge(
+            "watches_running",
+            "Watches that hold a stream now; each namespace has its own.",
+            ["kind"],
+            registry=registry,
+        )
+        self.watches = Gauge("watches", "Watches that there are.", ["kind"], registry=registry)
+        self.watch_lists = Counter(
+            "watch_lists",
+            "Lists with which a watch began: one at the start, and one after each stream that could not be continued.",
+            ["kind"],
+            registry=registry,
+        )
         self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
         self.resyncs = Counter(
             "resyncs",
             "Listings that compared the caches with what exists, by result: success, error.",
             ["result"],
+            registry=registry,
+        )
+        self.compile_seconds = Histogram(
+            "compile_seconds",
+            "How long it took to compile, check and spell a resource.",
+            ["kind"],
+            buckets=_COMPILE_BUCKETS,
+            registry=registry,
+        )
+        self.observe_seconds = Histogram(
+            "backend_observe_seconds",
+            "How long a look at a backend took, for all resources together.",
+            ["backend"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.observed = Gauge(
+            "backend_resources",
+            "Resources by what the backend said of them at the last look: loaded, missing, unhealthy, unreachable.",
+            ["backend", "liveness"],
             registry=registry,
         )
         for result in ("success", "error"):

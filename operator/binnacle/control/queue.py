@@ -104,6 +104,24 @@ class WorkQueue(Generic[K]):
         """How many keys wait for their time."""
         return len(self._delayed)
 
+    def state(self, key: K) -> str:
+        """Say in words where a key is: for people, who ask why nothing happens."""
+        now = self._clock.monotonic()
+        parts = []
+        if key in self._processing:
+            parts.append(f"being worked on for {now - self._processing[key]:.1f} s")
+        if key in self._again:
+            parts.append(f"to be worked on once more at once ({self._again[key].name.lower()})")
+        if key in self._ready:
+            waiting = self._ready[key]
+            parts.append(f"ready for {now - waiting.since:.1f} s ({waiting.priority.name.lower()})")
+        if key in self._delayed:
+            due = self._delayed[key]
+            parts.append(f"due in {max(due.at - now, 0.0):.1f} s ({due.priority.name.lower()})")
+        if key in self._failures:
+            parts.append(f"failed {self._failures[key]} times in a row")
+        return "; ".join(parts) or "nothing to do"
+
     def idle(self) -> bool:
         """Say whether nothing is ready, running, or to be run again; keys waiting for their time do not count."""
         self._promote()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from binnacle.api.conditions import ConditionType
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
@@ -16,6 +17,8 @@ from binnacle.control.aggregates import Aggregate, Aggregates
 from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
+from binnacle.control.journal import Journal
+from binnacle.control.metrics import Metrics
 from binnacle.control.ports import Clock, Event, LeaseGuard, Liveness, Observed, Present, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
@@ -57,6 +60,8 @@ class Reconciler:
         fingerprints: Fingerprinter,
         aggregate_debounce: float,
         backends: frozenset[str],
+        metrics: Metrics,
+        journal: Journal,
     ):
         self._tools = tools
         self._cache = cache
@@ -69,6 +74,8 @@ class Reconciler:
         self._fingerprints = fingerprints
         self._debounce = aggregate_debounce
         self._backends = backends
+        self._metrics = metrics
+        self._journal = journal
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self._awaited: dict[ObjectRef, set[str]] = {}
@@ -93,7 +100,8 @@ class Reconciler:
     # One resource.
 
     async def _resource(self, key: Key, resource: Resource) -> Retry | None:
-        desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
+        with self._metrics.compile_seconds.labels(key.kind).time():
+            desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
         for rival in self._cache.set_reads(key, desired.reads):
             self._queue.add(rival, Priority.DEPENDENT)
         resource.renew = desired.renew
@@ -119,7 +127,7 @@ class Reconciler:
         try:
             await self._tidy(key, desired)
         except BinnacleError as error:
-            retry = _again(error)
+            retry = self._again(key, error)
         situation = self._unchanged(resource, key, desired, before)
         gone = not self._cache.children_of(key)
         said = await self._say(
@@ -137,14 +145,14 @@ class Reconciler:
             if self._lost(outputs, before) and not await self._is_there(key, resource):
                 return None  # the watch or the resync will say so too
         except BinnacleError as error:
-            outputs, problem, retry = (), _problem(error), _again(error)
+            outputs, problem, retry = (), _problem(error), self._again(key, error)
         for output in outputs:
             try:
-                if await self._ensure(output):
+                if await self._ensure(key, output):
                     resource.applied_at = self._clock.monotonic()
             except BinnacleError as error:
                 problem = problem or _problem(error)
-                retry = _again(error)
+                retry = self._again(key, error)
         for share in desired.shares:
             if self._aggregates.put(share):
                 self._queue.add_after(share.aggregate, self._debounce)
@@ -157,7 +165,7 @@ class Reconciler:
             try:
                 await self._tidy(key, desired)
             except BinnacleError as error:
-                problem, retry = _problem(error), _again(error)
+                problem, retry = _problem(error), self._again(key, error)
         under_way = self._under_way(key, resource, problem, waiting)
         if under_way is None:
             return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
@@ -209,7 +217,7 @@ class Reconciler:
         for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
             self._queue.add_after(aggregate, self._debounce)
         for ref in self._unwanted(key, desired.outputs):
-            await self._delete(ref)
+            await self._delete(key, ref)
 
     def _unwanted(self, owner: WorkKey, outputs: Iterable[Output]) -> list[ObjectRef]:
         """Return the objects that an owner, which lives, does not want any more.
@@ -235,10 +243,9 @@ class Reconciler:
                 self.deliver(Present(live))
                 return None
             for ref in self._cache.children_of(key):
-                await self._delete(ref)
+                await self._delete(key, ref)
         except BinnacleError as error:
-            log.warning("cannot clean up", extra={"key": str(key), "error": str(error)})
-            return _again(error)
+            return self._again(key, error)
         for aggregate in self._aggregates.drop(key):
             self._queue.add_after(aggregate, self._debounce)
         return None
@@ -263,12 +270,12 @@ class Reconciler:
             refused = state.refused
             outputs, snapshot = self._aggregates.assemble(key)
             for output in outputs:
-                await self._ensure(output)
+                await self._ensure(key, output)
             for ref in self._unwanted(key, outputs):
-                await self._delete(ref)
+                await self._delete(key, ref)
         except BinnacleError as error:
             self._fail(state, _problem(error))
-            return _again(error)
+            return self._again(key, error)
         state.problem = None
         changed = self._aggregates.written(key, snapshot)
         now = self._clock.monotonic()
@@ -324,13 +331,16 @@ class Reconciler:
         if ref in self._awaited:
             self._awaited[ref].add(uid)
 
-    async def _ensure(self, output: Output) -> bool:
+    async def _ensure(self, key: WorkKey, output: Output) -> bool:
         """Make one object as it should be; returns whether that took a write."""
         vanished = self._awaited[output.ref] = set[str]()
         try:
-            return await self._make(output, vanished)
+            wrote = await self._make(output, vanished)
         finally:
             self._awaited.pop(output.ref, None)
+        if wrote:
+            self._journal.wrote(key, f"apply {output.ref}")
+        return wrote
 
     async def _make(self, output: Output, vanished: Set[str], *, again: bool = True) -> bool:
         """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile.
@@ -386,7 +396,7 @@ class Reconciler:
             )
         return self.seen(live)
 
-    async def _delete(self, ref: ObjectRef) -> None:
+    async def _delete(self, key: WorkKey, ref: ObjectRef) -> None:
         child = self._cache.children.get(ref)
         if child is None or not self.synced:
             return
@@ -397,6 +407,7 @@ class Reconciler:
             return  # given to another installation, or freed, and the watch has not told us yet
         self._may_write()
         await self._store.delete(ref, child.uid)
+        self._journal.wrote(key, f"delete {ref}")
         self._cache.drop_child(ref, child.uid)
 
     def seen(self, body: Mapping[str, Any]) -> Child:
@@ -426,8 +437,9 @@ class Reconciler:
             self._may_write()
             live = await self._store.write_status(key, resource.uid, status)
         except BinnacleError as error:
-            log.warning("cannot write status", extra={"key": str(key), "error": str(error)})
-            return _again(error)
+            return self._again(key, error)
+        ready = next((one["reason"] for one in status["conditions"] if one["type"] == ConditionType.READY), "")
+        self._journal.wrote(key, f"status {ready}")
         # A resource that the watch says is gone must not come back by an answer from before.
         if live is not None and self._cache.resources.get(key) is resource:
             if int(live["metadata"].get("generation", 0)) != resource.generation:
@@ -542,17 +554,17 @@ class Reconciler:
         model, _ = self._tools.parse(resource.document())
         return model
 
+    def _again(self, key: WorkKey, error: BinnacleError) -> Retry:
+        """Return when to try again after an error: not before the other side asked for it."""
+        self._journal.failed(key, error)
+        return Retry((error.retry_after if isinstance(error, TransientError) else None) or 0.0)
+
     def _may_write(self) -> None:
         if not self._guard.held():
             raise TransientError("this replica does not hold the lease any more")
 
 
 UNCONFIGURED = Observed(Liveness.UNCONFIGURED, "No backend address is configured, so nothing is read back.")
-
-
-def _again(error: BinnacleError) -> Retry:
-    """Return when to try again after an error: not before the other side asked for it."""
-    return Retry((error.retry_after if isinstance(error, TransientError) else None) or 0.0)
 
 
 def _problem(error: BinnacleError) -> Problem:
