@@ -432,6 +432,22 @@ async def test_many_shares_become_one_write_and_statuses_wait_for_it(cluster: Me
         lawful(cluster)
 
 
+async def test_a_share_that_was_given_up_just_before_an_end_does_not_stay(cluster: MemoryCluster) -> None:
+    killed = Running(cluster)
+    await killed.__aenter__()
+    cluster.put(thing("a", share="1"))
+    await killed.settle()
+    cluster.put(thing("a", text="1"))
+    async with asyncio.timeout(5):
+        while child("a") not in cluster.objects:
+            await asyncio.sleep(0)
+    await killed.kill()
+    assert cluster.objects[AGGREGATE]["data"] != {}, "the aggregate waits for more shares when the process ends"
+    async with Running(cluster) as run:
+        await run.settle()
+        assert cluster.objects[AGGREGATE]["data"] == {}
+
+
 @pytest.mark.parametrize("broken", [{"invalid": True}, {"nothing": True}, {"crash": True}])
 async def test_a_spec_that_does_not_compile_keeps_its_last_good_version(
     cluster: MemoryCluster, broken: dict[str, Any]

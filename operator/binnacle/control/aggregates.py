@@ -37,6 +37,7 @@ class Aggregate:
         applied: owner -> the compressed text that the live objects hold, as far as we know.
         problem: why the aggregate cannot be written, while that lasts; its contributors show it.
         refused: owners whose share had no room in the last assembly.
+        dropped: owners that gave their share up before the first assembly; what is live does not bring it back.
         assembled: whether this process ever assembled it; from then on what is live is its own doing.
     """
 
@@ -46,6 +47,7 @@ class Aggregate:
     applied: dict[Key, bytes] = field(default_factory=dict)
     problem: Problem | None = None
     refused: frozenset[Key] = frozenset()
+    dropped: set[Key] = field(default_factory=set)
     assembled: bool = False
 
     def unwritten(self) -> tuple[Key, ...]:
@@ -89,7 +91,7 @@ class Aggregates:
             packed = _pack(text)
             state.applied[owner] = packed
             state.placed[owner] = shard
-            if owner not in state.held or state.held[owner].inherited:
+            if owner not in state.dropped and (owner not in state.held or state.held[owner].inherited):
                 state.held[owner] = _Held(packed, inherited=True)
 
     def put(self, share: Share) -> bool:
@@ -99,6 +101,7 @@ class Aggregates:
             raise KeyError(share.aggregate)
         packed = _pack(share.fragment)
         state.held[share.owner] = _Held(packed, inherited=False)
+        state.dropped.discard(share.owner)
         return state.applied.get(share.owner) != packed
 
     def differs(self, share: Share) -> bool:
@@ -113,6 +116,8 @@ class Aggregates:
         for key, state in self._states.items():
             if key not in kept and state.held.pop(owner, None) is not None:
                 touched.append(key)
+                if not state.assembled:
+                    state.dropped.add(owner)
         return tuple(touched)
 
     def inherited_owners(self, key: AggregateKey) -> tuple[Key, ...]:
@@ -134,6 +139,7 @@ class Aggregates:
         """Return the objects of an aggregate as they should be, and what went into them, for `written`."""
         state = self._states[key]
         state.assembled = True
+        state.dropped.clear()
         snapshot = {owner: held.text for owner, held in state.held.items()}
         texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
         outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
