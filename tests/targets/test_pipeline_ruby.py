@@ -166,6 +166,7 @@ def records() -> list[Any]:
             for line in ("1 a", " b", " c" * 9, " d", "\x01e\x01")
             for stream in ("stdout", "stderr")
         ),
+        {"message": "\x01a\x01", "lp_rest": {"message": "", "x": 1}},
         {"message": None},
         {"message": 5},
         {"message": ["x"]},

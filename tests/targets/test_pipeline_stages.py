@@ -116,6 +116,23 @@ def test_lines_of_stdout_and_of_stderr_are_joined_apart():
     assert came == [{"message": "1 out\n of out", "a": 1}, {"message": "1 err\n of err", "a": 1}]
 
 
+def test_joined_lines_keep_the_fields_of_the_first_and_take_none_of_the_next():
+    lines = [
+        '{"message":"1","a":1}',
+        '{"message":" x","a":2,"b":1}',
+        '{"message":5}',
+        '{"x":1}',
+        '{"message":"2","c":1,"lp_rest":7}',
+    ]
+    came = ran(lines, Parse("p", Format.JSON), Multiline("join", r"^\d", 2_000)).records("loki")
+    assert came == [
+        {"message": 5},
+        {"x": 1},
+        {"message": "1\n x", "a": 1},
+        {"message": "2", "c": 1, "lp_rest": 7},
+    ]
+
+
 def test_a_text_that_never_ends_is_cut_and_nothing_of_it_is_lost():
     lines = ["start", *(f" {number} {'x' * 60_000}" for number in range(40)), "start again", " end"]
     came = [record["message"] for record in ran(lines, Multiline("join", "^start", 2_000)).records("loki")]

@@ -140,15 +140,19 @@ def _starts(data: Any) -> Operation:
     open_: dict[str, int] = {}
 
     def starts(tag: str, _time: Moment, record: Record) -> str:
-        if not isinstance(record.get(field), str | bytes):
+        stream = text(record.get("lp_stream"))
+        line = record.get(field)
+        if not isinstance(line, str | bytes):
+            _replace(record, {"lp_rest": dict(record), "lp_stream": stream})
             return "1"
-        line = text(record[field])
-        source = f"{tag} {text(record.get('lp_stream'))}"
+        line = text(line)
+        source = f"{tag} {stream}"
         begins = start.search(line) is not None
         size = (0 if begins else open_.get(source, 0)) + len(line.encode())
         ends = size > largest
         open_[source] = 0 if ends else size
-        record[field] = "\x01" * begins + line + "\x01" * ends
+        marked = "\x01" * begins + line + "\x01" * ends
+        _replace(record, {"lp_rest": {**record, field: ""}, "lp_stream": stream, field: marked})
         return "1"
 
     return starts
@@ -156,8 +160,12 @@ def _starts(data: Any) -> Operation:
 
 def _unmarked(data: Any) -> Operation:
     def unmarked(_tag: str, _time: Moment, record: Record) -> str:
-        if isinstance(record.get(data), str | bytes):
-            record[data] = text(record[data]).removeprefix("\x01").removesuffix("\x01")
+        rest, line = record.get("lp_rest"), record.get(data)
+        if not isinstance(rest, dict):
+            raise TypeError("no record")
+        _replace(record, rest)
+        if isinstance(line, str | bytes):
+            record[data] = text(line).removeprefix("\x01").removesuffix("\x01")
         return "1"
 
     return unmarked

@@ -75,21 +75,30 @@ _STARTS: Final = r"""
 start = Regexp.new(d[1])
 open = {}
 lambda { |tag, time, record|
-  next "1" unless record[d[0]].is_a?(String)
-  line = text.call(record[d[0]])
-  from = tag.to_s + " " + record["lp_stream"].to_s
+  stream = record["lp_stream"].to_s
+  line = record[d[0]]
+  unless line.is_a?(String)
+    record.replace("lp_rest" => record.dup, "lp_stream" => stream)
+    next "1"
+  end
+  line = text.call(line)
+  from = tag.to_s + " " + stream
   begins = start.match?(line)
   size = (begins ? 0 : open.fetch(from, 0)) + line.bytesize
   ends = size > d[2]
   open[from] = ends ? 0 : size
-  record[d[0]] = (begins ? "\u{1}" : "") + line + (ends ? "\u{1}" : "")
+  line = (begins ? "\u{1}" : "") + line + (ends ? "\u{1}" : "")
+  record.replace("lp_rest" => record.merge(d[0] => ""), "lp_stream" => stream, d[0] => line)
   "1"
 }
 """
 
 _UNMARKED: Final = r"""
 lambda { |tag, time, record|
-  record[d] = text.call(record[d]).delete_prefix("\u{1}").delete_suffix("\u{1}") if record[d].is_a?(String)
+  rest, line = record["lp_rest"], record[d]
+  raise "no record" unless rest.is_a?(Hash)
+  record.replace(rest)
+  record[d] = text.call(line).delete_prefix("\u{1}").delete_suffix("\u{1}") if line.is_a?(String)
   "1"
 }
 """

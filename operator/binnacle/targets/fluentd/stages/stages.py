@@ -174,9 +174,11 @@ def _stage(labels: _Labels, stage: Stage) -> None:
         case Multiline():
             labels.run(Program("starts", (stage.source, stage.start, LARGEST)))
             labels.body.append(_joined_lines(stage, conventions.label(labels.key, "stage", stage.name)))
-            labels.joins -= 1
-            labels.follow("stage", stage.name, gone=() if labels.joins else (STREAM,))
+            labels.follow("stage", stage.name)
             labels.run(Program("unmarked", stage.source))
+            labels.joins -= 1
+            if not labels.joins:
+                labels.body.append(whole_streams(STREAM))
         case Parse():
             drops = stage.on_error is OnError.DROP
             labels.run(parsing(stage), keep_mark=drops)
@@ -256,7 +258,7 @@ def _joined_lines(stage: Multiline, timeout_label: str) -> Element:
     """Lines from one with a mark at its beginning up to the next, or to one with a mark at its end; stdout and stderr apart.
 
     A program sets the marks: the plugin has no bound for what it holds, and one container that never writes a first line again
-    would take the memory of all.
+    would take the memory of all. The other fields are within one field meanwhile: the plugin mixes those of the next line in.
     """
     return element(
         "filter",
