@@ -58,13 +58,14 @@ def written(key: Key, pipeline: Pipeline, config: Config) -> Written:
     stages = spelled(key, pipeline, secrets)
     ends = outputs(key, pipeline, buffers, secrets)
     elements = (*sources(key, pipeline, buffers), *stages.elements, *ends.elements)
-    version = digest(render(elements))[:_DIGEST_LENGTH]
-    first = conventions.label(key)
-    stamped = tuple(
-        _stamped(one, conventions.version_id(key, version)) if one.argument == first else one for one in elements
-    )
+    texts = [render([one]) for one in elements]
+    version = digest(texts)[:_DIGEST_LENGTH]
+    first = next(at for at, one in enumerate(elements) if one.argument == conventions.label(key))
+    stamped = _stamped(elements[first], conventions.version_id(key, version))
     heading = f"{key.kind} {key.namespace}/{key.name}, written by Binnacle: change the resource, not this file."
-    return Written(render(stamped, heading=[heading]), stamped, (*stages.programs, *ends.programs), version)
+    whole = (*elements[:first], stamped, *elements[first + 1 :])
+    text = "".join((render((), heading=[heading]), *texts[:first], render([stamped]), *texts[first + 1 :]))
+    return Written(text, whole, (*stages.programs, *ends.programs), version)
 
 
 def entry(config: Config, files: str) -> Written:

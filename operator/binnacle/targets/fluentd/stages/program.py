@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from binnacle.targets.fluentd.elements import Element, element
-from binnacle.targets.fluentd.stages.runtime import COMMON, FAILED, GUARD, OPERATIONS, REASONS
+from binnacle.targets.fluentd.stages.runtime import FAILED, GUARD, OPERATIONS, REASONS
 
 SCRATCH: Final = "lp_mark"
 """The field that holds a program's answer for the next filter, and that no record has outside of the stage."""
@@ -37,7 +37,7 @@ class Program:
     @property
     def code(self) -> str:
         """The value of a `<record>` that runs it: what `check.fluentd.lint` is told to trust."""
-        made = f"d = {literal(self.data)}\n{COMMON}{OPERATIONS[self.operation]}"
+        made = f"d = {literal(self.data)}\n{OPERATIONS[self.operation]}"
         reason = literal(REASONS.get(self.operation, FAILED))
         guard = GUARD % (reason, reason)
         return f"${{begin\n(@lp ||= begin\n{made}\nend).call(tag, time, record)\n{guard}}}"

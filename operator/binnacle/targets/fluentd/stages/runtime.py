@@ -5,6 +5,7 @@ all of them: whatever goes wrong, a stub without any field of the record takes i
 the two are compared record by record where Ruby is at hand.
 """
 
+import re
 from typing import Final
 
 LARGEST: Final = 1 << 20
@@ -28,24 +29,22 @@ REASONS: Final = {"redact": "NotRedacted", "parse": "NotParsed"}
 """Reasons in stubs by operation; `FAILED` for the others."""
 FAILED: Final = "Failed"
 
-COMMON: Final = r"""
-require "json"
-require "digest"
-text = lambda { |value|
+_PIECES: Final = (
+    r"""text = lambda { |value|
   found = value.is_a?(String) ? value : value.to_s
   found = found.dup.force_encoding(Encoding::UTF_8) unless found.encoding == Encoding::UTF_8
   found.valid_encoding? ? found : found.scrub("\u{fffd}")
-}
-dig = lambda { |record, path| path.inject(record) { |at, key| at.is_a?(Hash) ? at[key] : nil } }
-scalar = lambda { |value| value.is_a?(String) || value.is_a?(Numeric) || value == true || value == false }
-same = lambda { |value, other|
+}""",
+    "dig = lambda { |record, path| path.inject(record) { |at, key| at.is_a?(Hash) ? at[key] : nil } }",
+    "scalar = lambda { |value| value.is_a?(String) || value.is_a?(Numeric) || value == true || value == false }",
+    r"""same = lambda { |value, other|
   scalar.call(value) && (value == other || (value.is_a?(String) != other.is_a?(String) || value.is_a?(String)) && text.call(value) == text.call(other))
-}
-short = lambda { |line, longest| longest == 0 || line.length <= longest }
-compiled = lambda { |conditions|
+}""",
+    "short = lambda { |line, longest| longest == 0 || line.length <= longest }",
+    r"""compiled = lambda { |conditions|
   conditions.map { |path, test, values, pattern, *others| [path, test, values, test == "matches" ? Regexp.new(pattern) : nil, *others] }
-}
-holds = lambda { |record, condition|
+}""",
+    r"""holds = lambda { |record, condition|
   path, test, values, pattern, negated, longest = condition
   value = dig.call(record, path)
   answer = case test
@@ -54,8 +53,9 @@ holds = lambda { |record, condition|
            else values.any? { |other| same.call(value, other) }
            end
   answer != negated
-}
-"""
+}""",
+)
+"""What operations have in common: a lambda each, in an order in which none needs a later one."""
 
 _LINE: Final = r"""
 open = {}
@@ -326,7 +326,7 @@ lambda { |tag, time, record|
 }
 """
 
-OPERATIONS: Final = {
+_OPERATIONS: Final = {
     "line": _LINE,
     "starts": _STARTS,
     "unmarked": _UNMARKED,
@@ -340,3 +340,18 @@ OPERATIONS: Final = {
     "redact": _REDACT,
     "stub": _STUB,
 }
+
+
+def _whole(operation: str) -> str:
+    """Return an operation with what it needs of `_PIECES`, and no more: a configuration has hundreds, and Ruby compiles each."""
+    text = operation
+    for piece in reversed(_PIECES):
+        name = piece.split(" ", 1)[0]
+        if re.search(rf"\b{name}\.call\b", text):
+            text = f"{piece}\n{text}"
+    libraries = (f'require "{name.lower()}"\n' for name in ("JSON", "Digest") if name in text)
+    return "".join(libraries) + text
+
+
+OPERATIONS: Final = {name: _whole(operation) for name, operation in _OPERATIONS.items()}
+"""Ruby by the name of the operation, whole in itself."""
