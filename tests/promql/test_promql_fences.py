@@ -194,8 +194,8 @@ def _answer(text: str, *, variables: bool) -> Node | PromQLError:
 
 
 def test_whatever_the_text_only_our_error_comes_out() -> None:
-    count = int(os.environ.get("BINNACLE_FUZZ", "5000"))
-    seed = int(os.environ.get("BINNACLE_FUZZ_SEED", "1"))
+    count = int(os.environ.get("BINNACLE_FUZZ_EXAMPLES", "5000"))
+    seed = int(os.environ.get("BINNACLE_SEED", "1"))
     slowest = 0.0
     for number, text in enumerate(_mutations(seed, count)):
         started = time.perf_counter()
