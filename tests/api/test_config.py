@@ -59,7 +59,7 @@ def test_everything_can_be_said() -> None:
         ({"loki": {"url": "http://loki:3100/loki/api"}}, "loki.url", "scheme, host and port"),
         ({"elasticsearch": {"url": "https://user:pw@es:9200"}}, "elasticsearch.url", "scheme, host and port"),
         ({"fluentd": {"buffers": "/buffers/../etc"}}, "fluentd.buffers", "absolute path of plain names"),
-        ({"fluentd": {"quarantine": "loki"}}, "fluentd.quarantine", "Add loki.url"),
+        ({"fluentd": {"quarantine": "loki"}, "loki": {"url": None}}, "fluentd.quarantine", "Add loki.url"),
         ({"tenancy": {"allow": [{"namespace": "shop", "prefixes": []}]}}, "tenancy.allow[0].prefixes", "at least 1"),
         ({"prometheus": {"evaluation_interval": "1m"}}, "prometheus.evaluation_interval", "Write evaluationInterval."),
     ],

@@ -93,7 +93,7 @@ def test_in_an_empty_cluster_everything_is_created_shares_too() -> None:
     assert {change.action for change in found} == {Action.CREATE}
     assert {change.before for change in found} == {""}
     shares = {change.ref.name for change in found if change.share}
-    assert shares == {"binnacle-default-alertmanager"}
+    assert shares == {"binnacle-default-alertmanager", "binnacle-default-fluentd"}
     assert RULES in {change.ref for change in found}
 
 

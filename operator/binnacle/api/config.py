@@ -225,10 +225,10 @@ class LokiConfig(Model):
     url: Annotated[
         ServerUrl | None,
         Field(
-            description="Its address, without a path. Without it no pipeline can send to Loki. Fluentd needs "
-            "fluent-plugin-grafana-loki."
+            description="Its address, without a path. Absent means http://loki.monitoring.svc:3100; null says that there is none, and "
+            "no pipeline can send to Loki. Fluentd needs fluent-plugin-grafana-loki."
         ),
-    ] = None
+    ] = "http://loki.monitoring.svc:3100"
     tenant: Annotated[
         OwnedName | None,
         Field(description="Tenant of outputs that name none; absent means that no tenant is sent."),

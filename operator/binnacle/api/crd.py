@@ -173,6 +173,8 @@ def _respelled(node: Schema, path: str) -> Schema:
             node |= {bound.lower(): limit, f"exclusive{bound}": True}
     if node.get("additionalProperties") is False:
         del node["additionalProperties"]
+    if node.get(PRESERVE):
+        node.pop("additionalProperties", None)
     if "patternProperties" in node:
         (node["additionalProperties"],) = node.pop("patternProperties").values()
         if VALIDATIONS not in node:

@@ -19,7 +19,7 @@ from binnacle.api.meta import (
 from binnacle.api.model import Items, Model, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.status import CommonStatus, ProofStatus
-from binnacle.api.values import DnsLabel, PlainText
+from binnacle.api.values import DnsLabel, PlainText, Shape
 
 
 class Redaction(Model):
@@ -44,7 +44,7 @@ class Redaction(Model):
         return self
 
 
-Line: TypeAlias = Annotated[str, Field(max_length=16_384)]
+Line: TypeAlias = Annotated[str, Shape(r"^[^\r\n]*$", "one line, as the container writes it", 4_096, 0, in_words=False)]
 Record: TypeAlias = Annotated[
     dict[str, Any], Field(max_length=64, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
 ]

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
-from binnacle.api.cel import Cel
+from binnacle.api.cel import Cel, text
 from binnacle.api.model import Law, TextValue, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.values import Shape
 
-RESERVED_FIELDS: Final = ("lp_mark", "lp_time")
-"""Fields of the top that the stages use for themselves."""
-_RESERVED_FIX: Final = f"Choose a field other than {' and '.join(RESERVED_FIELDS)}: the stages use them."
+RESERVED_PREFIX: Final = "lp_"
+"""How fields of the top begin that the stages use for themselves."""
+RESERVED_FIX: Final = f"Choose a field that does not begin with {RESERVED_PREFIX}: the stages use those."
 _KEY: Final = r"([^.\\\x00-\x1F\x7F]|\\[.\\])+"
 _NAMED_KEY: Final = r"([^.\\*\x00-\x1F\x7F]|\\[.\\])+"
 _STEP: Final = re.compile(r"((?:[^.\\]|\\.)+)(?:\.|$)")
@@ -66,25 +66,25 @@ class KeyPattern(TextValue):
 
 
 def _refuse_reserved(path: FieldPath) -> None:
-    if path.keys[0] in RESERVED_FIELDS:
-        raise refusal(f"The field {path.keys[0]} is reserved.", fix=_RESERVED_FIX, reason=Reason.RESERVED_FIELD)
+    if path.keys[0].startswith(RESERVED_PREFIX):
+        raise refusal(f"The field {path.keys[0]} is reserved.", fix=RESERVED_FIX, reason=Reason.RESERVED_FIELD)
 
 
 RecordField: TypeAlias = Annotated[
     FieldPath,
-    Law(_refuse_reserved, (Cel("!self.matches(r'^(lp_mark|lp_time)([.]|$)')", _RESERVED_FIX),)),
+    Law(_refuse_reserved, (Cel(f"!self.startsWith({text(RESERVED_PREFIX)})", RESERVED_FIX),)),
 ]
 """A field that a stage may ask for or set."""
 
 
 def _refuse_reserved_name(name: str) -> None:
-    if name in RESERVED_FIELDS:
-        raise refusal(f"The field {name} is reserved.", fix=_RESERVED_FIX, reason=Reason.RESERVED_FIELD)
+    if name.startswith(RESERVED_PREFIX):
+        raise refusal(f"The field {name} is reserved.", fix=RESERVED_FIX, reason=Reason.RESERVED_FIELD)
 
 
 TopField: TypeAlias = Annotated[
     str,
     Shape(r"^[A-Za-z_@][A-Za-z0-9_@-]*$", "the name of a field of the top: letters, digits, _, @ and -", 128),
-    Law(_refuse_reserved_name, (Cel("!(self in ['lp_mark', 'lp_time'])", _RESERVED_FIX),)),
+    Law(_refuse_reserved_name, (Cel(f"!self.startsWith({text(RESERVED_PREFIX)})", RESERVED_FIX),)),
 ]
 """A field of the top that holds a text."""

@@ -147,7 +147,7 @@ def size_between(low: str, high: str) -> Law:
     return Law(check)
 
 
-DEFAULT_SIZE: Final = "1Gi"
+DEFAULT_SIZE: Final = "2Gi"
 DEFAULT_CHUNK: Final = "4Mi"
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from binnacle.api.cel import Cel
-from binnacle.api.logpipeline_fields import RESERVED_FIELDS, FieldPath, KeyPattern, RecordField, TopField
+from binnacle.api.cel import Cel, text
+from binnacle.api.logpipeline_fields import RESERVED_PREFIX, FieldPath, KeyPattern, RecordField, TopField
 from binnacle.api.model import Items, Law, Model, OneOf, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.scalar import ScalarText
@@ -135,13 +135,13 @@ class Parse(Model):
         return self
 
 
-_ADD_FIX = f"Write fields with dots between keys, other than {' and '.join(RESERVED_FIELDS)}."
+_ADD_FIX = f"Write fields with dots between keys that do not begin with {RESERVED_PREFIX}."
 
 
 def _added(fields: dict[str, str]) -> None:
     paths = {name: FieldPath.parse(name).keys for name in fields}
     for name, keys in paths.items():
-        if keys[0] in RESERVED_FIELDS:
+        if keys[0].startswith(RESERVED_PREFIX):
             raise refusal(f"The field {keys[0]} is reserved.", fix=_ADD_FIX, reason=Reason.RESERVED_FIELD, at=(name,))
         above = next((one for one, other in paths.items() if one != name and other == keys[: len(other)]), None)
         if above is not None:
@@ -165,7 +165,7 @@ class Enrich(Model):
     add: Annotated[
         Annotated[
             dict[
-                Annotated[str, Field(max_length=FieldPath.length, pattern=FieldPath.pattern)],
+                Annotated[str, Shape(FieldPath.pattern, FieldPath.says, FieldPath.length)],
                 Annotated[str, Field(max_length=1024)],
             ],
             Field(max_length=32, min_length=1),
@@ -173,7 +173,7 @@ class Enrich(Model):
                 _added,
                 (
                     Cel(f"self.all(name, name.matches(r'{FieldPath.pattern}'))", _ADD_FIX),
-                    Cel("self.all(name, !name.matches(r'^(lp_mark|lp_time)([.]|$)'))", _ADD_FIX),
+                    Cel(f"self.all(name, !name.startsWith({text(RESERVED_PREFIX)}))", _ADD_FIX),
                 ),
             ),
         ]

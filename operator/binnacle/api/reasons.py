@@ -79,6 +79,7 @@ class Reason(StrEnum):
     OUT_OF_ORDER = "OutOfOrder"
     NOT_REDACTED = "NotRedacted"
     HIGH_CARDINALITY = "HighCardinality"
+    DUPLICATE_RECORDS = "DuplicateRecords"
     # findings: Fluentd
     FLUENTD_SYNTAX = "FluentdSyntax"
     EMBEDDED_CODE = "EmbeddedCode"
@@ -415,6 +416,10 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "A field whose values hardly ever repeat is made a label of Loki's streams: each value is a stream of its own, which makes "
         "Loki slow and dear.",
         "Leave the label out; the field stays in the line, and `| json` finds it.",
+    ),
+    Reason.DUPLICATE_RECORDS: Doc(
+        "Two inputs of a pipeline can read the same container, so each of its records comes twice.",
+        "Narrow one of them, or make one input of both.",
     ),
     Reason.FLUENTD_SYNTAX: Doc(
         "Fluentd refuses to load the configuration: its text does not follow the grammar.",

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.dashboard import Dashboard
 from binnacle.api.findings import Finding, Severity
+from binnacle.api.logpipeline import LogPipeline
 from binnacle.api.meta import API_VERSION, GROUP, VERSION, Column, Resource
 from binnacle.api.metricset import MetricSet
 from binnacle.api.problems import findings_of, nearest
@@ -51,6 +52,7 @@ def _info(model: type[Resource]) -> KindInfo:
 KINDS: Final[Mapping[str, KindInfo]] = {
     "AlertPolicy": _info(AlertPolicy),
     "Dashboard": _info(Dashboard),
+    "LogPipeline": _info(LogPipeline),
     "MetricSet": _info(MetricSet),
     "SLO": _info(SLO),
 }

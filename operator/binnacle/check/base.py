@@ -29,10 +29,18 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check adds to a compilation: findings, and the kind's own status fields (`tests`)."""
+    """What a check adds to a compilation.
+
+    Attributes:
+        findings: what it found.
+        facts: the kind's own status fields (`tests`).
+        refused: what was compiled must not be applied, because a test of its owner says that it is wrong: the last good
+            version stays, as if it had not compiled.
+    """
 
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    refused: bool = False
 
 
 Check = Callable[[Any, Compiled, World], Checked]

@@ -5,7 +5,8 @@ from typing import Final
 
 from binnacle.check.alertpolicy import check_alertpolicy, prove_alertpolicy
 from binnacle.check.base import Check, Tests
+from binnacle.check.logpipeline import check_logpipeline, prove_logpipeline
 
-CHECKS: Final[Mapping[str, Check]] = {"AlertPolicy": check_alertpolicy}
+CHECKS: Final[Mapping[str, Check]] = {"AlertPolicy": check_alertpolicy, "LogPipeline": check_logpipeline}
 
-TESTS: Final[Mapping[str, Tests]] = {"AlertPolicy": prove_alertpolicy}
+TESTS: Final[Mapping[str, Tests]] = {"AlertPolicy": prove_alertpolicy, "LogPipeline": prove_logpipeline}

@@ -42,7 +42,7 @@ def run_tests(
     context: ContextFile = None,
     date: Date = None,
 ) -> None:
-    """Run the tests of resources: alerts on series you give, routes at times you give.
+    """Run the tests of resources: alerts on series you give, routes at times you give, lines through log pipelines.
 
     \b
     [bold]Examples[/bold]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from binnacle.compile.alertpolicy import compile_alertpolicy
 from binnacle.compile.dashboard import compile_dashboard
+from binnacle.compile.logpipeline import compile_logpipeline
 from binnacle.compile.metricset import compile_metricset
 from binnacle.compile.slo import compile_slo
 from binnacle.compile.world import Compiled, World
@@ -12,6 +13,7 @@ from binnacle.compile.world import Compiled, World
 KINDS: Final[Mapping[str, Callable[[Any, World], Compiled]]] = {
     "AlertPolicy": compile_alertpolicy,
     "Dashboard": compile_dashboard,
+    "LogPipeline": compile_logpipeline,
     "MetricSet": compile_metricset,
     "SLO": compile_slo,
 }

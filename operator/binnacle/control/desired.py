@@ -98,13 +98,13 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
     outputs: list[Output] = []
     shares: list[Share] = []
     spelled: list[File] = []
-    valid = bool(compiled.intents)
+    valid = bool(compiled.intents) and not checked.refused
     marks: list[Mark] = []
     facts = {**compiled.facts, **checked.facts}
     try:
         for target in tools.targets:
             spell = target.files if files else target.render
-            for item in spell(compiled.intents, owner, tools.config):
+            for item in spell(compiled.intents if valid else (), owner, tools.config):
                 facts.update(item.facts)
                 if isinstance(item, File):
                     spelled.append(item)

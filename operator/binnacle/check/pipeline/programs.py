@@ -14,6 +14,7 @@ import onigurumacffi
 from binnacle.check.fluentd import rubyjson
 from binnacle.check.pipeline.redaction import Record, Redaction, text
 from binnacle.compile.onigmo.dialect import Regexp
+from binnacle.compile.onigmo.tree import names
 from binnacle.targets.fluentd.stages.program import TIME, Program
 from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 
@@ -323,9 +324,8 @@ def _groups(pattern: str, regexp: "onigurumacffi._Pattern", line: str) -> Record
     match = regexp.search(line)
     if match is None:
         return None
-    names = list(dict.fromkeys(re.findall(r"\(\?<([A-Za-z_]\w*)>", pattern)))
     found: Record = {}
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(names(pattern), start=1):
         value = group(match, number)
         if value is not None:
             found[name] = value

@@ -41,34 +41,54 @@ class Outcome:
 
 
 def run(key: Key, pipeline: Pipeline, records: Iterable[Mapping[str, Any]]) -> Outcome:
-    """Send records through the stages of a pipeline, as if they had just been read from a container, one second apart.
+    """Send records through the stages of a pipeline; see `Offline`."""
+    return Offline(key, pipeline).run(records)
+
+
+class Offline:
+    """The stages of a pipeline as Fluentd would have them, ready to be sent records.
 
     Args:
         key: of the resource.
         pipeline: what it compiled to.
-        records: `{"message": line}`, or whole records; a text with bad bytes is `bytes`. They are not changed.
 
     Raises:
         ElementError: a name that Fluentd cannot have.
-        ValueError: an invalid regular expression.
     """
-    stages = spelled(key, pipeline, SecretsConfig().root)
-    ends = [_end(output_label(key, output.name), output.name) for output in pipeline.outputs]
-    errors, stub = quarantine(element("match", "**", {"@type": "capture", "@id": QUARANTINE}))
-    root = parse(render([*stages.elements, *ends, errors])).root
-    engine = Engine(root, {program.code: operation(program) for program in (*stages.programs, stub)})
-    tag = f"{conventions.tag(key, 'test')}{conventions.CONTAINERS.replace('/', '.')}.{_FILE.format(key.namespace)}"
-    for number, record in enumerate(records):
-        event = Event(tag, (_START + number, 0), {"stream": "stdout", "logtag": "F", **record})
-        engine.emit([event], conventions.label(key))
-    engine.idle()
-    outcome = Outcome({output.name: [] for output in pipeline.outputs})
-    for arrived in engine.arrived:
-        if arrived.sink == QUARANTINE:
-            outcome.quarantine.append(arrived.event)
-        elif arrived.sink in outcome.outputs:
-            outcome.outputs[arrived.sink].append(arrived.event)
-    return outcome
+
+    def __init__(self, key: Key, pipeline: Pipeline):
+        stages = spelled(key, pipeline, SecretsConfig().root)
+        ends = [_end(output_label(key, output.name), output.name) for output in pipeline.outputs]
+        errors, stub = quarantine(element("match", "**", {"@type": "capture", "@id": QUARANTINE}))
+        self._key = key
+        self._outputs = [output.name for output in pipeline.outputs]
+        self._root = parse(render([*stages.elements, *ends, errors])).root
+        self._programs = (*stages.programs, stub)
+
+    def run(self, records: Iterable[Mapping[str, Any]]) -> Outcome:
+        """Send records through the stages, as if they had just been read from a container, one second apart.
+
+        Args:
+            records: `{"message": line}`, or whole records; a text with bad bytes is `bytes`. They are not changed.
+
+        Raises:
+            ValueError: an invalid regular expression.
+        """
+        key = self._key
+        # A new engine each time: it holds lines that wait for others, and remembers what arrived.
+        engine = Engine(self._root, {program.code: operation(program) for program in self._programs})
+        tag = f"{conventions.tag(key, 'test')}{conventions.CONTAINERS.replace('/', '.')}.{_FILE.format(key.namespace)}"
+        for number, record in enumerate(records):
+            event = Event(tag, (_START + number, 0), {"stream": "stdout", "logtag": "F", **record})
+            engine.emit([event], conventions.label(key))
+        engine.idle()
+        outcome = Outcome({output: [] for output in self._outputs})
+        for arrived in engine.arrived:
+            if arrived.sink == QUARANTINE:
+                outcome.quarantine.append(arrived.event)
+            elif arrived.sink in outcome.outputs:
+                outcome.outputs[arrived.sink].append(arrived.event)
+        return outcome
 
 
 def run_files(

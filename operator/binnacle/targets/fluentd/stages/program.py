@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from binnacle.targets.fluentd.elements import Element, element
+from binnacle.targets.fluentd.elements import Element, ElementError, element
 from binnacle.targets.fluentd.stages.runtime import FAILED, GUARD, OPERATIONS, REASONS
 
 SCRATCH: Final = "lp_mark"
@@ -19,6 +19,7 @@ STREAM: Final = "lp_stream"
 """The field that tells lines of stdout and of stderr apart until the last stage that joins lines."""
 TIME: Final = "lp_time"
 """The field that holds a new time of the event, in seconds."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9 _.,:;()-]")
 
 
@@ -48,6 +49,7 @@ def literal(value: Any) -> str:
 
     Raises:
         TypeError: not a JSON value.
+        ElementError: half a surrogate pair.
     """
     match value:
         case None:
@@ -57,6 +59,8 @@ def literal(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
+            if _SURROGATE.search(value):
+                raise ElementError("half a surrogate pair is not text", fix="write whole characters")
             return '"' + _PLAIN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", value) + '"'
         case list() | tuple():
             return "[" + ",".join(literal(item) for item in value) + "]"
