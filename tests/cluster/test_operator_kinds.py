@@ -16,6 +16,7 @@ import pytest
 
 from cluster.operator_world import MONITORING, Object, condition
 from compile.dashboards import panel, plain_dashboard, row
+from compile.logpipelines import plain_pipeline
 from compile.policies import policy_body
 from servers.audit import WriteCounter, counted
 from servers.controlplane import ControlPlane
@@ -69,6 +70,8 @@ class Kind:
                     "recording": [{"name": "rate", "record": "shop:x:rate5m", "promql": "sum(rate(x_total[5m]))"}],
                 }
             }
+        if self.name == "LogPipeline":
+            return plain_pipeline()
         return plain_dashboard(name)
 
 
@@ -93,6 +96,22 @@ def query(text: str, language: str = "promql", **more: Any) -> Object:
     return {"rows": [row(panel(type=kind, queries=[{"name": "a", language: text, **more}]))]}
 
 
+def stages(*more: Object, **spec: Any) -> Object:
+    """A pipeline with these stages, called `s0`, `s1`, ..."""
+    named = [{"name": f"s{number}", **stage} for number, stage in enumerate(more)]
+    return plain_pipeline(stages=named, **spec)["spec"]
+
+
+def asked(**what: Any) -> Object:
+    return stages({"filter": {"drop": [{"field": "a", **what}]}})
+
+
+def outputs(one: Object) -> Object:
+    return {"outputs": [{"name": "x", **one}]}
+
+
+ROUTE: Final = {"route": {"when": [{"field": "a", "exists": True}], "outputs": ["loki"]}}
+PACK: Final = {"redact": {"packs": ["default"]}}
 RULE: Final = "spec.rules[X]"
 HOME: Final = "spec.probes[home]"
 RECORD: Final = "spec.recording[r].promql"
@@ -122,6 +141,20 @@ KINDS: Final = (
         Bad(record("x[5m]"), "InvalidValue", RECORD, "samples of a range", "rate()"),
         Bad(record(DEEP), "PromQLTooLarge", RECORD, "400 brackets", "recording rules"),
         Bad(record('"text"'), "InvalidValue", RECORD, "gives a text", "rate()"),
+    )),
+    Kind("LogPipeline", "logpipelines", (
+        Bad(stages({"parse": {"format": "regex", "pattern": "(?<a"}}), "RegexSyntax", "spec.stages[s0].parse.pattern", "no regular expression of Ruby", "Correct it"),
+        Bad(stages({"parse": {"format": "regex", "pattern": "a+"}}), "InvalidValue", "spec.stages[s0].parse.pattern", "No group has a name", "(?<level>"),
+        Bad(stages({"parse": {"format": "regex", "pattern": "(?<lp_time>x)"}}), "ReservedField", "spec.stages[s0].parse.pattern", "lp_time is reserved", "another name"),
+        Bad(stages({"multiline": {"start": r"\d+x"}}), "SlowPattern", "spec.stages[s0].multiline.start", "the square of the length", "fixed text"),
+        Bad(asked(matches="(a+)+b"), "SlowPattern", "spec.stages[s0].filter.drop[0].matches", "much more than the square", "[^ ]+"),
+        Bad(asked(matches=r"(.)\1"), "RegexSyntax", "spec.stages[s0].filter.drop[0].matches", "cannot be told", "without that"),
+        Bad(stages({"redact": {"keys": ["user"], "action": "Hash"}}), "MissingField", "spec.stages[s0].redact.salt", "without a secret salt", "Add salt"),
+        Bad(stages({"redact": {"patterns": [{"name": "a", "regex": "x*"}]}}), "InvalidValue", "spec.stages[s0].redact.patterns[a].regex", "the empty text", "take a character"),
+        Bad(stages(ROUTE, PACK), "OutOfOrder", "spec.stages[s1]", "sent copies before, unredacted", "before s0"),
+        Bad(outputs({"loki": {"tenant": "somebody-else"}}), "NameNotAllowed", "spec.outputs[x].loki.tenant", "does not belong to the namespace", "tenancy.allow"),
+        Bad(outputs({"elasticsearch": {"index": "shop"}}), "BackendNotConfigured", "spec.outputs[x].elasticsearch", "no address of Elasticsearch", "elasticsearch.url"),
+        Bad(stages(tests=[{"name": "t", "input": ["a@b.de"], "output": [{"message": "a@b.de"}]}]), "TestFailed", "spec.tests[t]", "[EMAIL]", "Correct the stages"),
     )),
     Kind("Dashboard", "dashboards", (
         Bad(query("sum("), "PromQLSyntax", f"{QUERY}.promql", "never closed", "Add `)`."),
