@@ -93,6 +93,21 @@ def test_secrets_are_read_and_one_that_is_missing_keeps_nothing_from_loading(tmp
     ]
 
 
+def test_a_plugin_that_has_changed_is_used_as_it_is():
+    assert RUBY is not None
+    changed = LOKI.replace("def loki_http_request", "def other_request").partition("code = STDIN.read")[0]
+    for program in (changed, changed.replace("class LokiOutput", "class Other")):
+        ran = subprocess.run(
+            [RUBY, "-e", program + "puts instance_eval(STDIN.read)"],
+            input=embedded(Prepared("warn", "loki")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (ran.returncode, ran.stdout) == (0, "warn\n")
+        assert ran.stderr.startswith("binnacle: what Loki refuses is lost: ")
+
+
 def test_what_loki_refuses_is_not_taken_for_delivered():
     value, again, times, token, answers = ruby(LOKI, embedded(Prepared("warn", "loki")))
     assert (value, again, times, token) == ("warn", "warn", 1, "token")

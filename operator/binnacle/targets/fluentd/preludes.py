@@ -12,6 +12,7 @@ LOKI: Final = r"""
 begin
   require 'fluent/plugin/out_loki'
   Fluent::Plugin::LokiOutput.class_eval do
+    raise 'no request to look at' unless private_method_defined?(:loki_http_request)
     unless const_defined?(:BinnacleRefusals, false)
       const_set(:BinnacleRefusals, Module.new do
         def configure(conf)
@@ -34,8 +35,11 @@ begin
   end
 rescue LoadError
   nil
+rescue StandardError => problem
+  $stderr.puts 'binnacle: what Loki refuses is lost: ' + problem.message
 end"""
-"""Nothing is done where the plugin is not installed; it is not loaded earlier than Fluentd would otherwise."""
+"""Nothing is done where the plugin is not installed. One that has changed is used as it is, which is said: no team's pipeline
+may keep those of all others from being loaded."""
 
 PRELUDES: Final[Mapping[str, str]] = {"loki": "; ".join(line.strip() for line in LOKI.strip().splitlines() if line)}
 """By name; each on one line."""
