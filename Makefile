@@ -40,6 +40,11 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 demo: setup ## a guided tour: what a team writes, what becomes of it, a change, a mistake
 	@$(BIN)/binnacle demo
 
+.PHONY: demo-cluster
+demo-cluster: setup ## the same tour on a local Kubernetes API server (built once: Go, some minutes)
+	@PYTHONPATH=tests $(BIN)/python -m servers build etcd kube-apiserver kube-controller-manager kubectl
+	@PYTHONPATH=tests $(BIN)/python -m tour
+
 .PHONY: test
 test: setup servers ## run every test that can run here (finds or builds the test servers first)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -148,12 +149,10 @@ class Tour:
             "A Prometheus of its own loads these rules, with a month of made-up traffic behind it. Eleven days ago there "
             "was a bad half hour, and five minutes ago three of ten requests began to fail."
         )
-        with self._stage.busy("starting Prometheus with a month of history"):
-            live = LivePrometheus(self._scratch / "prometheus", rules).__enter__()
-        try:
+        with ExitStack() as running:
+            with self._stage.busy("starting Prometheus with a month of history"):
+                live = running.enter_context(LivePrometheus(self._scratch / "prometheus", rules))
             asyncio.run(self._watch(live, done))
-        finally:
-            live.__exit__(None, None, None)
 
     async def _watch(self, live: LivePrometheus, done: Compilation) -> None:
         """Show the figures as they come; on a terminal for some seconds.
@@ -194,7 +193,7 @@ class Tour:
             if one["state"] == "firing" and "burning" in one["annotations"]:
                 self._stage.remark(f"{one['labels']['alertname']}: {one['annotations']['burning']}.")
         self._stage.remark(
-            "Every group of rules is evaluated each second here; elsewhere the long windows each four minutes."
+            "The ratios are evaluated each second here; elsewhere those of the long windows each four minutes."
         )
 
     def _change(self, file: Path) -> None:
@@ -243,6 +242,7 @@ class Tour:
             ("binnacle test", "runs the tests that resources carry, on the real engines"),
             ("binnacle diff", "shows what applying would change in a cluster"),
             ("binnacle operator", "keeps a cluster equal to what the resources say"),
+            ("make demo-cluster", "is this tour on a local Kubernetes API server"),
         ]
         self._stage.table(rows, heads=0)
 

@@ -56,7 +56,7 @@ class Stage:
     def lines(self, lines: Sequence[str], style: str = "") -> None:
         """Print lines of output; a terminal cuts those that are too long."""
         for line in lines:
-            self._line(Text(_INDENT + printable(line), style=style))
+            self._line(Text((_INDENT + printable(line)).rstrip(), style=style))
 
     def table(self, rows: Sequence[Sequence[str]], *, heads: int = 1) -> None:
         """Print a table as kubectl does: columns three spaces apart, the first line the heads."""

@@ -1,0 +1,1 @@
+"""The tour on a local Kubernetes API server: `make demo-cluster`."""
