@@ -7,6 +7,7 @@ that another resource has put into a common file is touched.
 import copy
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 import yaml
 
 from binnacle.api.config import Config
+from binnacle.check.fluentd.grammar import parse
+from binnacle.check.fluentd.sections import Section
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.desired import Desired, desire
@@ -23,6 +26,7 @@ from binnacle.control.onepass import shares_of
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets.base import Owner
+from compile.logpipelines import good_pipeline
 from compile.policies import policy_body
 from targets.pipelines import PAYLOADS
 from targets.test_alertmanager_target import EXCLUDE, FIELDS, KEYS, RICH, camel
@@ -37,6 +41,7 @@ TOOLS = shipped(
             "alertmanager": {"version": "0.31"},
             "probers": {"eu": "eu:9115"},
             "loki": {"url": "http://loki:3100"},
+            "elasticsearch": {"url": "http://es:9200"},
             "platformNamespaces": ["shop"],
             "allow": {"privateProbeTargets": True},
         }
@@ -59,9 +64,13 @@ def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "policy", policy_body(**RICH)
     yield "receivers", policy_body(receivers=list(receivers()), defaultReceivers=list(FIELDS))
     yield "metrics", metric_set()
+    # Tests of the pipeline's own would refuse whatever changes what comes out of it.
+    yield "logs", good_pipeline(tests=...)
 
 
 BODIES = dict(bodies())
+ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
+SECRET = re.compile("'/etc/binnacle/secrets/shop/[^'/]*/[^'/]*'")
 HOSTILE = [payload for payload in PAYLOADS if payload]
 """An empty text is nothing that breaks out."""
 EACH = 8
@@ -106,9 +115,21 @@ def files(wanted: Desired, neighbour: Desired) -> dict[str, str]:
     return {file.path: file.text for file in (*wanted.files, *common)}
 
 
+def sections(section: Section) -> dict[str, Any]:
+    """A section of Fluentd's configuration as plain values, with the texts in programs as they are meant."""
+    params = {key: ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(value)) for key, value in section.params}
+    # Labels of Loki's streams are keys of a section of their own.
+    labels = list(params.items()) if section.name == "label" and not section.argument else []
+    own = [{one.name: [str(one.argument), sections(one)]} for one in section.sections]
+    return {"params": {} if labels else params, "labels": labels, "sections": own}
+
+
 def read(path: str, text: str) -> Any:
     if path.endswith(".json"):
         return json.loads(text)
+    if path.endswith(".conf"):
+        parsed = parse(text)
+        return {"sections": sections(parsed.root), **{SECRET.sub("secret", one.code): None for one in parsed.ruby}}
     assert path.endswith(".yaml"), path
     return yaml.load(text, yaml.CSafeLoader)
 
