@@ -54,7 +54,7 @@ def explain_logpipeline(
     if "testsSummary" in facts:
         tests = facts["tests"]
         sections.append(
-            Section("How it is tested", (f"{tests['passed']} of {counted(tests['total'], 'test')} of its own hold.",))
+            Section("How it is tested", (f"Tests of its own: {tests['passed']} of {tests['total']} hold.",))
         )
     return (*sections, *effective(facts))
 
