@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ from servers.waiting import eventually
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 RULES = "binnacle-default-rules"
-KINDS = "slo,ap,mset,dash"
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ def files(namespace: str, tmp_path: Path) -> Path:
         text = path.read_text().replace("namespace: shop", f"namespace: {namespace}")
         path.write_text(text.replace("name: shop\n---", f"name: {namespace}\n---"))
     return folder
+
+
+def kinds(files: Path) -> set[str]:
+    """The kinds of ours in the files."""
+    texts = [path.read_text() for path in files.glob("*.yaml")]
+    return {kind for text in texts for kind in re.findall(r"^kind: (\w+)$", text, re.MULTILINE)} - {"Namespace"}
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -69,8 +75,8 @@ def test_it_foretells_what_an_apply_does_and_writes_nothing(
     start_operator()
 
     def settled() -> bool:
-        resources = plane.get(KINDS, "-n", namespace)["items"]
-        return len(resources) >= 4 and all(
+        resources = plane.get("binnacle", "-n", namespace)["items"]
+        return {one["kind"] for one in resources} == kinds(files) and all(
             {"type": "Ready", "status": "True"}.items() <= condition.items()
             and one["status"]["observedGeneration"] == one["metadata"]["generation"]
             for one in resources
@@ -168,7 +174,7 @@ def test_few_rights_are_enough_and_too_few_are_named(
     found = told(run, files, account(control_plane, namespace, "reader", reader))
     assert (found["status"], errors(found)) == (0, [])
     # What it may not see is said, and left out.
-    assert {one["kind"] for one in found["changes"]} == {"SLO", "AlertPolicy", "MetricSet", "Dashboard"}
+    assert {one["kind"] for one in found["changes"]} == kinds(files)
     unseen, *untried = found["notes"]
     assert "no permission to list configmaps in namespace monitoring: what is there is not compared" in unseen
     (slo,) = [one for one in untried if f"SLO {namespace}/checkout" in one]
@@ -193,10 +199,8 @@ def test_what_the_server_would_refuse_or_somebody_else_has_is_an_error(
     assert found["status"] == 1
     # The dashboard links the SLO, which would not come: that is an error of its own.
     assert set(errors(found)) >= {("Dashboard", "NameTaken"), ("SLO", "ApplyRefused")}
-    assert {one["owner"]["kind"] for one in found["changes"] if one["kind"] == "ConfigMap"} == {
-        "AlertPolicy",
-        "MetricSet",
-    }
+    objects = {one["owner"]["kind"] for one in found["changes"] if one["kind"] == "ConfigMap"}
+    assert objects == kinds(files) - {"SLO", "Dashboard"}
     (refused,) = [one for one in found["findings"] if one["reason"] == "ApplyRefused"]
     assert "metadata.labels" in refused["message"]
     assert refused["file"].endswith("checkout-slo.yaml")

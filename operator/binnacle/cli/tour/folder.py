@@ -281,6 +281,9 @@ def _holds(path: str, text: str) -> str:
     if path.endswith(".json"):
         panels = [one for one in json.loads(text).get("panels", ()) if one.get("type") != "row"]
         counts = ((len(panels), "panel"),)
+    elif path.endswith(".conf"):
+        lines = [line.strip() for line in text.splitlines()]
+        counts = [(sum(line.startswith(f"<{name}") for line in lines), name) for name in ("source", "filter", "match")]
     elif path.endswith(".yaml"):
         whole = yaml.load(text, yaml.CSafeLoader) or {}
         rules = [rule for group in whole.get("groups", ()) for rule in group.get("rules", ())]
@@ -291,8 +294,13 @@ def _holds(path: str, text: str) -> str:
             (len(whole.get("inhibit_rules", ())), "inhibition"),
             (len(whole.get("scrape_configs", ())), "scrape job"),
         )
-    said = [f"{count} {name}{'s' if count != 1 else ''}" for count, name in counts if count]
+    said = [_counted(count, name) for count, name in counts if count]
     return ", ".join(said) or f"{len(text.encode()):,} bytes"
+
+
+def _counted(count: int, name: str) -> str:
+    plural = "matches" if name == "match" else f"{name}s"
+    return f"{count} {name if count == 1 else plural}"
 
 
 def _rules_only(text: str) -> str:
