@@ -53,10 +53,10 @@ test: setup servers ## run every test that can run here (finds or builds the tes
 unit: setup ## run the tests that need no server (seconds)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
-SOAK := control fuzz folder promql convert targets
+SOAK := control fuzz folder promql convert targets cluster/test_operator_faults.py
 
 .PHONY: soak
-soak: setup servers ## the full counts of courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
+soak: setup servers ## the full counts of faults, courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
 	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 $(or $(ARGS),$(addprefix tests/,$(SOAK)))
 

@@ -6,7 +6,6 @@ as a person makes them.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import http.client
@@ -16,7 +15,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +24,7 @@ from urllib.parse import urlsplit
 from binnacle.targets import conventions
 from cluster.gate import Gate
 from servers.audit import WriteCounter, WriteRecord, counted
+from servers.background import Background
 from servers.controlplane import ControlPlane
 from servers.fixtures import STAND_INS
 from servers.http import fetch
@@ -374,8 +374,7 @@ class Cut:
 
     def __init__(self, target: str) -> None:
         self._gate = Gate(target)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._background = Background()
 
     @property
     def url(self) -> str:
@@ -389,21 +388,16 @@ class Cut:
             self._gate.close()
             self._gate.open()
 
-        self._run(once())
-
-    def _run(self, work: Coroutine[Any, Any, object]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        self._background.run(once())
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._run(self._gate.__aenter__())
+        self._background.__enter__()
+        self._background.run(self._gate.__aenter__())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._run(self._gate.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+    def __exit__(self, *problem: object) -> None:
+        self._background.run(self._gate.__aexit__(None, None, None))
+        self._background.__exit__(*problem)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Self
 from servers.audit import POLICY
 from servers.certificates import Authority, signing_pair
 from servers.cluster import Cluster, Credentials, write_kubeconfig
+from servers.faults import Faulty
 from servers.find import find
 from servers.http import fetch
 from servers.process import ServerProcess, clean_environment, free_port
@@ -143,6 +144,12 @@ class ControlPlane(Cluster):
         """Write another administrator's kubeconfig, with ``server`` in place of the API server's URL."""
         user = Credentials(certificate=self._admin.certificate, key=self._admin.key)
         return write_kubeconfig(path, server=server or self.url, authority=self._serving.certificate, user=user)
+
+    def faulty(self) -> Faulty:
+        """A proxy in front of the API server that its clients trust, for a kubeconfig with its URL."""
+        return Faulty(
+            self.url, self._serving.certificate, self._serving.issue("proxy", hosts=("127.0.0.1",), purpose="server")
+        )
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,0 +1,302 @@
+"""Faults between the operator and the API server, against all that may happen meanwhile.
+
+Every cell of the matrix must converge with nothing lost, nothing duplicated and no write that was not needed; and while the
+fault lasts, a condition, a metric, or a line of /healthz or /readyz must name it. By default each fault meets one of the
+happenings; with `BINNACLE_FULL` each meets every one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from binnacle.api.registry import KINDS
+from cluster.operator_world import Object, World, condition, ours, ready, rule_path, slo, slo_path, world
+from servers import faults
+from servers.controlplane import ControlPlane
+from servers.faults import Asked, Faulty, Suffering
+from servers.http import fetch
+from servers.waiting import eventually
+
+FULL = bool(os.environ.get("BINNACLE_FULL"))
+SEED = int(os.environ.get("BINNACLE_SEED", "1"))
+
+NAMED = 30.0
+"""Seconds from the first request that suffers to the words for it; a permission's are counted by their own tests."""
+CONVERGED = 45.0
+"""Seconds from a fault's end to the end of the work: what is left of a pause after some failures, and the work."""
+
+RESOURCES = frozenset({*(info.plural for info in KINDS.values()), "prometheusrules", "configmaps"})
+
+
+def any_request(asked: Asked) -> bool:
+    return asked.resource in RESOURCES
+
+
+def streams(asked: Asked) -> bool:
+    return any_request(asked) and asked.verb == "watch"
+
+
+def no_stream(asked: Asked) -> bool:
+    return any_request(asked) and asked.verb != "watch"
+
+
+def lists_and_streams(asked: Asked) -> bool:
+    return any_request(asked) and asked.verb in ("list", "watch")
+
+
+def writes_of_rules(asked: Asked) -> bool:
+    return asked.resource == "prometheusrules" and asked.verb == "patch"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the operator shows of its troubles at one moment, beside what it showed before."""
+
+    before: dict[str, float]
+    metrics: dict[str, float]
+    healthz: str
+    readyz: str
+    resource: Object | None
+
+    def grown(self, name: str, *labels: str) -> float:
+        """By how much the series of this name that have these labels have grown in all."""
+        return sum(
+            value - self.before.get(series, 0.0)
+            for series, value in self.metrics.items()
+            if series.partition("{")[0] == name and all(label in series for label in labels)
+        )
+
+    def slower(self, name: str, bound: str) -> float:
+        """How many observations of a histogram were above a bound."""
+        return self.grown(f"{name}_count") - self.grown(f"{name}_bucket", f'le="{bound}"')
+
+
+def unanswered(signs: Signs) -> bool:
+    return signs.grown("rest_client_requests_total", 'code="<error>"') > 0
+
+
+def coded(code: int) -> Callable[[Signs], bool]:
+    return lambda signs: signs.grown("rest_client_requests_total", f'code="{code}"') > 0
+
+
+def said_of_a_watch(words: str) -> Callable[[Signs], bool]:
+    return lambda signs: words in signs.healthz
+
+
+def slow_work(signs: Signs) -> bool:
+    return (
+        signs.slower("controller_runtime_reconcile_time_seconds", "2.5") > 0
+        or signs.slower("rest_client_request_duration_seconds", "4.0") > 0
+        or "not synced" in signs.readyz
+    )
+
+
+def listed_again(signs: Signs) -> bool:
+    return signs.grown("watch_lists_total") > 0
+
+
+def denied(signs: Signs) -> bool:
+    return condition(signs.resource, "Stalled").get("reason") == "PermissionDenied"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row: which requests suffer what, and how that is told; None where there is nothing to tell."""
+
+    which: Callable[[Asked], bool]
+    how: Suffering
+    named: Callable[[Signs], bool] | None
+    lasting: bool = False
+    """Whether it takes a minute to be noticed at all."""
+
+
+FAULTS = {
+    "cut": Fault(any_request, faults.cut, said_of_a_watch("cannot reach the API server to watch")),
+    "lost answers": Fault(no_stream, faults.lost, unanswered),
+    "half open": Fault(any_request, faults.half_open, unanswered, lasting=True),
+    "slow bodies": Fault(any_request, faults.slow(3.0), slow_work),
+    "long pauses": Fault(no_stream, faults.paused(4.5), slow_work),
+    "410 to watches": Fault(streams, faults.EXPIRED, said_of_a_watch("answered 410 to GET")),
+    "410 in streams": Fault(streams, faults.forgotten, listed_again),
+    "410 to lists": Fault(lists_and_streams, faults.EXPIRED, said_of_a_watch("answered 410 to GET")),
+    "429": Fault(
+        no_stream,
+        faults.answered(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"}),
+        coded(429),
+    ),
+    "503": Fault(any_request, faults.answered(503, "ServiceUnavailable", "not now"), said_of_a_watch("answered 503")),
+    "403 to patch": Fault(writes_of_rules, faults.FORBIDDEN, denied),
+    "events twice": Fault(streams, faults.twice, None),
+}
+
+
+class Happening:
+    """One column: what happens while the fault lasts, and how it must end. A resource `one` is there already."""
+
+    name = ""
+    children = 0
+    """Writes of children that it needs."""
+    resource = "one"
+
+    def __init__(self, w: World, place: str) -> None:
+        self.w = w
+        self.place = place
+        self.before = w.api.get(rule_path(place, "one"))
+
+    def happen(self) -> None:
+        raise NotImplementedError
+
+    def ended(self) -> None:
+        self.w.ready(self.place, self.resource, limit=CONVERGED)
+
+    def expected(self) -> set[str]:
+        """Names of the rules in the end."""
+        return {"binnacle-slo-one"}
+
+
+class Create(Happening):
+    children = 1
+    resource = "new"
+
+    def happen(self) -> None:
+        self.w.apply(slo(self.place, "new"))
+
+    def expected(self) -> set[str]:
+        return {"binnacle-slo-one", "binnacle-slo-new"}
+
+
+class Edit(Happening):
+    children = 1
+
+    def happen(self) -> None:
+        self.w.apply(slo(self.place, "one", objective="99%"))
+
+    def ended(self) -> None:
+        super().ended()
+        assert ours(self.w.api.get(rule_path(self.place, "one"))) != ours(self.before)
+
+
+class Delete(Happening):
+    def happen(self) -> None:
+        self.w.plane.kubectl("delete", "slo", "one", "-n", self.place)
+
+    def ended(self) -> None:
+        self.w.api.gone(slo_path(self.place, "one"), limit=CONVERGED)
+        self.w.api.gone(rule_path(self.place, "one"), limit=CONVERGED)
+
+    def expected(self) -> set[str]:
+        return set()
+
+
+class Drift(Happening):
+    children = 1
+
+    def happen(self) -> None:
+        self.w.plane.kubectl("delete", "prometheusrule", "binnacle-slo-one", "-n", self.place)
+
+    def ended(self) -> None:
+        path = rule_path(self.place, "one")
+        self.w.api.wait(path, lambda obj: obj is not None and ours(obj) == ours(self.before), limit=CONVERGED)
+        super().ended()
+
+
+class Restart(Happening):
+    def happen(self) -> None:
+        self.w.operator.stop()
+        self.w.operator.process.start()
+        eventually(lambda: fetch(f"{self.w.operator.url}/healthz").status in (200, 503), limit=20, what="its endpoints")
+
+
+HAPPENINGS: dict[str, type[Happening]] = {
+    "create": Create,
+    "edit": Edit,
+    "delete": Delete,
+    "drift": Drift,
+    "restart": Restart,
+}
+
+
+def cells() -> list[tuple[str, str]]:
+    """Every cell, or one for each fault that shows soon, over all happenings by turns."""
+    if FULL:
+        return list(itertools.product(FAULTS, HAPPENINGS))
+    soon = [name for name, fault in FAULTS.items() if not fault.lasting]
+    names = list(HAPPENINGS)
+    return [(fault, names[(number + SEED) % len(names)]) for number, fault in enumerate(soon)]
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
+    control_plane.ensure_running()
+    with control_plane.faulty() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def behind(
+    control_plane: ControlPlane, crds_applied: tuple[str, ...], proxy: Faulty, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator", server=proxy.url) as made:
+        yield made
+
+
+def signs(w: World, happening: Happening, before: dict[str, float]) -> Signs:
+    return Signs(
+        before if happening.name != "restart" else {},
+        w.operator.metrics(),
+        fetch(f"{w.operator.url}/healthz").body.decode(),
+        fetch(f"{w.operator.url}/readyz").body.decode(),
+        w.api.get(slo_path(happening.place, happening.resource)),
+    )
+
+
+@pytest.mark.parametrize(("fault", "happening"), cells())
+def test_cell(behind: World, proxy: Faulty, fault: str, happening: str) -> None:
+    w, row = behind, FAULTS[fault]
+    place = w.namespace(f"test-{uuid.uuid4().hex[:8]}")
+    w.apply(slo(place, "one"), slo(place, "bystander"))
+    for name in ("one", "bystander"):
+        w.ready(place, name)
+    doing = HAPPENINGS[happening](w, place)
+    doing.name = happening
+    before = w.operator.metrics()
+    mark = w.mark()
+    with proxy.suffering(row.which, row.how):
+        doing.happen()
+        if row.named is not None and touched(proxy, fault, happening):
+            named = row.named
+            limit = NAMED if not row.lasting else 60.0
+            eventually(lambda: named(signs(w, doing, before)), limit=limit, what=f"a word of {fault}")
+    w.watching()
+    w.leading()
+    doing.ended()
+    written = w.writes(mark, namespace=place, limit=CONVERGED)
+    rules = w.api.get(rule_path(place)) or {}
+    assert {one["metadata"]["name"] for one in rules["items"]} == doing.expected() | {"binnacle-slo-bystander"}
+    assert ready(w.api.get(slo_path(place, "bystander")))
+    done = Counter((one.name, one.subresource) for one in written if one.ok)
+    child = f"binnacle-slo-{doing.resource}"
+    assert done.pop((child, ""), 0) == doing.children, written
+    # Its own news, and where it lasted or had a name: that it is under way, and that it is not any more.
+    assert done.pop((doing.resource, "status"), 0) <= 3, written
+    assert not done, f"writes that nothing asked for: {written}"
+
+
+def touched(proxy: Faulty, fault: str, happening: str) -> bool:
+    """Wait until the fault has met a request. Where it can meet none, or none that shows, there is nothing to tell."""
+    row = FAULTS[fault]
+    # A deletion asks nothing of the API server, which collects by itself what was made; at a restart nothing is written.
+    streams_suffer = row.which(Asked("watch", "slos", "", "", ""))
+    if (happening == "delete" and (not streams_suffer or row.named is slow_work)) or (
+        happening == "restart" and row.which is writes_of_rules
+    ):
+        return False
+    eventually(lambda: sum(proxy.hits.values()) > 0, limit=20, what="a request that suffers")
+    return True
