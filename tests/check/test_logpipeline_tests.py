@@ -99,6 +99,15 @@ def test_a_test_that_cannot_run_is_unproved_and_refuses_nothing() -> None:
     assert result.unproved == "the pipeline does not compile"
 
 
+def test_tests_that_would_take_too_long_are_not_run() -> None:
+    patterns = [{"name": f"p{number}", "regex": rf"[0-9]+x{number}"} for number in range(30)]
+    stage = {"name": "slow", "redact": {"patterns": patterns}}
+    found = checked({"input": ["1" * 4096] * 16, "output": []}, stages=[stage])
+    assert not found.refused
+    assert found.facts["tests"]["unproved"] == 1
+    assert checked({"input": ["1" * 200] * 4, "output": []}, stages=[stage]).refused
+
+
 def test_without_tests_there_is_nothing_to_say() -> None:
     pipeline = LogPipeline.model_validate(plain_pipeline())
     world = make_world()

@@ -333,6 +333,15 @@ def test_a_bad_stage_leaves_no_pipeline(stage, reason, path):
     assert all(one.fix for one in outcome.findings)
 
 
+def test_regular_expressions_are_counted():
+    asked = [{"field": "a", "matches": f"x{number}"} for number in range(10)]
+    stages = [{"filter": {"drop": asked, "keep": asked}}] * 10
+    assert stages_of(*stages).intents
+    outcome = stages_of(*stages, {"parse": {"format": "regex", "pattern": "(?<a>x)"}})
+    assert outcome.intents == ()
+    assert told(outcome) == [("SlowPattern", "spec.stages")]
+
+
 def test_a_pattern_that_may_be_slow_has_a_limit_and_a_warning():
     outcome = stages_of({"filter": {"drop": [{"field": "message", "matches": r"\d+x"}]}})
     assert told(outcome) == [("SlowPattern", "spec.stages[s0].filter.drop[0].matches")]

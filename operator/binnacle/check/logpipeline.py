@@ -5,7 +5,7 @@ that what comes out of them is wrong.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,10 +14,13 @@ from binnacle.api.logpipeline import LogPipeline, PipelineTest
 from binnacle.api.reasons import Reason
 from binnacle.check.base import Checked, TestResult
 from binnacle.check.pipeline.run import Offline, Outcome
+from binnacle.compile.onigmo.cost import LONGEST
 from binnacle.compile.world import Compiled, World
-from binnacle.intent.pipeline import Pipeline, Route
+from binnacle.intent.pipeline import Condition, Filter, Parse, Pattern, Pipeline, Redact, Route, Stage
 from binnacle.intent.refs import Key
 
+_MOST_WORK: Final = 300_000_000
+"""A second or two."""
 _SHOWN: Final = 120
 _ABSENT: Final = object()
 
@@ -57,13 +60,41 @@ def _path(name: str) -> str:
     return f"spec.tests[{name}]"
 
 
-@lru_cache(maxsize=256)  # the loop compiles what has not changed again and again
+@lru_cache(maxsize=2048)  # the loop compiles what has not changed again and again
 def _proved(key: Key, pipeline: Pipeline, declared: frozenset[str], tests: str) -> tuple[TestResult, ...]:
     offline = Offline(key, pipeline)
     routed = {name for stage in pipeline.stages if isinstance(stage, Route) for name in stage.outputs}
     whole = next((one.name for one in pipeline.outputs if one.name not in routed), None)
-    given = (PipelineTest.model_validate(one, by_name=True) for one in json.loads(tests))
+    given = [PipelineTest.model_validate(one, by_name=True) for one in json.loads(tests)]
+    if _work(pipeline, given) > _MOST_WORK:
+        why = "lines and patterns are so many, or so long, that running the tests would hold up other resources"
+        return tuple(TestResult(one.name, passed=False, unproved=why, path=_path(one.name)) for one in given)
     return tuple(_result(one, offline, {one.name for one in pipeline.outputs}, declared, whole) for one in given)
+
+
+def _work(pipeline: Pipeline, tests: Sequence[PipelineTest]) -> int:
+    """Return how many characters all patterns look at in all tests, at worst."""
+    longest = [one.longest for stage in pipeline.stages for one in _patterns(stage)]
+    slow = sum(limit > 0 for limit in longest)
+    work = 0
+    for test in tests:
+        size = sum(len(line) + 1 for line in test.input)
+        work += size * (1 + len(longest)) + slow * size * min(size, LONGEST) // 2
+    return work
+
+
+def _patterns(stage: Stage) -> Sequence[Condition | Pattern | Parse]:
+    match stage:
+        case Redact():
+            return stage.patterns
+        case Filter():
+            return (*stage.drop, *stage.keep)
+        case Route():
+            return stage.when
+        case Parse():
+            return (stage,)
+        case _:
+            return ()
 
 
 def _result(

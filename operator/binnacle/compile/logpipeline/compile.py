@@ -10,11 +10,12 @@ from binnacle.api.logpipeline import LogPipeline
 from binnacle.api.reasons import Reason
 from binnacle.compile.logpipeline import ends
 from binnacle.compile.logpipeline.ends import ENVIRONMENT, Place
-from binnacle.compile.logpipeline.stages import read
+from binnacle.compile.logpipeline.stages import count_regexes, read
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.pipeline import Enrich, Multiline, Output, Parse, Pipeline, Redact, Route, Stage
 
+_MOST_REGEXES: Final = 200
 DEFAULT_REDACTION: Final = "default_redaction"
 ADDED_ENVIRONMENT: Final = "environment_field"
 """Names of stages that nobody wrote; no stage of a team has a `_` in its name."""
@@ -44,6 +45,12 @@ def compile_logpipeline(pipeline: LogPipeline, world: World) -> Compiled:
 
 def _stages(pipeline: LogPipeline, outputs: Sequence[Output], findings: list[Finding]) -> list[Stage] | None:
     """Return the stages in their order, without routes that cannot be used; None when another one cannot be."""
+    number = sum(count_regexes(one) for one in pipeline.spec.stages)
+    if number > _MOST_REGEXES:
+        message = f"The stages have {number} regular expressions; judging them would hold up other resources."
+        fix = f"Keep at most {_MOST_REGEXES}, or make two pipelines."
+        findings.append(Finding(Severity.ERROR, Reason.SLOW_PATTERN, "spec.stages", message, fix))
+        return None
     usable = {one.name for one in outputs}
     declared = {one.name for one in pipeline.spec.outputs}
     made: list[Stage] = []

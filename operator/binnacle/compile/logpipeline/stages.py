@@ -53,6 +53,17 @@ def read(stage: api.Stage, path: str, findings: list[Finding]) -> Stage | None:
     return None if refused else made
 
 
+def count_regexes(stage: api.Stage) -> int:
+    """Return how many regular expressions of a team a stage has."""
+    asked = [*((stage.filter.drop or ()) if stage.filter else ()), *((stage.filter.keep or ()) if stage.filter else ())]
+    asked += stage.route.when if stage.route else ()
+    conditions_ = sum((one if one.not_ is None else one.not_).matches is not None for one in asked)
+    patterns = len(stage.redact.patterns or ()) if stage.redact is not None else 0
+    parsed = stage.parse is not None and stage.parse.pattern is not None
+    started = stage.multiline is not None and stage.multiline.start is not None
+    return conditions_ + patterns + parsed + started
+
+
 def _made(stage: api.Stage, path: str, findings: list[Finding]) -> Stage | None:
     if stage.multiline is not None:
         return _multiline(stage.name, stage.multiline, f"{path}.multiline", findings)

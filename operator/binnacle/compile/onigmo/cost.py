@@ -19,7 +19,8 @@ from binnacle.compile.onigmo.tree import ANY, Ahead, Chars, Choice, Node, Patter
 LONGEST: Final = 8_192
 """Characters of a text up to which an expression may be used whose time grows with the square of the text."""
 _MOST_STATES: Final = 1_500
-_MOST_STEPS: Final = 200_000
+_MOST_STEPS: Final = 20_000
+_MOST_EDGES: Final = 40_000
 _MOST_COPIES: Final = 64
 
 
@@ -31,7 +32,6 @@ class Growth(IntEnum):
     FASTER = 3
 
 
-@lru_cache(maxsize=1024)  # the same few expressions come with every compilation
 def growth(source: str) -> Growth:
     r"""Return how the time of a search for a valid expression grows with the text, at worst.
 
@@ -40,11 +40,22 @@ def growth(source: str) -> Growth:
     Raises:
         PatternError: nobody can tell, or it would take too long to.
     """
-    tree = read(source)
-    anchored = source.startswith("\\A") and not isinstance(tree, Choice)
-    if _exponential(_Automaton.of(tree, loops=True, searching=False)):
-        return Growth.FASTER
-    chain = _longest_chain(_Automaton.of(tree, loops=False, searching=not anchored))
+    judged = _judged(source)
+    if isinstance(judged, str):
+        raise PatternError(judged)
+    return judged
+
+
+@lru_cache(maxsize=2048)  # the same expressions come with every compilation
+def _judged(source: str) -> Growth | str:
+    try:
+        tree = read(source)
+        anchored = source.startswith("\\A") and not isinstance(tree, Choice)
+        if _exponential(_Automaton.of(tree, loops=True, searching=False)):
+            return Growth.FASTER
+        chain = _longest_chain(_Automaton.of(tree, loops=False, searching=not anchored))
+    except PatternError as error:
+        return str(error)
     return Growth(min(max(chain, 1), Growth.FASTER))
 
 
@@ -56,11 +67,13 @@ class _Automaton:
         takes: symbols by state.
         follows: states by state.
         twice: pairs of states of which one follows the other for two reasons.
+        edges: how many have been drawn.
     """
 
     takes: list[int] = field(default_factory=list)
     follows: list[set[int]] = field(default_factory=list)
     twice: set[tuple[int, int]] = field(default_factory=set)
+    edges: int = 0
 
     @classmethod
     def of(cls, tree: Node, *, loops: bool, searching: bool) -> "_Automaton":
@@ -92,6 +105,9 @@ class _Automaton:
                 if begin in self.follows[end]:
                     self.twice.add((end, begin))
                 self.follows[end].add(begin)
+            self.edges += len(begins)
+            if self.edges > _MOST_EDGES:
+                raise PatternError("it is too large")
 
     def _add(self, node: Node, loops: bool) -> tuple[list[int], list[int], bool]:
         """Add a tree; returns the states that it begins and ends with, and whether it may take nothing."""
