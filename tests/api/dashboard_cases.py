@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
+from api.cases import Bad, Case
 from api.slo_cases import put
 from compile.dashboards import good_dashboard
 
-
-@dataclass(frozen=True)
-class Case:
-    """A change of a good dashboard: the finding's path and words of its fix, and words of the API server's refusal."""
-
-    name: str
-    changes: tuple[Callable[[dict[str, Any]], None], ...]
-    path: str
-    fix: str
-    server: str
-
-    def object(self) -> dict[str, Any]:
-        obj = copy.deepcopy(good_dashboard(self.name))
-        for change in self.changes:
-            change(obj)
-        return obj
-
-
-def bad(name: str, field: str, value: Any, *, path: str = "", fix: str, server: str) -> Case:
-    return Case(name, (put(f"spec.{field}", value),), path or f"spec.{field}", fix, server)
-
+bad = Bad(good_dashboard)
 
 PANEL = "rows.0.panels.0"
 AT = "spec.rows[traffic].panels[requests]"
@@ -65,6 +41,6 @@ BAD = [
     bad("unknown-template", "template.name", "golden", path="spec.template.name", fix="red", server="Unsupported value"),
     bad("labels", "labels", {"a": "b"}, fix="", server=""),
     bad("json", "json", {}, fix="", server=""),
-    Case("nothing-at-all", (put("spec.rows", ...), put("spec.template", ...)), "spec.rows", "Give a template, or rows", "Give a template, or rows"),
+    Case(good_dashboard, "nothing-at-all", (put("spec.rows", ...), put("spec.template", ...)), "spec.rows", "Give a template, or rows", "Give a template, or rows"),
 ]  # fmt: skip
 """Those whose `server` is empty have a field that is not there: the API server prunes it."""

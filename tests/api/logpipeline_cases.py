@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from api.slo_cases import put
+from api.cases import Bad
 from compile.logpipelines import good_pipeline
 
-
-@dataclass(frozen=True)
-class Case:
-    """A change of a good pipeline: the finding's path and words of its fix, and words of the API server's refusal."""
-
-    name: str
-    changes: tuple[Callable[[dict[str, Any]], None], ...]
-    path: str
-    fix: str
-    server: str
-
-    def object(self) -> dict[str, Any]:
-        obj = copy.deepcopy(good_pipeline(self.name))
-        for change in self.changes:
-            change(obj)
-        return obj
-
-
-def bad(name: str, field: str, value: Any, *, path: str = "", fix: str, server: str) -> Case:
-    return Case(name, (put(f"spec.{field}", value),), path or f"spec.{field}", fix, server)
-
+bad = Bad(good_pipeline)
 
 JOIN, PARSE, ENV, PRIVATE, NOISE, AUDIT = (f"stages.{number}" for number in range(6))
 OVER = "spec.stages[audit].route.when[0]"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.dashboard_cases import BAD, Case
+from api.cases import Case
+from api.dashboard_cases import BAD
 from api.slo_cases import put
 from binnacle.api.dashboard import Dashboard
 from binnacle.api.findings import Severity

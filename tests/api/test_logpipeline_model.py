@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.logpipeline_cases import BAD, Case
+from api.cases import Case
+from api.logpipeline_cases import BAD
 from binnacle.api.findings import Severity
 from binnacle.api.logpipeline import LogPipeline
 from binnacle.api.logpipeline_fields import FieldPath, KeyPattern

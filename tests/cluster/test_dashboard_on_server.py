@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.dashboard_cases import BAD, Case
+from api.cases import Case
+from api.dashboard_cases import BAD
 from binnacle.intent.refs import Key
 from binnacle.targets import conventions
 from cluster.admission import refusals

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.logpipeline_cases import BAD, Case
+from api.cases import Case
+from api.logpipeline_cases import BAD
 from cluster.admission import refusals
 from cluster.operator_world import World, condition, config_map_path, ready, stalled, world
 from compile.logpipelines import plain_pipeline
