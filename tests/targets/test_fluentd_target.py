@@ -16,7 +16,6 @@ from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.errors import SpecError
 from binnacle.intent.pipeline import Enrich, Loki, Pipeline, Stdout
 from binnacle.intent.refs import Key
-from binnacle.targets import datakeys
 from binnacle.targets.base import AggregateKey, Owner
 from binnacle.targets.fluentd.pipelines import entry, written
 from binnacle.targets.fluentd.target import Fluentd
@@ -27,11 +26,6 @@ CONFIG = config()
 AGGREGATE = AggregateKey("fluentd", "monitoring")
 TODAY = date(2026, 1, 1)
 ENTRY = "fluentd/binnacle.conf"
-
-
-@pytest.fixture(autouse=True)
-def _known_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(datakeys._KINDS, "logpipeline", "LogPipeline")
 
 
 @settings(max_examples=15, deadline=None)
