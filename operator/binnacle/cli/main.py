@@ -38,6 +38,7 @@ COMMANDS = (
     Command("explain", "binnacle.cli.explain", "Say in words what resources do, and who is told."),
     Command("diff", "binnacle.cli.diff", "Show what applying resources would change in the cluster."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
+    Command("backtest", "binnacle.cli.backtest", "Replay SLOs and alert rules over a Prometheus' history."),
     Command("import", "binnacle.cli.importing", "Convert SLOs of sloth, pyrra and OpenSLO."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
     Command("folder", "binnacle.cli.folder", "Run the same loop on a folder."),
@@ -57,6 +58,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
   binnacle render slos/ --format files -o out/    rule files for a Prometheus without Kubernetes
   binnacle diff slos/                             see what applying them would change in the cluster
   binnacle import sloth slos.yml                  convert what another tool's files say
+  binnacle backtest slos/ --prometheus URL        when would it have fired, and what is left of the budget
   binnacle crds | kubectl apply -f -              install the resource definitions
   binnacle operator --config config.yaml          run the operator
   binnacle folder slos/ out/                      the same without a cluster

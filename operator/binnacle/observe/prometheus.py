@@ -80,6 +80,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """An element of a range's answer: its labels, and its values that are finite numbers by Unix seconds, ascending."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The server answered. `warnings` are its own, for example that a store behind Thanos was away."""
 
@@ -169,6 +177,18 @@ class Prometheus:
         answer = await self._array("/api/v1/query", [("query", to_text(expression))], "result", one)
         return answer if isinstance(answer, Failure) else Answered(answer[1])
 
+    async def query_range(
+        self, expression: Node, *, start: int, end: int, step: int, take: Callable[[Row], None]
+    ) -> Outcome:
+        """Evaluate `expression` at each `step` from `start` to `end`, in Unix seconds, and give the elements to `take`.
+
+        A server gives at most 11,000 points of a series.
+        """
+        form = [("query", to_text(expression)), ("start", str(start)), ("end", str(end)), ("step", str(step))]
+        # As a form: an expression may be longer than an address may.
+        answer = await self._array("/api/v1/query_range", form, "result", lambda one: take(_row(one)), post=True)
+        return answer if isinstance(answer, Failure) else Answered(answer[1])
+
     async def reload_succeeded(self) -> bool | None:
         """Say whether the server's last attempt to load its configuration succeeded; None where it does not tell."""
         answer = await self._array("/api/v1/status/runtimeinfo", [], "none", lambda _one: None)
@@ -178,15 +198,17 @@ class Prometheus:
         return succeeded if isinstance(succeeded, bool) else None
 
     async def _array(
-        self, path: str, parameters: Sequence[tuple[str, str]], key: str, take: Take
+        self, path: str, parameters: Sequence[tuple[str, str]], key: str, take: Take, *, post: bool = False
     ) -> tuple[Mapping[str, Any], tuple[str, ...]] | Failure:
-        """GET `path`; give the elements of the array `key` to `take`; return what else `data` has, and the warnings."""
+        """Ask for `path`; give the elements of the array `key` to `take`; return what else `data` has, and the warnings."""
         try:
             async with (
                 asyncio.timeout(self._limits.seconds),
-                self._session.get(
+                self._session.request(
+                    "POST" if post else "GET",
                     self._base + path,
-                    params=parameters,
+                    params=None if post else parameters,
+                    data=parameters if post else None,
                     # The size is bounded as it arrives, so nothing may be packed into it.
                     headers={"Accept": "application/json", "Accept-Encoding": "identity"},
                     allow_redirects=False,
@@ -284,6 +306,15 @@ def _sample(element: Mapping[str, Any]) -> Sample:
         return Sample({name: str(text) for name, text in element["metric"].items()}, float(value))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("not a sample of a vector") from error
+
+
+def _row(element: Mapping[str, Any]) -> Row:
+    try:
+        points = [(float(at), float(value)) for at, value in element["values"]]
+        labels = {name: str(text) for name, text in element["metric"].items()}
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("not a series of a range") from error
+    return Row(labels, [point for point in points if math.isfinite(point[1])])
 
 
 def _cause(error: OSError) -> str:

@@ -60,6 +60,11 @@ def _alert(slo: SLO, subject: Subject, same: tuple[Pair, ...], higher: tuple[Ale
     )
 
 
+def held(pair: Pair) -> Duration:
+    """Return how long a pair holds after one of its windows has fallen below the limit."""
+    return max(Duration(pair.short.ms // 2), _LOOKBACK)
+
+
 def _burning(subject: Subject, pair: Pair, min_failures: int | None) -> Node:
     """Return the groups that burn by a pair now or did a moment ago.
 
@@ -68,10 +73,10 @@ def _burning(subject: Subject, pair: Pair, min_failures: int | None) -> Node:
     incidents. The rule says so itself instead of asking for `keep_firing_for`: a ticket must not be kept beside its page.
     """
     threshold = q.num(float(pair.factor * subject.budget))
-    held = max(pair.short.ms // 2, _LOOKBACK.ms)
+    moment = held(pair).ms
 
     def lately(name: str) -> Node:
-        return q.call("max_over_time", q.over(subject.now(name), held))
+        return q.call("max_over_time", q.over(subject.now(name), moment))
 
     over: list[Node] = [q.gt(lately(series.error_ratio(window)), threshold) for window in (pair.long, pair.short)]
     if min_failures is not None:

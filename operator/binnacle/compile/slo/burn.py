@@ -69,6 +69,15 @@ _TIERS: Final = (
 )
 
 
+def pairs_of(
+    rates: tuple[BurnRate, ...] | None, objective: Fraction, window: Duration, timing: Timing
+) -> tuple[tuple[Pair, ...], list[Finding]]:
+    """Return the burn alerts of an SLO: those that it gives, or else the derived ones."""
+    if rates is None:
+        return derive(objective, window, timing)
+    return given(rates, objective, window, timing)
+
+
 def derive(objective: Fraction, window: Duration, timing: Timing) -> tuple[tuple[Pair, ...], list[Finding]]:
     """Return the burn alerts of an SLO that names none, and what had to be replaced.
 

@@ -125,10 +125,7 @@ def _subject(slo: SLO) -> Subject:
 
 
 def _pairs(slo: SLO, subject: Subject, timing: Timing) -> tuple[tuple[burn.Pair, ...], list[Finding]]:
-    rates = slo.spec.alerting.burn_rates
-    if rates is None:
-        return burn.derive(subject.objective, subject.window, timing)
-    return burn.given(rates, subject.objective, subject.window, timing)
+    return burn.pairs_of(slo.spec.alerting.burn_rates, subject.objective, subject.window, timing)
 
 
 def _fact(pair: burn.Pair, subject: Subject, timing: Timing) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from binnacle.intent.rules import Alert
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
 
-_SETTLED: Final = Duration.of(hours=6)
-_MARGIN: Final = Fraction(2, 100)
+SETTLED: Final = Duration.of(hours=6)
+MARGIN: Final = Fraction(2, 100)
 """A warning ends when the budget has been above the limit for this long, or is this far above it: old errors leave a rolling
 window as new ones come, so what is left wavers around a limit for hours."""
 
@@ -49,8 +49,8 @@ def spent_rules(slo: SLO, subject: Subject) -> tuple[Alert, ...]:
 
 def _reached(subject: Subject, share: Fraction) -> Node:
     left = subject.now(series.PERIOD_BUDGET_REMAINING)
-    lowest = q.call("min_over_time", q.over(left, _SETTLED.ms))
+    lowest = q.call("min_over_time", q.over(left, SETTLED.ms))
     return q.and_(
         q.cmp("<=", lowest, q.num(float(1 - share))),
-        q.cmp("<=", left, q.num(float(1 - share + _MARGIN))),
+        q.cmp("<=", left, q.num(float(1 - share + MARGIN))),
     )

@@ -1,0 +1,1 @@
+"""Replaying history: what rules would have said, had they been loaded all the time that Prometheus has data for."""
