@@ -7,6 +7,7 @@ import pytest
 
 from binnacle.api.findings import Severity
 from binnacle.api.registry import parse
+from binnacle.cli.main import main
 from binnacle.folder.reader import read, read_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,19 @@ def test_an_example_is_good(folder: Path) -> None:
         model, findings = parse(document.obj)
         assert findings == []
         assert model is not None
+
+
+def test_the_page_about_logs_shows_what_works(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pipeline, config = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "logs.md").read_text(), re.DOTALL)
+    (tmp_path / "pipeline.yaml").write_text(pipeline)
+    context = tmp_path / "context"
+    context.write_text(config)
+    arguments = [str(tmp_path / "pipeline.yaml"), "--context", str(context)]
+    for command in (["check", "--strict"], ["test"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, *arguments])
+        assert not ended.value.code, capsys.readouterr()
+    assert "1 passed" in capsys.readouterr().out
 
 
 def test_the_readme_shows_the_quickstart() -> None:
