@@ -168,13 +168,18 @@ def log(pod: str, namespace: str, container: str) -> str:
     return f"{CONTAINERS}/{pod}_{namespace}_{container}-{ID}.log"
 
 
-def ran(made: dict[Key, Pipeline], logs: dict[str, list[bytes]], chosen: Config = CONFIG) -> dict[str, list[Any]]:
+def ran(
+    made: dict[Key, Pipeline],
+    logs: dict[str, list[bytes]],
+    chosen: Config = CONFIG,
+    failing: frozenset[str] = frozenset(),
+) -> dict[str, list[Any]]:
     """Run the files as written; records by the id of the output."""
     written_ = {key: written(key, one, chosen) for key, one in made.items()}
     files, _, _ = loaded(written_, chosen)
     programs = [program for one in (*written_.values(), entry(chosen, PATTERN)) for program in one.programs]
     came: dict[str, list[Any]] = {}
-    for arrived in run_files(files, ENTRY, programs, logs):
+    for arrived in run_files(files, ENTRY, programs, logs, failing):
         came.setdefault(arrived.sink, []).append(arrived.event)
     return came
 
@@ -279,6 +284,23 @@ def test_every_record_of_a_team_comes_to_its_own_outputs_only() -> None:
     stubs = came["stdout"]
     assert sorted(event.record["tag"].split(".")[1] for event in stubs) == sorted(["shop", "shop-a", "a"] * 2)
     assert all(set(event.record) == {"time", "tag", "reason", "size"} for event in stubs)
+
+
+@pytest.mark.parametrize("failing", ["loki", "es", "out"])
+def test_an_output_that_fails_takes_nothing_from_the_others(failing: str) -> None:
+    to = (
+        Loki("loki", "http://loki:3100", fields=(("message", ("message",)),)),
+        Elasticsearch("es", "e", 1, "http", "i"),
+        Stdout("out"),
+    )
+    logs = {log("web-0", "shop", "app"): [line("a"), line("b")]}
+    came = ran({KEY: plain(outputs=to)}, logs, failing=frozenset({f"lp.shop.checkout.output.{failing}"}))
+    for name in {"loki", "es", "out"} - {failing}:
+        # No branch sees what another does to its records.
+        more = [{"lp_label_0": text} if name == "loki" else {} for text in "ab"]
+        wanted = [{"message": text, **extra} for text, extra in zip("ab", more, strict=True)]
+        assert records(came, f"lp.shop.checkout.output.{name}") == wanted
+    assert [record["reason"] for record in records(came, "stdout")] == ["Failed", "Failed"]
 
 
 def test_stream_labels_are_texts_of_a_length_that_loki_takes() -> None:

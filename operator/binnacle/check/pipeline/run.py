@@ -92,7 +92,11 @@ class Offline:
 
 
 def run_files(
-    files: Mapping[str, str], entry: str, trusted: Iterable[Program], logs: Mapping[str, list[bytes]]
+    files: Mapping[str, str],
+    entry: str,
+    trusted: Iterable[Program],
+    logs: Mapping[str, list[bytes]],
+    failing: frozenset[str] = frozenset(),
 ) -> list[Arrived]:
     """Run whatever Fluentd would load: read the files, tail the logs, and return what came to outputs, by their `@id`.
 
@@ -101,13 +105,14 @@ def run_files(
         entry: which of them Fluentd is started with.
         trusted: programs in them.
         logs: absolute path -> lines with their ends.
+        failing: ids of outputs that raise on every event.
 
     Raises:
         FluentdSyntaxError: a file that Fluentd cannot read.
         ValueError: something that is not simulated.
     """
     root = parse(files[entry], files=files, name=entry).root
-    engine = Engine(root, {program.code: operation(program) for program in trusted})
+    engine = Engine(root, {program.code: operation(program) for program in trusted}, failing)
     for source in root.all("source"):
         for event in tailed(source, logs):
             engine.emit([event], str(source.get("@label") or ROOT))
