@@ -32,6 +32,7 @@ _FIXED = (
     "default",
 )
 _ONE = "].exists_one(given, given)"
+_ABSENT = re.compile(r"!has\(self\.(\w+)\) \|\| ")
 _MEMBER = re.compile(r"has\(self\.(\w+)\)")
 _LOOSENED_BY_ABSENCE = ("pattern", "format", "exclusiveMinimum", "exclusiveMaximum")
 
@@ -86,8 +87,9 @@ def _schema(old: Schema, new: Schema, path: str) -> Iterator[str]:
         yield f"{where}: unknown fields are no longer kept"
     rules = {rule["rule"] for rule in old.get("x-kubernetes-validations", ())}
     for rule in new.get("x-kubernetes-validations", ()):
-        if rule["rule"] not in rules and not _only_new_choices(rule["rule"], old, rules):
-            yield f"{where}: a new rule: {rule['rule']}"
+        text = rule["rule"]
+        if text not in rules and not _only_new_choices(text, old, rules) and not _about_new_field(text, old):
+            yield f"{where}: a new rule: {text}"
     yield from _fields(old, new, path)
 
 
@@ -97,6 +99,12 @@ def _only_new_choices(rule: str, old: Schema, rules: set[str]) -> bool:
         return False
     known = [name for name in _MEMBER.findall(rule) if name in old.get("properties", {})]
     return exactly_one(known) in rules or (len(known) == 1 and known[0] in old.get("required", ()))
+
+
+def _about_new_field(rule: str, old: Schema) -> bool:
+    """Whether a rule says "without this field, or else", and the field is new: what was taken before does not have it."""
+    absent = _ABSENT.match(rule)
+    return absent is not None and "?" not in rule and absent[1] not in old.get("properties", {})
 
 
 def _fields(old: Schema, new: Schema, path: str) -> Iterator[str]:

@@ -210,4 +210,7 @@ def test_a_column_points_at_a_field_that_exists(kind: str) -> None:
     known = {path for path, _ in nodes(version["schema"]["openAPIV3Schema"])}
     for column in version["additionalPrinterColumns"]:
         plain = re.sub(r"\[\?.*?\]", "[]", column["jsonPath"])
-        assert plain in known or plain == ".metadata.creationTimestamp", column["name"]
+        # One of several fields: ['a','b'].
+        parent, _, names = plain.partition("['")
+        for path in [f"{parent}.{name}" for name in names.removesuffix("']").split("','")] if names else [plain]:
+            assert path in known or path == ".metadata.creationTimestamp", column["name"]

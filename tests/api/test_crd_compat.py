@@ -65,6 +65,7 @@ NARROWINGS: list[tuple[str, Change, str]] = [
     ("map values narrowed", lambda crd: at("labels")(crd)["additionalProperties"].update(maxLength=1), ".spec.labels{}: maxLength narrowed"),
     ("default changed", lambda crd: at("suspend")(crd).update(default=True), ".spec.suspend: default changed"),
     ("new rule", lambda crd: spec(crd)["x-kubernetes-validations"].append({"rule": "false", "message": "no"}), ".spec: a new rule: false"),
+    ("rule on a known field", lambda crd: spec(crd)["x-kubernetes-validations"].append({"rule": "!has(self.owner) || false", "message": "no"}), ".spec: a new rule: !has"),
     (
         "another choice of known fields",
         lambda crd: at("indicator")(crd)["x-kubernetes-validations"].append({"rule": exactly_one(["ratio", "latency"]), "message": "no"}),
@@ -98,9 +99,15 @@ def one_more(schema: dict[str, Any]) -> None:
 
 def one_instead(schema: dict[str, Any]) -> None:
     """A required field becomes one of two."""
-    schema["properties"] = {"rolling": schema["properties"]["rolling"], "other": {"type": "string"}}
-    schema["required"] = []
-    schema["x-kubernetes-validations"] = [{"rule": exactly_one(["rolling", "other"]), "message": "one"}]
+    schema["required"].remove("name")
+    schema["properties"]["other"] = {"type": "string"}
+    schema["x-kubernetes-validations"] = [{"rule": exactly_one(["name", "other"]), "message": "one"}]
+
+
+def new_and_ruled(schema: dict[str, Any]) -> None:
+    """A new field that needs another."""
+    schema["properties"]["other"] = {"type": "string"}
+    schema["x-kubernetes-validations"].append({"rule": "!has(self.other) || has(self.owner)", "message": "both"})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,8 @@ def one_instead(schema: dict[str, Any]) -> None:
         lambda crd: spec(crd)["properties"].update(notYet={"type": "string", "maxLength": 9, "description": "new"}),
         lambda crd: spec(crd)["required"].remove("service"),
         lambda crd: one_more(at("indicator")(crd)),
-        lambda crd: one_instead(at("window")(crd)),
+        lambda crd: one_instead(at("dependsOn", "[]")(crd)),
+        lambda crd: new_and_ruled(spec(crd)),
         lambda crd: at("mode")(crd)["enum"].append("Preview"),
         lambda crd: at("mode")(crd).pop("enum"),
         lambda crd: service(crd).pop("pattern"),

@@ -184,3 +184,21 @@ def test_history_is_asked_for_in_pieces_that_meet() -> None:
     assert [begin for begin, _end in found[1:]] == [end + 60 for _begin, end in found[:-1]]
     assert found[-1][1] == 10_000 * 60
     assert list(pieces(0, 0, 60)) == [(0, 0)]
+
+
+def test_the_budget_of_a_calendar_window_is_full_after_its_reset() -> None:
+    """1970 began on a Thursday, so the first week with a Monday begins on the fifth of January."""
+    slo = make_slo(objective="99%", window={"calendar": "Week", "timeZone": "UTC"})
+    monday, end = 4 * 288, 5 * 288
+    errors = [5.0] * (monday - 12) + [0.0] * 24 + [2.0] * (end - monday - 12)
+    before = replayed(slo, errors[: monday - 1], [100.0] * (monday - 1)).remaining
+    assert before == pytest.approx(1 - sum(errors[: monday - 1]) / (monday - 1))
+    # The step that ends with the reset, and an hour after it.
+    for at in (monday, monday + 12):
+        assert replayed(slo, errors[:at], [100.0] * at).remaining == 1
+    found = replayed(slo, errors, [100.0] * end)
+    assert found.remaining == pytest.approx(1 - sum(errors[monday:]) / (end - monday))
+    # Without traffic since the reset the budget is full, for as long as the service is measured.
+    quiet = [100.0] * (monday - 1) + [0.0] * 100
+    assert replayed(slo, [1.0] * (monday - 1) + [0.0] * 100, quiet).remaining == 1
+    assert replayed(slo, [1.0] * (monday - 1) + [NAN] * 600, [100.0] * (monday - 1) + [NAN] * 600).remaining is None

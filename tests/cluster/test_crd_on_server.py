@@ -142,6 +142,10 @@ def test_the_columns_show_what_is_known(cluster: Cluster, namespace: str) -> Non
     header, row = cluster.kubectl("get", "slo", "-n", namespace).stdout.splitlines()
     assert header.split() == ["NAME", "SERVICE", "OBJECTIVE", "WINDOW", "SLI", "BUDGET", "READY", "AGE"]
     assert row.split()[:-1] == ["shown", "checkout", "99.9%", "30d", "99.95%", "50%", "True"]
+    monthly = good_slo("monthly", namespace)
+    monthly["spec"]["window"] = {"calendar": "Month", "timeZone": "Europe/Berlin"}
+    cluster.apply(monthly)
+    assert cluster.kubectl("get", "slo", "monthly", "-n", namespace).stdout.splitlines()[1].split()[3] == "Month"
     assert "shown" in cluster.kubectl("get", "binnacle,observability", "-n", namespace, "-o", "name").stdout
 
 
@@ -170,8 +174,10 @@ def test_a_whole_status_is_stored_as_written(cluster: Cluster, namespace: str) -
                 long="1h",
                 short="5m",
                 worst_case_detection="1m",
+                detection_at_factor="1h7m",
             ),
         ),
+        horizon="2028-06-05",
         groups=GroupsStatus(count=3, worst='region="eu"'),
         cost=CostStatus(rules=14, samples_per_minute=6514),
         **findings_for_status([finding] * 60),

@@ -11,28 +11,17 @@ from binnacle.api.model import Items, Model, StatusModel, refusal
 from binnacle.api.schedules import Schedule
 from binnacle.api.slo_alerting import Alerting, Dependency
 from binnacle.api.slo_indicators import Indicator
+from binnacle.api.slo_window import Window
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import (
     AlertSeverity,
     DnsLabel,
-    Duration,
     Percentage,
     PlainText,
     Shape,
     Token,
-    duration_between,
     percentage_between,
 )
-
-
-class Window(Model):
-    """The time that the objective is about."""
-
-    rolling: Annotated[
-        Duration,
-        duration_between("1d", "366d", whole="1h"),
-        Field(description="Length of a window that ends now: whole hours, from 1d to 366d."),
-    ]
 
 
 class Maintenance(Model):
@@ -202,7 +191,7 @@ class SLO(Resource):
     columns: ClassVar[tuple[Column, ...]] = (
         Column("Service", ".spec.service", "Service that the SLO is about."),
         Column("Objective", ".spec.objective", "Share of events that must be good."),
-        Column("Window", ".spec.window.rolling", "The time that the objective is about."),
+        Column("Window", ".spec.window['rolling','calendar']", "The time that the objective is about."),
         Column("SLI", ".status.sli", "Share of good events over the window."),
         Column("Budget", ".status.budgetRemaining", "Share of the budget that is left."),
         Column("Burn", ".status.burnRate", "How many times faster than allowed the budget burns now.", wide=True),

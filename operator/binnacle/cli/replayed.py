@@ -70,7 +70,7 @@ def print_replays(found: Sequence[BudgetReplay | PolicyReplay], span: Span) -> N
 
 def _print_budget(console: Console, one: BudgetReplay) -> None:
     spec = one.slo.spec
-    console.print(f"  {spec.objective} over {spec.window.rolling}, counted in steps of {lasting(one.step * 1000)}.")
+    console.print(f"  {spec.objective} over {spec.window.words}, counted in steps of {lasting(one.step * 1000)}.")
     if not one.groups:
         console.print("  There is no data: nothing matches its selectors in that time.")
         return
@@ -181,7 +181,7 @@ def _budget_json(one: BudgetReplay) -> dict[str, Any]:
     return {
         **_head(one.key, one.step, one.notes),
         "objective": str(one.slo.spec.objective),
-        "window": str(one.slo.spec.window.rolling),
+        "window": one.slo.spec.window.words,
         "groups": [_group_json(group) for group in one.groups],
     }
 

@@ -144,6 +144,11 @@ def aggregate(op: str, labels: Iterable[str], expr: Node, param: Node | None = N
     return Aggregate(op, expr, param, Grouping(kept) if kept else None)
 
 
+def as_label(label: str, expr: Node) -> Aggregate:
+    """`count_values("label", expr)`: how many elements have each value, which becomes a label."""
+    return Aggregate("count_values", expr, String(label))
+
+
 def on(*labels: str) -> Matching:
     """Elements meet when they agree in exactly these labels."""
     return Matching(True, labels)

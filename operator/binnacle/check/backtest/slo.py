@@ -7,6 +7,7 @@ that shows it, and one that comes and goes within a step may not be seen to fire
 
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,8 +15,10 @@ from typing import Final, TypeAlias
 
 from binnacle.api.slo import SLO
 from binnacle.api.slo_alerting import NoDataAction
+from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
-from binnacle.compile.slo import burn, nodata, spent
+from binnacle.compile import calendar
+from binnacle.compile.slo import burn, nodata, recording, spent
 from binnacle.compile.slo.alerts import held
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
@@ -26,7 +29,7 @@ _ORDER: Final = tuple(AlertSeverity)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What of an SLO matters for its alerts and its budget."""
+    """What of an SLO matters for its alerts and its budget; `calendar` is the unit and the zone of a calendar window."""
 
     objective: Fraction
     window: Duration
@@ -35,12 +38,13 @@ class Plan:
     min_failures: int | None = None
     spent: tuple[Fraction, ...] = ()
     no_data: Duration | None = None
+    calendar: tuple[CalendarUnit, str] | None = None
 
     @classmethod
     def of(cls, slo: SLO, timing: Timing) -> "Plan":
         """Return the plan of an SLO."""
         spec, alerting = slo.spec, slo.spec.alerting
-        objective, window = Fraction(spec.objective.ratio), spec.window.rolling
+        objective, window = Fraction(spec.objective.ratio), spec.window.usual
         pairs, _ = burn.pairs_of(alerting.burn_rates, objective, window, timing)
         asked = alerting.no_data
         missing = asked is not None and asked.action is NoDataAction.ALERT
@@ -52,13 +56,14 @@ class Plan:
             alerting.min_failures,
             tuple(sorted((Fraction(one.ratio) for one in alerting.budget_spent), reverse=True)),
             ((asked.for_ if asked is not None else None) or nodata.FOR) if missing else None,
+            (spec.window.calendar, spec.window.time_zone) if spec.window.calendar and spec.window.time_zone else None,
         )
 
     @property
     def reach(self) -> Duration:
         """How much history before the first moment its figures need."""
         longest = max((pair.long for pair in self.pairs), default=self.step)
-        return max(self.window, longest)
+        return max(self.window if self.calendar is None else calendar.longest(self.calendar[0]), longest)
 
 
 @dataclass(slots=True)
@@ -187,7 +192,24 @@ class _History:
     def remaining(self) -> "array[float]":
         """Return the share of the budget that is left at each step; NaN where the window has no events."""
         budget = float(1 - self._plan.objective)
-        return array("d", (1 - ratio / budget for ratio in self._shares(self._plan.window)))
+        shares = (
+            self._shares(self._plan.window) if self._plan.calendar is None else self._since_reset(*self._plan.calendar)
+        )
+        return array("d", (1 - ratio / budget for ratio in shares))
+
+    def _since_reset(self, unit: CalendarUnit, zone: str) -> Iterator[float]:
+        """Yield the share of errors in the current period: of the steps that began in it, and none while there are no events."""
+        step, first = self._increments.step, self._increments.first
+        starts = calendar.starts(unit, zone, first, self.at(self._length))
+        lately = _lately(
+            (not math.isnan(value) for value in self._increments.events), recording.LATELY.ms // (step * 1000)
+        )
+        for at in range(self._length):
+            start = starts[bisect_right(starts, self.at(at)) - 1]
+            begin = min(max(0, -(-(start - first) // step) + 1), at + 1)
+            events = self._events[at + 1] - self._events[begin]
+            errors = self._errors[at + 1] - self._errors[begin]
+            yield errors / events if events > 0 else 0.0 if lately[at] else math.nan
 
     def burning(self) -> Iterator[Firing]:
         """Yield the burn alerts: one for each severity, none while one of a higher severity fires."""

@@ -37,7 +37,7 @@ _DAY = Duration.of(days=1)
 def explain_slo(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: World) -> tuple[Section, ...]:
     """Explain an SLO that compiled."""
     return (
-        _promise(slo),
+        _promise(slo, facts),
         _alerts(slo, facts),
         *_maintenance(slo, facts),
         _told(slo, compiled, world),
@@ -47,19 +47,26 @@ def explain_slo(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: W
     )
 
 
-def _promise(slo: SLO) -> Section:
+def _promise(slo: SLO, facts: Mapping[str, Any]) -> Section:
     spec = slo.spec
-    window = spec.window.rolling
+    window = spec.window.usual
+    over = f"any {spaced(window)}" if spec.window.calendar is None else spec.window.words
+    taken = "" if spec.window.calendar is None else f" (of {spaced(window)}, which is what it is taken for)"
     budget = 1 - Fraction(spec.objective.ratio)
     timed = spec.indicator.weighs_time
     what = "time" if timed else "events"
     said = [
-        f"{spec.objective} of {what} must be good over any {spaced(window)}, so at most {percent(budget)} may be bad"
+        f"{spec.objective} of {what} must be good over {over}, so at most {percent(budget)} may be bad"
         + (". " if timed else f": 1 in {number(1 / budget)}. ")
         + "This share is the error budget. "
-        f"A total outage of {_outage(budget, window)} uses it up; spent evenly, it allows {_outage(budget, _DAY)} a day.",
+        f"A total outage of {_outage(budget, window)} uses it up{taken}; spent evenly, it allows {_outage(budget, _DAY)} a day.",
         _indicator(slo),
     ]
+    if spec.window.calendar is not None:
+        said.append(
+            f"The budget is full at the beginning of each {spec.window.calendar.value.lower()}, at midnight in {spec.window.time_zone}. "
+            f"The rules know the calendar until {facts['horizon']}; they are renewed more than a year before."
+        )
     if spec.group_by:
         said.append(f"Each combination of values of {listed(sorted(spec.group_by))} has a budget of its own.")
     if spec.description:
@@ -67,6 +74,12 @@ def _promise(slo: SLO) -> Section:
     if spec.owner:
         said.append(f"{spec.owner} answers for it.")
     return Section(f"What {spec.service} promises", tuple(said))
+
+
+def _over(slo: SLO) -> str:
+    """Return what people call the window."""
+    window = slo.spec.window
+    return spaced(window.usual) if window.calendar is None else window.words
 
 
 def _outage(budget: Fraction, window: Duration) -> str:
@@ -139,7 +152,7 @@ def _alerts(slo: SLO, facts: Mapping[str, Any]) -> Section:
         (
             (
                 "Burn rate: how many times faster than allowed the budget is spent. Budget spent: how much of the budget of "
-                f"{spaced(slo.spec.window.rolling)} is gone when the long window reaches its limit. Found within: the longest time from the "
+                f"{_over(slo)} is gone when the long window reaches its limit. Found within: the longest time from the "
                 "beginning of a total outage to the alert, and from the beginning of a burn of just this rate."
             ),
         ),
@@ -262,7 +275,7 @@ def _recorded(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: Wor
 
 
 def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, str]:
-    step, window = timing.step, slo.spec.window.rolling
+    step = timing.step
     pairs = {Duration.parse(one[side]) for one in facts["alerts"] for side in ("long", "short")}
     shares = {series.error_ratio(one): f"share of what is bad over {spaced(one)}" for one in (step, *pairs)}
     shares |= {series.errors_sum(one): f"number of what is bad over {spaced(one)}" for one in pairs}
@@ -273,7 +286,9 @@ def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, s
         series.events_increase(step): f"all in {step}; the long windows are sums of it",
         series.MAINTENANCE: "1 in maintenance, absent otherwise",
         series.CURRENT_BURN_RATE: "burn rate now",
-        series.PERIOD_ERROR: f"share of what is bad over {spaced(window)}",
+        series.PERIOD_ERROR: f"share of what is bad over {_over(slo)}",
+        series.PERIOD_CURRENT: "1, with the current period as a label",
+        series.PERIOD_OF_STEP: "1, with the period in which the last step began as a label",
         series.PERIOD_BUDGET_REMAINING: "share of the budget that is left",
         series.OBJECTIVE: "the objective",
         series.TIME_PERIOD: "length of the window in days",

@@ -71,7 +71,7 @@ def _budget(slo: SLO, datasources: Datasources) -> str:
         q.eq(series.SLO, slo.metadata.name),
         q.eq(series.SLO_NAMESPACE, slo.metadata.namespace),
     )
-    hours = slo.spec.window.rolling.ms // 3_600_000
+    hours = slo.spec.window.usual.ms // 3_600_000
     reference = {"type": DatasourceType.PROMETHEUS.value, "uid": uid}
     pane = {
         "datasource": uid,

@@ -16,6 +16,7 @@ from binnacle.compile.slo.nodata import no_data_rules
 from binnacle.compile.slo.spent import spent_rules
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import LONG_EVERY, Timing
+from binnacle.compile.slo.window import Reach
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.rules import RuleGroup, RuleSet
@@ -28,7 +29,8 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     `facts` has `alerts` (one for each pair of windows), `cost` and `effective`, and `horizon` where the calendar matters.
     """
     timing = Timing.of(world.config.prometheus)
-    subject = _subject(slo)
+    horizon = Horizon.of(world.date)
+    subject = _subject(slo, horizon)
     contract = Contract.of(world, slo.metadata.namespace)
     counted, findings = indicators.read(slo.spec.indicator, subject, contract, timing)
     pairs, about_pairs = _pairs(slo, subject, timing)
@@ -42,7 +44,6 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     findings += declared.findings(slo, counted, contract, world)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     sums = [pair.long for pair in pairs] if slo.spec.alerting.min_failures is not None else []
-    horizon = Horizon.of(world.date)
     mask = maintenance.mask(maintained, subject, counted, timing, horizon)
     recorded = None if mask is None else maintenance.recorded(subject)
     fresh, stepped = maintenance.without(counted, recorded), maintenance.without(counted, mask)
@@ -77,7 +78,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         },
         "effective": _effective(world.config.prometheus),
     }
-    dated = any(schedule.time_zone is not None for schedule in maintained)
+    dated = subject.reach.periods is not None or any(one.time_zone is not None for one in maintained)
     if dated:
         facts["horizon"] = horizon.end.isoformat()
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
@@ -112,7 +113,7 @@ def _effective(prometheus: PrometheusConfig) -> list[dict[str, str]]:
     ]
 
 
-def _subject(slo: SLO) -> Subject:
+def _subject(slo: SLO, horizon: Horizon) -> Subject:
     spec = slo.spec
     return Subject(
         name=slo.metadata.name,
@@ -120,7 +121,7 @@ def _subject(slo: SLO) -> Subject:
         service=spec.service,
         groups=tuple(sorted(spec.group_by)),
         objective=Fraction(spec.objective.ratio),
-        window=spec.window.rolling,
+        reach=Reach.of(spec.window, horizon),
     )
 
 

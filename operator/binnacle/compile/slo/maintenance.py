@@ -39,7 +39,7 @@ def mask(
     if not chosen:
         return None
     reach = timing.covering(timing.step) + (counted.least.ms if counted.least is not None else 0)
-    return was_on(chosen, horizon, reach, history=subject.window.ms)
+    return was_on(chosen, horizon, reach, history=subject.reach.back.ms)
 
 
 def without(counted: Counted, masked: Node | None) -> Counted:

@@ -11,7 +11,9 @@ three labels.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
+from typing import Final
 
 from binnacle.api.values import Duration
 from binnacle.compile.slo.indicator import Counted, exact, plain
@@ -21,6 +23,9 @@ from binnacle.intent import series
 from binnacle.intent.rules import Recording, pairs
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
+
+LATELY: Final = Duration.of(days=1)
+"""How long a group without events counts as one that is measured."""
 
 
 def short_rules(
@@ -64,15 +69,30 @@ def short_rules(
 
 
 def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple[Recording, ...]:
-    """Return what is evaluated each step: the increments of events and errors."""
+    """Return what is evaluated each step: the increments of events and errors.
+
+    Where the calendar parts the history, increments have the period in which their step began as a label.
+    """
     step = timing.step
     events, errors = series.events_increase(step), series.errors_increase(step)
     range_, seconds = timing.covering(step), q.num(step.seconds)
     zero = _zero(subject, subject.now(events))
-    return (
+    rules = (
         _record(subject, events, q.mul(counted.events(exact, range_), seconds)),
         _record(subject, errors, q.mul(counted.errors(exact, range_, zero), seconds)),
     )
+    periods = subject.reach.periods
+    if periods is None:
+        return rules
+    period = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start(step.ms // 1000)))
+    labelled = (
+        replace(
+            rule,
+            expr=q.mul(rule.expr, subject.now(series.PERIOD_OF_STEP), q.on(), q.group_left(series.BINNACLE_PERIOD)),
+        )
+        for rule in rules
+    )
+    return (_record(subject, series.PERIOD_OF_STEP, period), *labelled)
 
 
 def long_rules(
@@ -96,18 +116,46 @@ def long_rules(
     spent = q.div(subject.now(series.PERIOD_ERROR), q.num(float(subject.budget)))
     return (
         *rules,
-        _record(subject, series.PERIOD_ERROR, _long_share(subject, subject.window, timing)),
+        *_period_rules(subject, timing),
         _record(subject, series.PERIOD_BUDGET_REMAINING, q.sub(q.num(1), spent)),
+    )
+
+
+def _period_rules(subject: Subject, timing: Timing) -> tuple[Recording, ...]:
+    """Return what is recorded of the SLO's own window.
+
+    In a period of the calendar only the increments of that period count. Until there are some, nothing has failed for any
+    group that was measured lately: the budget is full from the first evaluation on.
+    """
+    periods, step = subject.reach.periods, timing.step
+    if periods is None:
+        return (_record(subject, series.PERIOD_ERROR, _long_share(subject, subject.window, timing)),)
+    current = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start()))
+
+    def within(increments: str) -> Node:
+        sums = q.sum_over_time(subject.history(increments), subject.reach.back.ms)
+        marked = q.and_(sums, subject.now(series.PERIOD_CURRENT), matching=q.on(series.BINNACLE_PERIOD))
+        return q.sum_by(subject.groups, marked)
+
+    lately = q.call("count_over_time", q.over(subject.history(series.events_increase(step)), LATELY.ms))
+    nothing = q.mul(q.num(0), q.sum_by(subject.groups, lately))
+    share = _share(within(series.errors_increase(step)), within(series.events_increase(step)))
+    return (
+        _record(subject, series.PERIOD_CURRENT, current),
+        _record(subject, series.PERIOD_ERROR, q.or_(share, nothing)),
     )
 
 
 def meta_rules(subject: Subject, labels: dict[str, str]) -> tuple[Recording, ...]:
     """Return the series that describe the SLO; they alone carry the user's labels."""
     described = pairs({**labels, **dict(subject.labels)})
-    days = Fraction(subject.window.ms, Duration.of(days=1).ms)
+    periods = subject.reach.periods
+    days: Node = q.num(float(Fraction(subject.window.ms, Duration.of(days=1).ms)))
+    if periods is not None:
+        days = periods.days()
     return (
         Recording(series.OBJECTIVE, q.call("vector", q.num(float(subject.objective))), described),
-        Recording(series.TIME_PERIOD, q.call("vector", q.num(float(days))), described),
+        Recording(series.TIME_PERIOD, q.call("vector", days), described),
     )
 
 

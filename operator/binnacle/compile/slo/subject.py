@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from binnacle.api.values import Duration
+from binnacle.compile.slo.window import Reach
 from binnacle.intent import series
 from binnacle.intent.rules import Pairs, pairs
 from binnacle.promql import build as q
@@ -18,7 +19,7 @@ class Subject:
         name, namespace, service: values of the three labels.
         groups: labels that tell budgets apart, sorted.
         objective: share of good events.
-        window: what the objective is about.
+        reach: what the objective is about.
         labels: of every series, set over whatever the expression keeps.
     """
 
@@ -27,7 +28,7 @@ class Subject:
     service: str
     groups: tuple[str, ...]
     objective: Fraction
-    window: Duration
+    reach: Reach
     labels: Pairs = field(init=False)
     _identity: tuple[Matcher, ...] = field(init=False)
     _everything: tuple[Matcher, ...] = field(init=False)
@@ -41,6 +42,11 @@ class Subject:
         object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
         object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
         object.__setattr__(self, "_now", {})
+
+    @property
+    def window(self) -> Duration:
+        """How long the time that the objective is about is taken to be."""
+        return self.reach.length
 
     @property
     def budget(self) -> Fraction:

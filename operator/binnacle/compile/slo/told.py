@@ -37,7 +37,7 @@ def annotations(slo: SLO, subject: Subject, what: str, **more: str) -> Pairs:
     ours = {
         "summary": f"{subject.service}: SLO {subject.namespace}/{subject.name}{_which(subject)} {what}",
         "description": (templates.literal(slo.spec.description) + ". " if slo.spec.description else "")
-        + f"The objective is {percent(subject.objective)} over {subject.window}.",
+        + f"The objective is {percent(subject.objective)} over {subject.reach.words}.",
         **more,
     }
     if slo.spec.owner:
