@@ -123,6 +123,7 @@ def test_openslo_v1_with_everything_that_it_refers_to() -> None:
     ]
     assert good["alerting"]["noData"] == {"action": "Alert"}
     assert found["raw-errors"]["indicator"] == {"ratio": {"errors": "errors_total", "total": "calls_total"}}
+    assert found["raw-errors"]["window"] == {"calendar": "Month", "timeZone": "America/New_York"}
     assert found["raw-errors"]["alerting"] == {"burnRates": []}, "no policy, no alert"
     (elsewhere,) = entries(outcome, "spec.indicator.spec.thresholdMetric.metricSource")
     assert elsewhere.finding.severity is Severity.ERROR

@@ -174,7 +174,9 @@ def _slo(source: int, spec: Fields, metadata: Fields | None, options: Options, l
     if service is not None:
         common.spec["service"] = resource.service(part, spec.at("service"), service)
     window = windows.window(spec, options)
-    if window is not None:
+    if window is not None and window.period is not None:
+        common.spec["window"] = window.period.model_dump(mode="json", by_alias=True, exclude_none=True)
+    elif window is not None:
         common.spec["window"] = resource.window(part, window.path, window.length)
     _budgeting(spec)
     inline, reference = spec.map("indicator"), spec.text("indicatorRef")
