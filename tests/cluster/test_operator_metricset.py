@@ -87,7 +87,7 @@ def test_objects_of_prometheus_operator_and_an_slo_that_follows(
     eventually(lambda: is_ready(control_plane, "mset", "web"), limit=20)
     eventually(lambda: reasons(control_plane) == [], limit=10, what="the SLO knows of the probe")
     listed = control_plane.kubectl("get", "mset", "web", "-n", place).stdout.splitlines()
-    assert listed[0].split()[:4] == ["NAME", "SOURCES", "DECLARED", "READY"]
+    assert listed[0].split() == ["NAME", "SOURCES", "DECLARED", "MISSING", "SERIES", "READY", "AGE"]
     assert listed[1].split()[:4] == ["web", "2", "1", "True"]
     pods = control_plane.get("podmonitor", "binnacle-mset-web", "-n", place)
     assert pods["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"

@@ -22,6 +22,7 @@ from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import Event, Expectation, Gone, Observed, Observer, Present, Stamp, Store, Synced
 from binnacle.errors import ConflictError
+from binnacle.intent.readback import Readback, WantedMetric
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
@@ -279,8 +280,12 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
     if spec.get("nothing"):
         findings.append(Finding(Severity.ERROR, Reason.PROMQL_SYNTAX, "spec.text", "No parse."))
         intents = ()
+    metrics = tuple(WantedMetric(name, (name,)) for name in spec.get("metrics", ()))
+    readback = Readback(metrics=metrics)
+    if spec.get("declares"):
+        intents = ({"nothing": True},)
     facts = {"cost": {"rules": len(text)}}
-    return Compiled(intents=intents, findings=tuple(findings), facts=facts, renew=renew)  # type: ignore[arg-type]
+    return Compiled(intents, tuple(findings), facts, readback, renew=renew)  # type: ignore[arg-type]
 
 
 class ThingTarget:
@@ -297,6 +302,8 @@ class ThingTarget:
         items: list[Output | Share] = []
         for intent in intents:
             key = owner.key
+            if "nothing" in intent:
+                continue
             if "share" in intent:
                 aggregate = AggregateKey(self.name, config.prometheus.namespace)
                 items.append(Share(aggregate, key, intent["share"], "part", (f"mark-{intent['share']}",)))

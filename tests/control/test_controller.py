@@ -3,14 +3,14 @@
 import asyncio
 import copy
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 import pytest
 
 from binnacle.api.conditions import Condition, broken_laws
-from binnacle.control.ports import Gone, Liveness, Observed
+from binnacle.control.ports import Gone, Liveness, MetricsSeen, Observed
 from binnacle.errors import SpecError, TransientError
 from binnacle.intent.refs import Key, ObjectRef
 from control.memory_world import LoopClock, MemoryCluster, Running, ScriptedObserver, Write, thing
@@ -833,6 +833,74 @@ async def test_a_backend_that_refuses_stalls_the_resource_after_two_reload_perio
         await run.settle()
         assert run.condition("a", "Stalled") is None
         lawful(cluster)
+
+
+async def test_whether_metrics_are_there_is_told_with_live_and_never_touches_ready(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.MISSING, "not yet", metrics=MetricsSeen(False, "no series of x"))
+    async with Running(cluster, observer=observer) as run:
+        cluster.put(thing("a", text="x", metrics=["x"]))
+        await run.settle()
+        assert run.condition("a", "DataPresent")["reason"] == "NotCheckedYet"
+        cluster.writes.clear()
+        observer.answers[key] = Observed(Liveness.LOADED, metrics=MetricsSeen(False, "no series of x"))
+        await until(lambda: run.condition("a", "DataPresent")["status"] == "False")
+        assert run.condition("a", "Live")["status"] == "True"
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.condition("a", "DataPresent")["message"] == "no series of x"
+        assert cluster.writes == [Write("status", owner("a"))]
+        # Nothing new is known of them: what was said stays, also across a restart and a spec that does not compile.
+        observer.answers[key] = Observed(Liveness.LOADED)
+        await asyncio.sleep(0.1)
+        assert len(cluster.writes) == 1
+    async with Running(cluster, observer=ScriptedObserver()) as run:
+        await run.settle()
+        assert len(cluster.writes) == 1
+        cluster.put(thing("a", nothing=True))
+        await run.settle()
+        assert run.condition("a", "Stalled") is not None
+        assert run.condition("a", "DataPresent")["status"] == "False"
+        lawful(cluster)
+        cluster.put(thing("a", text="x"))
+        await run.settle()
+        assert run.condition("a", "DataPresent") is None
+
+
+async def test_a_backend_that_stays_away_makes_the_metrics_unknown_and_nothing_else(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.NOTHING, metrics=MetricsSeen(True, "there"))
+    async with Running(cluster, observer=observer, reload_period="1s") as run:
+        cluster.put(thing("a", declares=True, metrics=["x"]))
+        await until(lambda: (run.condition("a", "DataPresent") or {}).get("status") == "True")
+        assert run.condition("a", "Live") is None
+        assert run.condition("a", "Ready")["status"] == "True"
+        cluster.writes.clear()
+        observer.answers[key] = Observed(Liveness.NOTHING, metrics=MetricsSeen(None, "connection refused"))
+        await until(lambda: run.condition("a", "DataPresent")["status"] == "Unknown")
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert cluster.writes == [Write("status", owner("a"))]
+        lawful(cluster)
+
+
+async def test_without_an_observer_metrics_are_not_looked_for(cluster: MemoryCluster) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="x", metrics=["x"]))
+        cluster.put(thing("b", declares=True, metrics=["x"]))
+        await run.settle()
+        for name in ("a", "b"):
+            assert run.condition(name, "DataPresent")["reason"] == "BackendNotConfigured"
+        assert run.condition("a", "Live")["reason"] == "BackendNotConfigured"
+        assert run.condition("b", "Live") is None
+        assert [write.verb for write in cluster.writes].count("status") == 2
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, for at most 10 s."""
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -8,8 +8,8 @@ import pytest
 
 from binnacle.api.conditions import ConditionStatus
 from binnacle.api.reasons import Reason
-from binnacle.control.ports import Liveness, Observed
-from binnacle.control.status import Live, judge
+from binnacle.control.ports import Liveness, MetricsSeen, Observed, merged
+from binnacle.control.status import Live, judge, judge_metrics
 
 FIGURES = {"sli": "99.95%"}
 
@@ -72,3 +72,57 @@ def test_the_refusal_of_an_older_version_does_not_stand_against_a_new_one() -> N
 
 def test_before_anything_was_observed_what_was_said_stays() -> None:
     assert said(None, LOADED, grace_over=True) == Live(ConditionStatus.TRUE, Reason.RULES_LOADED, "said", FIGURES)
+
+
+CHECKED = {"conditions": [{"type": "DataPresent", "status": "True", "reason": "MetricsFound", "message": "said"}]}
+THERE = MetricsSeen(True, "there")
+GONE = MetricsSeen(False, "no series of x")
+UNSEEN = MetricsSeen(None, "away")
+IS_LIVE = Live(ConditionStatus.TRUE, Reason.RULES_LOADED, "said")
+IS_WAITING = Live(ConditionStatus.UNKNOWN, Reason.NOT_LOADED_YET, "said")
+
+
+@pytest.mark.parametrize(
+    ("seen", "before", "live", "settled", "grace_over", "reason"),
+    [
+        (None, NEW, IS_LIVE, True, False, Reason.NOT_CHECKED_YET),
+        (None, CHECKED, IS_LIVE, True, True, Reason.METRICS_FOUND),
+        (THERE, NEW, IS_LIVE, True, False, Reason.METRICS_FOUND),
+        (GONE, NEW, IS_LIVE, True, False, Reason.METRICS_MISSING),
+        (GONE, CHECKED, IS_LIVE, False, False, Reason.METRICS_MISSING),
+        # The first word waits for that of the backend, and for what may still come.
+        (THERE, NEW, IS_WAITING, True, False, Reason.NOT_CHECKED_YET),
+        (GONE, NEW, IS_LIVE, False, False, Reason.NOT_CHECKED_YET),
+        # Away is told after the grace.
+        (UNSEEN, CHECKED, IS_LIVE, True, False, Reason.METRICS_FOUND),
+        (UNSEEN, CHECKED, IS_LIVE, True, True, Reason.BACKEND_UNREACHABLE),
+    ],
+)
+def test_what_is_said_of_metrics(
+    seen: MetricsSeen | None, before: dict[str, Any], live: Live, settled: bool, grace_over: bool, reason: Reason
+) -> None:
+    observed = Observed(Liveness.LOADED, settled=settled, metrics=seen)
+    found = judge_metrics(observed, before, live, configured=True, grace_over=grace_over)
+    assert found.reason is reason
+    expected = {Reason.METRICS_FOUND: "True", Reason.METRICS_MISSING: "False"}.get(reason, "Unknown")
+    assert found.status == expected
+    unconfigured = judge_metrics(observed, before, live, configured=False, grace_over=grace_over)
+    assert (unconfigured.status, unconfigured.reason) == ("Unknown", Reason.BACKEND_NOT_CONFIGURED)
+
+
+def test_how_a_backend_fails_to_answer_is_told_once() -> None:
+    before = {"conditions": [{**CHECKED["conditions"][0], "status": "Unknown", "reason": "BackendUnreachable"}]}
+    observed = Observed(Liveness.UNREACHABLE, metrics=MetricsSeen(None, "away in other words"))
+    assert judge_metrics(observed, before, IS_LIVE, configured=True, grace_over=True).message == "said"
+
+
+def test_where_there_is_nothing_to_load_nothing_is_said_of_it() -> None:
+    found = said(Observed(Liveness.NOTHING, facts=FIGURES), NEW, grace_over=False)
+    assert found.said() is None
+    assert found.facts == FIGURES
+
+
+def test_what_several_backends_have_is_told_together() -> None:
+    metrics = MetricsSeen(True, "there")
+    both = merged([Observed(Liveness.LOADED, metrics=metrics), Observed(Liveness.UNCONFIGURED, "no address")])
+    assert (both.liveness, both.message, both.metrics) == (Liveness.LOADED, "", metrics)

@@ -306,11 +306,13 @@ def test_steady_traffic_causes_no_writes_and_a_backend_away_makes_live_unknown_a
     assert spine.count(mark, quiet=3) == [STATUS]
     during = spine.status()
     assert without_live(during) == without_live(before)
+    assert spine.condition("DataPresent")["reason"] == "BackendUnreachable"
     assert spine.condition("Ready")["status"] == "True"
 
     spine.prometheus.start()
     spine.wait("Live", "True", "RulesLoaded")
     assert spine.count(mark) == [STATUS, STATUS]
+    assert spine.condition("DataPresent")["reason"] == "MetricsFound"
     after = spine.status()
     assert without_live(after).keys() == without_live(before).keys()
 
@@ -363,7 +365,9 @@ def groups_of(files: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def without_live(status: dict[str, Any]) -> dict[str, Any]:
-    return {**status, "conditions": [one for one in status["conditions"] if one["type"] != "Live"]}
+    """Return a status without what its backend says: whether it has the rules, and whether the metrics are there."""
+    ours = [one for one in status["conditions"] if one["type"] not in ("Live", "DataPresent")]
+    return {**status, "conditions": ours}
 
 
 def wait_for_looks(prometheus: Prometheus, number: int) -> None:

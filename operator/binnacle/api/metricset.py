@@ -10,7 +10,7 @@ from binnacle.api.labels import RESERVED_SERIES, RESERVED_SERIES_PREFIXES
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.metricset_probe import Probe
 from binnacle.api.metricset_scrape import Port, Scrape
-from binnacle.api.model import Items, Law, Model, refusal
+from binnacle.api.model import Items, Law, Model, StatusModel, refusal
 from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import DnsLabel, LabelName, Number, Shape
@@ -224,11 +224,70 @@ class MetricSetSpec(CommonSpec):
         return self
 
 
+class MissingLabel(StatusModel):
+    """A label that is declared and that no series of its metric has."""
+
+    metric: Annotated[str, Field(max_length=256, description="Name of the metric.")]
+    label: Annotated[str, Field(max_length=128, description="Name of the label.")]
+
+
+class FailingSource(StatusModel):
+    """An endpoint or probe of which Prometheus cannot read everything."""
+
+    name: Annotated[str, Field(max_length=63, description="Name of the item of scrape or probes.")]
+    error: Annotated[str, Field(max_length=512, description="What is wrong, in Prometheus' words where it has some.")]
+    last_scrape: Annotated[
+        str | None,
+        Field(
+            max_length=32,
+            json_schema_extra={"format": "date-time"},
+            description="When it was read for the last time, to the minute. Not written while it is read: then that is just now.",
+        ),
+    ] = None
+
+
 class MetricSetStatus(CommonStatus):
     """What is known of a MetricSet."""
 
     sources: Annotated[int | None, Field(ge=0, description="Endpoints and probes that metrics come from.")] = None
     declared: Annotated[int | None, Field(ge=0, description="Metrics declared.")] = None
+    found: Annotated[int | None, Field(ge=0, description="Declared metrics of which Prometheus has series.")] = None
+    missing: Annotated[
+        tuple[Annotated[str, Field(max_length=256)], ...],
+        Items("atomic", 50),
+        Field(
+            description="Metrics that are declared, or read by an item of recording, and of which there are no series."
+        ),
+    ] = ()
+    missing_total: Annotated[
+        int | None, Field(ge=0, description="How many metrics are missing, with those not listed.")
+    ] = None
+    missing_labels: Annotated[
+        tuple[MissingLabel, ...],
+        Items("atomic", 50),
+        Field(description="Labels that are declared and that no series of their metric has."),
+    ] = ()
+    undeclared: Annotated[
+        tuple[Annotated[str, Field(max_length=256)], ...],
+        Items("atomic", 20),
+        Field(description="Series that come of its endpoints and that it does not declare, the first by name."),
+    ] = ()
+    undeclared_total: Annotated[
+        int | None, Field(ge=0, description="How many such series there are by name, with those not listed.")
+    ] = None
+    series: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="Series that the last scrapes of its endpoints and probes gave, about: two digits count, and a fifth "
+            "more or less is not shown.",
+        ),
+    ] = None
+    failing: Annotated[
+        tuple[FailingSource, ...],
+        Items("map", 48),
+        Field(description="Endpoints and probes that Prometheus has not been able to read for some minutes."),
+    ] = ()
 
 
 class MetricSet(Resource):
@@ -239,8 +298,12 @@ class MetricSet(Resource):
     columns: ClassVar[tuple[Column, ...]] = (
         Column("Sources", ".status.sources", "Endpoints and probes that metrics come from.", "integer"),
         Column("Declared", ".status.declared", "Metrics declared.", "integer"),
+        Column("Missing", ".status.missingTotal", "Metrics of which there are no series.", "integer"),
+        Column("Series", ".status.series", "Series that come of its sources, about.", "integer"),
         *READY_COLUMNS,
-        condition_column("Live", of="Live", field="status", description="Whether Prometheus has the rules.", wide=True),
+        condition_column(
+            "Live", of="Live", field="status", description="Whether Prometheus has rules and scrape jobs.", wide=True
+        ),
         AGE_COLUMN,
     )
 

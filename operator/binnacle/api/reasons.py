@@ -20,6 +20,9 @@ class Reason(StrEnum):
     DRY_RUN = "DryRun"
     WAITING_FOR_AGGREGATE = "WaitingForAggregate"
     RULES_LOADED = "RulesLoaded"
+    LOADED = "Loaded"
+    METRICS_FOUND = "MetricsFound"
+    METRICS_MISSING = "MetricsMissing"
     # conditions: somebody must act
     INVALID_SPEC = "InvalidSpec"
     COMPILE_FAILED = "CompileFailed"
@@ -34,6 +37,7 @@ class Reason(StrEnum):
     BACKEND_NOT_CONFIGURED = "BackendNotConfigured"
     BACKEND_UNREACHABLE = "BackendUnreachable"
     NOT_LOADED_YET = "NotLoadedYet"
+    NOT_CHECKED_YET = "NotCheckedYet"
     API_SERVER_UNAVAILABLE = "APIServerUnavailable"
     # findings: values and structure
     UNKNOWN_FIELD = "UnknownField"
@@ -149,6 +153,20 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.RULES_LOADED: Doc(
         "Prometheus has loaded the rules and evaluates them without error.", "Nothing need be done."
     ),
+    Reason.LOADED: Doc(
+        "The backends have loaded what was applied, as far as they tell: the message says what.",
+        "Nothing need be done.",
+    ),
+    Reason.METRICS_FOUND: Doc(
+        "Prometheus has series of every metric that the resource declares or refers to.", "Nothing need be done."
+    ),
+    Reason.METRICS_MISSING: Doc(
+        "For some minutes Prometheus has had no series of some of the metrics that the resource declares or refers to. What a "
+        "MetricSet declares is looked for among the series of its namespace and those without the label `namespace`. Nothing else "
+        "depends on this: rules stay loaded, and `Ready` stays as it is.",
+        "Check the names, and whether the system exposes the metrics and is scraped. A counter that appears with its first event "
+        "only is better exposed with the value 0 from the start.",
+    ),
     Reason.INVALID_SPEC: Doc(
         "A field is missing, unknown, or has a value that does not fit, so nothing could be compiled. What was applied before stays.",
         "Look at `status.findings`: each names the field, what is wrong with it, and what to write instead.",
@@ -189,7 +207,7 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.BACKEND_NOT_CONFIGURED: Doc(
         "The administrator's configuration names no address of the backend, or it is one that is not asked (Grafana), so nothing "
         "is read back from it.",
-        "Set `prometheus.url` in the configuration to see SLI, budget and loaded rules in status.",
+        "Set `prometheus.url` in the configuration to see SLI, budget, loaded rules and missing metrics in status.",
     ),
     Reason.BACKEND_UNREACHABLE: Doc(
         "The backend does not answer, so it is not known what it has loaded. What was applied stays and goes on working.",
@@ -199,6 +217,11 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "The rules are applied, and Prometheus has not loaded them yet (up to two reload periods this is normal) or has not "
         "recorded the first figures (the share of errors over the whole window takes ten minutes).",
         "Wait. If it stays, check that Prometheus selects these objects: labels, namespaces and mounted files.",
+    ),
+    Reason.NOT_CHECKED_YET: Doc(
+        "The metrics that the resource declares or refers to have not been looked for yet. They are once it is loaded, and new ones "
+        "have a few minutes to appear.",
+        "Wait.",
     ),
     Reason.API_SERVER_UNAVAILABLE: Doc(
         "The API server did not answer or answered with an error that may pass. The work is tried again.",

@@ -184,6 +184,11 @@ def metric_set_key(namespace: str, name: str) -> Key:
     return Key(KIND, namespace, name)
 
 
+def series_of(metric: Metric) -> tuple[str, ...]:
+    """Return the names of the series that a metric may have, however its histogram is stored."""
+    return tuple(dict.fromkeys((metric.name, *_series(_declared(metric, frozenset())))))
+
+
 def _declared(metric: Metric, added: frozenset[str]) -> Declared:
     labels = None if metric.label_names is None else frozenset(metric.label_names) | added
     stored = None

@@ -13,7 +13,7 @@ from typing import Any
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding
 from binnacle.intent.base import Intent
-from binnacle.intent.readback import SLOReadback
+from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key
 
 
@@ -84,7 +84,7 @@ class Compiled:
         intents: what targets shall spell; empty when nothing of the resource could be compiled.
         findings: sorted; an `error` finding names an item that was left out.
         facts: the kind's own status fields that follow from the spec alone (`alerts`, `cost`), as JSON values.
-        readback: which figures the observer shall bring back, if any.
+        readback: what the observer shall bring back, if anything.
         withdrawn: with no intents: what was applied before must go, because it would harm others.
         renew: from this date (UTC) on the same resource compiles to something else; None where the date does not matter.
             On every day before it the outcome is the same.
@@ -93,6 +93,6 @@ class Compiled:
     intents: tuple[Intent, ...]
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    readback: SLOReadback | None = None
+    readback: Readback | None = None
     withdrawn: bool = False
     renew: date | None = None

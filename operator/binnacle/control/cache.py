@@ -14,7 +14,7 @@ from typing import Any
 
 from binnacle.compile.world import Claim, Listing, Read
 from binnacle.control.ports import Mark, Observed
-from binnacle.intent.readback import SLOReadback
+from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey
@@ -58,7 +58,7 @@ class Resource:
     status: bytes
     reads: frozenset[Read] = frozenset()
     marks: tuple[Mark, ...] = ()
-    readback: SLOReadback | None = None
+    readback: Readback | None = None
     applied_at: float | None = None
     observed: Observed | None = None
     unwell_since: float | None = None

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from binnacle.api.conditions import ConditionType
+from binnacle.api.conditions import ConditionStatus, ConditionType
 from binnacle.control.account import account
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref, resource_key
@@ -39,6 +39,7 @@ from binnacle.control.ports import (
 )
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.reconcile import Reconciler, WorkKey
+from binnacle.control.status import condition_said
 from binnacle.errors import BinnacleError
 from binnacle.intent.readback import READBACK_FIELDS
 from binnacle.intent.refs import Key, ObjectRef
@@ -452,26 +453,22 @@ class Controller:
                 self.queue.add(key, Priority.OBSERVED)
 
     def _expectations(self, backend: str) -> list[Expectation]:
-        """Return what is to be known from one backend: of every resource that it loads something of."""
+        """Return what is to be known from one backend: of every resource that it loads or has something of."""
         expectations = []
         for key, resource in self.cache.resources.items():
             marks = tuple(mark.name for mark in resource.marks if mark.backend == backend)
-            if marks:
-                shown = _figures(key, resource.live_status())
-                expectations.append(Expectation(key, marks, resource.readback, shown))
+            readback = resource.readback if resource.readback and resource.readback.backend == backend else None
+            if marks or (readback is not None and readback.metrics):
+                status = resource.live_status()
+                expectations.append(Expectation(key, marks, readback, _figures(key, status), _present(status)))
         return expectations
 
     def _says_something_new(self, key: Key, resource: Resource) -> bool:
-        live = self.reconciler.live_now(key, resource)
+        live, data = self.reconciler.backend_now(key, resource)
         status = resource.live_status()
-        said = next((one for one in status.get("conditions", ()) if one["type"] == ConditionType.LIVE), None)
-        if said is None or (said["status"], said["reason"], said.get("message", "")) != (
-            live.status,
-            live.reason,
-            live.message,
-        ):
+        if condition_said(status, ConditionType.LIVE) != live.said():
             return True
-        return _figures(key, status) != live.facts
+        return condition_said(status, ConditionType.DATA_PRESENT) != data or _figures(key, status) != live.facts
 
 
 def _figures(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
@@ -492,6 +489,14 @@ def _tell(key: WorkKey, entry: Entry) -> None:
         log.warning("reconcile failed", extra={**extra, "error": entry.error})
     else:
         log.info("reconciled", extra=extra)
+
+
+def _present(status: Mapping[str, Any]) -> bool | None:
+    """Return whether a status says that the metrics are there; None when it says neither."""
+    said = condition_said(status, ConditionType.DATA_PRESENT)
+    if said is None or said.status is ConditionStatus.UNKNOWN:
+        return None
+    return said.status is ConditionStatus.TRUE
 
 
 async def _wait(event: asyncio.Event) -> None:

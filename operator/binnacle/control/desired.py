@@ -14,7 +14,7 @@ from binnacle.check.base import Check, Checked
 from binnacle.compile.world import Compiled, Read, World
 from binnacle.control.ports import Mark
 from binnacle.errors import BinnacleError, SpecError
-from binnacle.intent.readback import SLOReadback
+from binnacle.intent.readback import Readback
 from binnacle.targets.base import File, Output, Owner, Share, Target
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Desired:
     findings: tuple[Finding, ...] = ()
     marks: tuple[Mark, ...] = ()
     facts: Mapping[str, Any] | None = None
-    readback: SLOReadback | None = None
+    readback: Readback | None = None
     reads: frozenset[Read] = frozenset()
     withdrawn: bool = False
     renew: date | None = None

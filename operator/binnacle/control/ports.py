@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from binnacle.intent.readback import SLOReadback
+from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key, ObjectRef
 
 
@@ -124,8 +124,9 @@ class Clock(Protocol):
 
 
 class Liveness(StrEnum):
-    """What a backend says about a resource's rules."""
+    """What a backend says about what was applied of a resource. `NOTHING`: there is nothing for it to have."""
 
+    NOTHING = "nothing"
     LOADED = "loaded"
     MISSING = "missing"
     UNHEALTHY = "unhealthy"
@@ -149,12 +150,22 @@ class Expectation:
         marks: names of what the backend lists when it has loaded the current version.
         readback: which figures are wanted.
         shown: the figures that status shows now; the observer keeps to them until the difference matters.
+        present: whether status says now that the metrics are there; None when it says neither.
     """
 
     key: Key
     marks: tuple[str, ...]
-    readback: SLOReadback | None
+    readback: Readback | None
     shown: Mapping[str, Any] = field(default_factory=dict)
+    present: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSeen:
+    """Whether the metrics that a resource declares or refers to exist; `present` is None when that could not be looked at."""
+
+    present: bool | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +174,21 @@ class Observed:
 
     `settled` is false while figures are still to be expected soon (rules loaded but not yet evaluated), so that a new
     resource's status is written once, when both are there.
+
+    `metrics` is None where nothing new is known of them: then what was said stays.
     """
 
     liveness: Liveness
     message: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     settled: bool = True
+    metrics: MetricsSeen | None = None
 
 
-_WORST_FIRST = (Liveness.UNHEALTHY, Liveness.MISSING, Liveness.UNREACHABLE, Liveness.LOADED, Liveness.UNCONFIGURED)
+_WORST_FIRST = (
+    *(Liveness.UNHEALTHY, Liveness.MISSING, Liveness.UNREACHABLE),
+    *(Liveness.LOADED, Liveness.UNCONFIGURED, Liveness.NOTHING),
+)
 
 
 def merged(observations: Sequence[Observed]) -> Observed:
@@ -182,7 +199,8 @@ def merged(observations: Sequence[Observed]) -> Observed:
     worst = min((one.liveness for one in observations), key=_WORST_FIRST.index)
     said = [one.message for one in observations if one.liveness is worst and one.message]
     facts = {name: value for one in observations for name, value in one.facts.items()}
-    return Observed(worst, " ".join(said), facts, all(one.settled for one in observations))
+    metrics = next((one.metrics for one in observations if one.metrics is not None), None)
+    return Observed(worst, " ".join(said), facts, all(one.settled for one in observations), metrics)
 
 
 class Observer(Protocol):

@@ -21,7 +21,17 @@ from binnacle.control.journal import Journal
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import Clock, Event, LeaseGuard, Liveness, Observed, Present, Recorder, Store
 from binnacle.control.queue import Priority, WorkQueue
-from binnacle.control.status import ChildStatus, Live, Problem, Situation, build, judge
+from binnacle.control.status import (
+    ChildStatus,
+    Live,
+    Problem,
+    Said,
+    Situation,
+    build,
+    condition_said,
+    judge,
+    judge_metrics,
+)
 from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientError
 from binnacle.intent.readback import READBACK_FIELDS
 from binnacle.intent.refs import Key, ObjectRef
@@ -131,7 +141,10 @@ class Reconciler:
         situation = self._unchanged(resource, key, desired, before)
         gone = not self._cache.children_of(key)
         said = await self._say(
-            key, resource, replace(situation, children=(), facts={}, live=None) if gone else situation, before
+            key,
+            resource,
+            replace(situation, children=(), facts={}, live=None, data=None) if gone else situation,
+            before,
         )
         return retry or said
 
@@ -157,9 +170,7 @@ class Reconciler:
             if self._aggregates.put(share):
                 self._queue.add_after(share.aggregate, self._debounce)
         problem = problem or self._aggregate_problem(key)
-        resource.marks, resource.readback = desired.marks, desired.readback
-        if not any(mark.backend in self._backends for mark in desired.marks):
-            resource.observed = UNCONFIGURED
+        self._expect(resource, desired)
         waiting = not self._aggregates.settled(key)
         if problem is None and not waiting:
             try:
@@ -169,6 +180,7 @@ class Reconciler:
         under_way = self._under_way(key, resource, problem, waiting)
         if under_way is None:
             return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
+        live, data = self._backend(key, resource, before)
         situation = Situation(
             generation=generation,
             valid=True,
@@ -177,10 +189,19 @@ class Reconciler:
             children=self._children(key, desired),
             problem=problem,
             under_way=under_way,
-            live=self._live(key, resource, before),
+            live=live,
+            data=data,
         )
         said = await self._say(key, resource, situation, before)
         return retry or said
+
+    def _expect(self, resource: Resource, desired: Desired) -> None:
+        """Take note of what is to be observed of a resource, and of what is known before anybody looks."""
+        resource.marks, resource.readback = desired.marks, desired.readback
+        if not (desired.outputs or desired.shares):
+            resource.observed = replace(resource.observed or NOTHING, liveness=Liveness.NOTHING, message="")
+        elif not self._observable(resource):
+            resource.observed = UNCONFIGURED
 
     def _lost(self, outputs: Iterable[Output], before: Mapping[str, Any]) -> bool:
         """Say whether an object that was applied before is not there any more."""
@@ -472,13 +493,15 @@ class Reconciler:
         if desired.valid and not self._changes(key, desired):
             # What is applied is what the spec says, so it can be observed although nothing is applied now.
             resource.marks, resource.readback = desired.marks, desired.readback
+        live, data = self._backend(key, resource, before)
         return Situation(
             generation=resource.generation,
             valid=desired.valid,
             findings=desired.findings,
             facts=None,
             children=None,
-            live=self._live(key, resource, before) if applied else None,
+            live=live if applied else None,
+            data=data if applied or condition_said(before, ConditionType.DATA_PRESENT) else None,
             suspended=suspended,
             dry_run=changes is not None,
             changes=changes or (),
@@ -512,14 +535,24 @@ class Reconciler:
         changes.extend(_change("Delete", ref) for ref in self._unwanted(key, desired.outputs))
         return changes
 
-    def live_now(self, key: Key, resource: Resource) -> Live:
-        """Return what status should say of the backend at this moment."""
-        return self._live(key, resource, resource.live_status())
+    def backend_now(self, key: Key, resource: Resource) -> tuple[Live, Said | None]:
+        """Return what status should say of the backend, and of the metrics there, at this moment."""
+        return self._backend(key, resource, resource.live_status())
 
-    def _live(self, key: Key, resource: Resource, before: Mapping[str, Any]) -> Live:
-        """Judge the last observation; see `status.judge`."""
-        well = resource.observed is None or (
-            resource.observed.liveness is Liveness.LOADED and resource.observed.settled
+    def _observable(self, resource: Resource) -> bool:
+        """Say whether there is an observer that knows something of the resource."""
+        asked = {mark.backend for mark in resource.marks}
+        if resource.readback is not None and resource.readback.metrics:
+            asked.add(resource.readback.backend)
+        return not self._backends.isdisjoint(asked)
+
+    def _backend(self, key: Key, resource: Resource, before: Mapping[str, Any]) -> tuple[Live, Said | None]:
+        """Judge the last observation; see `status.judge` and `status.judge_metrics`."""
+        observed, readback = resource.observed, resource.readback
+        well = observed is None or (
+            observed.liveness in (Liveness.LOADED, Liveness.NOTHING)
+            and observed.settled
+            and (observed.metrics is None or observed.metrics.present is not None)
         )
         now = self._clock.monotonic()
         if well:
@@ -528,13 +561,20 @@ class Reconciler:
             resource.unwell_since = now
         starts = [since for since in (resource.unwell_since, resource.applied_at) if since is not None]
         grace = 2 * self._tools.config.reload_period.ms / 1000
-        return judge(
-            resource.observed,
+        grace_over = not well and bool(starts) and now - max(starts) >= grace
+        live = judge(
+            observed,
             before,
-            grace_over=not well and bool(starts) and now - max(starts) >= grace,
+            grace_over=grace_over,
             new_version=resource.applied_at is not None,
             carried=READBACK_FIELDS.get(key.kind, ()),
         )
+        if readback is None:
+            return live, condition_said(before, ConditionType.DATA_PRESENT)  # not compiled since the start
+        if not readback.metrics:
+            return live, None
+        configured = readback.backend in self._backends
+        return live, judge_metrics(observed, before, live, configured=configured, grace_over=grace_over)
 
     # The rest.
 
@@ -565,6 +605,7 @@ class Reconciler:
 
 
 UNCONFIGURED = Observed(Liveness.UNCONFIGURED, "No backend address is configured, so nothing is read back.")
+NOTHING = Observed(Liveness.NOTHING)
 
 
 def _problem(error: BinnacleError) -> Problem:

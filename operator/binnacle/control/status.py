@@ -45,10 +45,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What to say of the backend: the status and reason of the `Live` condition, and the figures shown with it."""
+class Said:
+    """Status, reason and message of a condition."""
 
     status: ConditionStatus
+    reason: Reason
+    message: str
+
+    def as_condition(self, kind: ConditionType) -> Condition:
+        """Return it as a condition of that type."""
+        return _condition(kind, self.status, self.reason, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What to say of the backend: the status and reason of the `Live` condition, and the figures shown with it.
+
+    `status` is None where the backend has nothing to have, and nothing is said of it.
+    """
+
+    status: ConditionStatus | None
     reason: Reason
     message: str
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -57,6 +73,15 @@ class Live:
     def refused(self) -> bool:
         """Whether the backend refuses or lacks what we applied, for longer than it needs to load it."""
         return self.status is FALSE
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the first word about it is still to come."""
+        return self.reason is Reason.NOT_LOADED_YET
+
+    def said(self) -> Said | None:
+        """Return the condition, if there is one."""
+        return None if self.status is None else Said(self.status, self.reason, self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,7 @@ class Situation:
         problem: why the work is not finished.
         under_way: words for the work that has lasted for some time, or empty.
         live: what the backend says; None where nothing was ever applied, so that there is nothing to say.
+        data: what is said of the metrics; None where there are none.
         suspended, dry_run: the modes. `changes` is what a dry run found.
     """
 
@@ -84,6 +110,7 @@ class Situation:
     problem: Problem | None = None
     under_way: str = ""
     live: Live | None = None
+    data: Said | None = None
     suspended: bool = False
     dry_run: bool = False
     changes: Sequence[Mapping[str, str]] = ()
@@ -130,9 +157,11 @@ _OWN_FIELDS = frozenset({"observedGeneration", "conditions", "children", "findin
 
 def _conditions(situation: Situation) -> list[Condition]:
     conditions = [_accepted(situation)]
-    if situation.live is not None:
-        live = situation.live
-        conditions.append(_condition(ConditionType.LIVE, live.status, live.reason, live.message))
+    live = situation.live.said() if situation.live is not None else None
+    if live is not None:
+        conditions.append(live.as_condition(ConditionType.LIVE))
+    if situation.data is not None:
+        conditions.append(situation.data.as_condition(ConditionType.DATA_PRESENT))
     stalled = _stalled(situation)
     if stalled is not None:
         reason, message = stalled
@@ -215,15 +244,17 @@ def judge(
     shown = {name: before[name] for name in carried if name in before}
     if observed is not None and observed.liveness is Liveness.UNCONFIGURED:
         return Live(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, observed.message, shown)
+    if observed is not None and observed.liveness is Liveness.NOTHING:
+        return Live(None, Reason.LOADED, "", observed.facts or shown)
     said = _said(before, new_version, shown)
     if observed is None:
         return said
     if observed.liveness is Liveness.LOADED:
         if observed.settled:
-            return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts)
+            return _loaded(observed, observed.facts)
         if said.reason is Reason.NOT_LOADED_YET or not grace_over:
             return said
-        return Live(TRUE, Reason.RULES_LOADED, LOADED, observed.facts or shown)
+        return _loaded(observed, observed.facts or shown)
     if not grace_over:
         return said
     if observed.liveness is Liveness.UNREACHABLE:
@@ -233,16 +264,61 @@ def judge(
     return Live(FALSE, Reason.BACKEND_REFUSED, observed.message, observed.facts or shown)
 
 
+def judge_metrics(
+    observed: Observed | None, before: Mapping[str, Any], live: Live, *, configured: bool, grace_over: bool
+) -> Said:
+    """Return what to say of the metrics that a resource declares or refers to.
+
+    Args:
+        observed: the last observation, None before the first.
+        before: the live status.
+        live: what is said of the backend. The first word of the metrics waits for that one's, so that both are one write.
+        configured: whether there is a backend that could be asked.
+        grace_over: as for `judge`.
+    """
+    if not configured:
+        return Said(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, "prometheus.url is not set, so metrics are not looked for.")
+    said = condition_said(before, ConditionType.DATA_PRESENT) or Said(UNKNOWN, Reason.NOT_CHECKED_YET, UNCHECKED)
+    seen = observed.metrics if observed is not None else None
+    if observed is None or seen is None:
+        return said
+    if seen.present is None:
+        if not grace_over or said.reason is Reason.BACKEND_UNREACHABLE:
+            return said
+        return Said(UNKNOWN, Reason.BACKEND_UNREACHABLE, seen.message)
+    if said.reason is Reason.NOT_CHECKED_YET and (live.waiting or not observed.settled):
+        return said
+    if seen.present:
+        return Said(TRUE, Reason.METRICS_FOUND, seen.message)
+    return Said(FALSE, Reason.METRICS_MISSING, seen.message)
+
+
+def condition_said(status: Mapping[str, Any], kind: ConditionType) -> Said | None:
+    """Return what a status says in a condition; None when it does not have it."""
+    for one in status.get("conditions", ()):
+        if one["type"] == kind:
+            return Said(ConditionStatus(one["status"]), Reason(one["reason"]), one.get("message", ""))
+    return None
+
+
 LOADED = "The rules are loaded and healthy."
+UNCHECKED = "Metrics have not been looked for yet."
 WAITING = "Waiting until the backend has loaded it and the first figures are there."
 
 
 def _said(before: Mapping[str, Any], new_version: bool, shown: Mapping[str, Any]) -> Live:
     """Return what the live status says of the backend, or that it is not known yet."""
-    for one in before.get("conditions", ()):
-        if one["type"] == ConditionType.LIVE and not (new_version and one["status"] == FALSE):
-            return Live(ConditionStatus(one["status"]), Reason(one["reason"]), one.get("message", ""), shown)
+    said = condition_said(before, ConditionType.LIVE)
+    if said is not None and not (new_version and said.status is FALSE):
+        return Live(said.status, said.reason, said.message, shown)
     return Live(UNKNOWN, Reason.NOT_LOADED_YET, WAITING, shown)
+
+
+def _loaded(observed: Observed, facts: Mapping[str, Any]) -> Live:
+    """Say that it is loaded: in the observer's words where it is about more than rules."""
+    if observed.message:
+        return Live(TRUE, Reason.LOADED, observed.message, facts)
+    return Live(TRUE, Reason.RULES_LOADED, LOADED, facts)
 
 
 def _condition(kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> Condition:

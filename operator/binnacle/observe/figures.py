@@ -125,9 +125,11 @@ class Figures:
 
 async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> Figures:
     """Ask for the figures of all `expectations` that want some, with two queries at most."""
-    wanting = [one for one in expectations if one.readback is not None]
+    wanting = [one for one in expectations if isinstance(one.readback, SLOReadback)]
     gathered = {
-        (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown) for one in wanting if one.readback
+        (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown)
+        for one in wanting
+        if isinstance(one.readback, SLOReadback)
     }
     if not gathered:
         return Figures({})

@@ -1,13 +1,15 @@
-"""Whether a server has loaded exactly the rules that were applied, and evaluates them without errors."""
+"""Whether a server has loaded exactly the rules that were applied, evaluates them without errors, and knows the scrape jobs."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from binnacle.control.ports import Liveness
-from binnacle.observe.prometheus import Group, tidy
+from binnacle.observe.prometheus import Failure, Group, tidy
+from binnacle.targets.conventions import scrape_pool
 from binnacle.targets.rulefile import unstamped
 
+_SCRAPED = "The scrape jobs are loaded."
 _NAMED = 3
 """Names of groups or rules that a message lists."""
 _LABEL_SETS = re.compile(r"\[?(\{[^{}]*\})(, \{[^{}]*\})*\]?")
@@ -28,11 +30,12 @@ class Verdict:
     """What the server says of one resource's rules.
 
     Attributes:
-        liveness: LOADED, MISSING or UNHEALTHY.
-        message: for people; stable while the state is.
+        liveness: LOADED, MISSING or UNHEALTHY; UNREACHABLE where the server does not tell; NOTHING of nothing.
+        message: for people; stable while the state is. Empty for rules that are loaded and healthy.
         other_version: whether the server has the resource's rules in another version.
         evaluated: whether every rule was evaluated at least once.
         interval: seconds, of the group that is evaluated least often.
+        scraping: whether it is about scrape jobs that are missing.
     """
 
     liveness: Liveness
@@ -40,6 +43,7 @@ class Verdict:
     other_version: bool = False
     evaluated: bool = True
     interval: float = 0.0
+    scraping: bool = False
 
 
 class Listing:
@@ -54,6 +58,11 @@ class Listing:
         self._reports: dict[str, _Report | None] = dict.fromkeys(marks)
         self._stems = {stem for mark in self._reports if (stem := unstamped(mark))}
         self._other_versions: set[str] = set()
+        self._pools: frozenset[str] | Failure = frozenset()
+
+    def take_pools(self, pools: frozenset[str] | Failure) -> None:
+        """Note the scrape pools that the server has, or why it does not list them."""
+        self._pools = pools
 
     def take(self, group: Group) -> None:
         """Note a group that the server lists."""
@@ -73,6 +82,23 @@ class Listing:
 
     def judge(self, marks: Sequence[str]) -> Verdict:
         """Judge a resource by its marks."""
+        if not marks:
+            return Verdict(Liveness.NOTHING)
+        pools = [pool for mark in marks if (pool := scrape_pool(mark)) is not None]
+        groups = [mark for mark in marks if scrape_pool(mark) is None]
+        verdict = self._judge_rules(groups)
+        if not pools or verdict.liveness is not Liveness.LOADED:
+            return verdict
+        if isinstance(self._pools, Failure):
+            text = f"{self._pools.message} It is asked for its scrape jobs, which Prometheus itself lists."
+            return Verdict(Liveness.UNREACHABLE, text)
+        missing = [pool for pool in pools if pool not in self._pools]
+        if missing:
+            text = f"Prometheus has not loaded what is to be scraped; it lacks {_several('scrape job', missing)}."
+            return Verdict(Liveness.MISSING, text, scraping=True)
+        return replace(verdict, message="The rules and the scrape jobs are loaded." if groups else _SCRAPED)
+
+    def _judge_rules(self, marks: Sequence[str]) -> Verdict:
         missing = [mark for mark in marks if self._reports.get(mark) is None]
         if missing:
             # The rules of a resource are loaded as one file: some of them without the rest are another version of it.

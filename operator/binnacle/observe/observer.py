@@ -1,22 +1,27 @@
 """The Observer of a Prometheus: what it has loaded, and what it says of the SLOs, for all resources in few requests.
 
-One listing of the rules answers for all resources, and two queries for the figures. The server being away is an answer
-like any other, and status keeps the figures that it has.
+One listing of the rules and one of the scrape pools answer for all resources, two queries for the figures of SLOs, and a few
+more for the metrics of those whose turn it is. The server being away is an answer like any other, and status keeps the figures
+that it has.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from binnacle.api.config import Config, RuleOutput
-from binnacle.control.ports import Clock, Expectation, Liveness, Observed
+from binnacle.control.ports import Clock, Expectation, Liveness, MetricsSeen, Observed
+from binnacle.intent.readback import MetricSetReadback, SLOReadback
 from binnacle.intent.refs import Key
 from binnacle.observe.figures import Figures, read_figures
 from binnacle.observe.loaded import Listing, Verdict
+from binnacle.observe.presence import FORGET, Found, Presence
 from binnacle.observe.prometheus import Failure, Limits, Prometheus
+from binnacle.targets import conventions
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +32,8 @@ _PATIENCE = 2.5
 
 What the period is summed from is there after the first, its ratio after the second; the evaluations of the groups of one
 resource are spread over the interval."""
-_FORGET = 3600.0
-"""Seconds after which a resource that nobody asks for is forgotten."""
+_APPEARING = 30.0
+"""Seconds beyond two scrapes that metrics have to appear before they are told to be missing."""
 
 
 class PrometheusObserver:
@@ -48,6 +53,8 @@ class PrometheusObserver:
         self._output = config.prometheus.output
         url = config.prometheus.url
         self._api = Prometheus(url, session, limits) if url else None
+        self._presence = Presence()
+        self._patience = 2 * config.prometheus.scrape_interval.ms / 1000 + _APPEARING
         self._waiting: dict[Key, _Wait] = {}
 
     async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
@@ -69,38 +76,78 @@ class PrometheusObserver:
             return _unreachable(asked, "The observation failed inside Binnacle; its log has the details.")
 
     async def _observe(self, api: Prometheus, asked: Sequence[Expectation]) -> Mapping[Key, Observed]:
-        marks = tuple(dict.fromkeys(mark for one in asked for mark in one.marks))
-        listing = Listing(marks)
-        few = sum(len("&rule_group%5B%5D=") + len(quote(mark)) for mark in marks) <= _SELECTION
-        outcome = await api.rules(listing.take, marks if few else ())
-        if isinstance(outcome, Failure):
-            return _unreachable(asked, outcome.message)
+        listing = await self._loaded(api, asked)
+        if isinstance(listing, Failure):
+            return _unreachable(asked, listing.message)
         verdicts = {one.key: listing.judge(one.marks) for one in asked}
         figures = await read_figures(api, asked)
+        now = self._clock.monotonic()
+        presence = await self._presence.look(api, asked, now)
         reloaded = None
         if any(verdict.liveness is Liveness.MISSING for verdict in verdicts.values()):
             reloaded = await api.reload_succeeded()
         now = self._clock.monotonic()
-        observed = {one.key: self._one(one, verdicts[one.key], figures, reloaded, now) for one in asked}
-        self._waiting = {key: wait for key, wait in self._waiting.items() if now - wait.asked < _FORGET}
+        observed = {one.key: self._one(one, verdicts[one.key], figures, presence, reloaded, now) for one in asked}
+        self._waiting = {key: wait for key, wait in self._waiting.items() if now - wait.asked < FORGET}
         return observed
 
-    def _one(self, one: Expectation, verdict: Verdict, figures: Figures, reloaded: bool | None, now: float) -> Observed:
+    async def _loaded(self, api: Prometheus, asked: Sequence[Expectation]) -> Listing | Failure:
+        """List what the server has of what is expected: rule groups, and scrape pools where any are."""
+        marks = tuple(dict.fromkeys(mark for one in asked for mark in one.marks))
+        groups = tuple(mark for mark in marks if conventions.scrape_pool(mark) is None)
+        listing = Listing(marks)
+        few = sum(len("&rule_group%5B%5D=") + len(quote(mark)) for mark in groups) <= _SELECTION
+        outcome = await api.rules(listing.take, groups if few else ())
+        if isinstance(outcome, Failure):
+            return outcome
+        if len(groups) < len(marks):
+            listing.take_pools(await api.scrape_pools())
+        return listing
+
+    def _one(
+        self,
+        one: Expectation,
+        verdict: Verdict,
+        figures: Figures,
+        presence: Mapping[Key, Found] | Failure,
+        reloaded: bool | None,
+        now: float,
+    ) -> Observed:
         """Put together what is known of one resource."""
-        facts = figures.of(one)
-        if verdict.liveness is not Liveness.LOADED:
+        found = None if isinstance(presence, Failure) else presence.get(one.key)
+        metrics = _unseen(one, presence.message) if isinstance(presence, Failure) else None
+        facts, awaited = figures.of(one), False
+        if found is not None:
+            metrics, awaited = found.metrics, found.awaited
+        if isinstance(one.readback, MetricSetReadback):
+            facts = found.facts if found is not None else one.shown
+        if verdict.liveness not in (Liveness.LOADED, Liveness.NOTHING):
             self._waiting.pop(one.key, None)
-            return Observed(verdict.liveness, verdict.message + self._hint(verdict, reloaded), facts)
-        # Figures tell that the rules work, also those of another version of them or of a server before its restart: then
-        # not every group has to come round first, which takes as long as the longest interval.
-        none_to_come = one.readback is None or figures.failure is not None
-        if verdict.evaluated if none_to_come else facts:
+            text = verdict.message + self._hint(verdict, reloaded)
+            return Observed(verdict.liveness, text, facts, metrics=metrics)
+        ready = self._ready(one, verdict, figures, facts)
+        # The figures of an SLO tell more than whether each of its metrics is there.
+        awaited = awaited and not isinstance(one.readback, SLOReadback)
+        settled = ready and not awaited
+        if settled:
             self._waiting.pop(one.key, None)
-            return Observed(Liveness.LOADED, facts=facts)
-        wait = self._waiting.get(one.key)
-        since = wait.since if wait is not None and wait.marks == one.marks else now
-        self._waiting[one.key] = _Wait(one.marks, since, now)
-        return Observed(Liveness.LOADED, facts=facts, settled=now - since > _PATIENCE * verdict.interval)
+        else:
+            wait = self._waiting.get(one.key)
+            since = wait.since if wait is not None and wait.marks == one.marks else now
+            self._waiting[one.key] = _Wait(one.marks, since, now)
+            patience = max(0.0 if ready else _PATIENCE * verdict.interval, self._patience if awaited else 0.0)
+            settled = now - since > patience
+        return Observed(verdict.liveness, verdict.message, facts, settled=settled, metrics=metrics)
+
+    def _ready(self, one: Expectation, verdict: Verdict, figures: Figures, facts: Mapping[str, Any]) -> bool:
+        """Say whether the rules show that they work.
+
+        Figures tell that, also those of another version of them or of a server before its restart: then not every group has
+        to come round first, which takes as long as the longest interval.
+        """
+        if isinstance(one.readback, SLOReadback) and figures.failure is None:
+            return bool(facts)
+        return verdict.evaluated
 
     def _hint(self, verdict: Verdict, reloaded: bool | None) -> str:
         """Say why rules may be missing."""
@@ -111,6 +158,13 @@ class PrometheusObserver:
         if verdict.other_version:
             return ""
         match self._output:
+            case RuleOutput.OPERATOR if verdict.scraping:
+                return (
+                    " If this lasts: do podMonitorSelector, serviceMonitorSelector and probeSelector of the Prometheus object "
+                    "select the objects?"
+                )
+            case RuleOutput.CONFIG_MAP if verdict.scraping:
+                return " If this lasts: is the ConfigMap mounted where scrape_config_files of Prometheus looks, and is it reloaded?"
             case RuleOutput.OPERATOR:
                 return " If this lasts: does the ruleSelector of the Prometheus object select the PrometheusRule?"
             case RuleOutput.CONFIG_MAP:
@@ -131,4 +185,17 @@ class _Wait:
 
 
 def _unreachable(asked: Sequence[Expectation], message: str) -> Mapping[Key, Observed]:
-    return {one.key: Observed(Liveness.UNREACHABLE, message, one.shown) for one in asked}
+    return {
+        one.key: Observed(
+            Liveness.UNREACHABLE if one.marks else Liveness.NOTHING,
+            message,
+            one.shown,
+            metrics=_unseen(one, message),
+        )
+        for one in asked
+    }
+
+
+def _unseen(one: Expectation, message: str) -> MetricsSeen | None:
+    """Say that the metrics of a resource, if it has any, could not be looked at."""
+    return MetricsSeen(None, message) if one.readback is not None and one.readback.metrics else None

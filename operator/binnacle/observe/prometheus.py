@@ -1,7 +1,7 @@
 """A small client of Prometheus' HTTP API, where everything that can go wrong is a value.
 
-Only what Prometheus 2.42 and 3.x, Mimir and Thanos have in common is relied on: `/api/v1/rules`, `/api/v1/query`, and
-`/api/v1/status/runtimeinfo` as a bonus (https://prometheus.io/docs/prometheus/latest/querying/api/). Filters and pages
+Only what Prometheus 2.42 and 3.x, Mimir and Thanos have in common is relied on: `/api/v1/rules` and `/api/v1/query`. What
+Prometheus alone has is a bonus: `/api/v1/status/runtimeinfo`, `/api/v1/scrape_pools` and `/api/v1/targets` (https://prometheus.io/docs/prometheus/latest/querying/api/). Filters and pages
 of the rules API are asked for and not counted on: older servers ignore the parameters they do not know.
 """
 
@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ MAX_TEXT = 300
 _HEAD = 4096
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _PAGES = 100
+_LONG = 2000
+"""Characters of an expression from which on it is sent in the body: proxies refuse addresses over 8 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ class Prometheus:
             if math.isfinite(sample.value):
                 take(sample)
 
-        answer = await self._array("/api/v1/query", [("query", to_text(expression))], "result", one)
+        text = to_text(expression)
+        answer = await self._array("/api/v1/query", [("query", text)], "result", one, post=len(text) > _LONG)
         return answer if isinstance(answer, Failure) else Answered(answer[1])
 
     async def query_range(
@@ -188,6 +191,36 @@ class Prometheus:
         # As a form: an expression may be longer than an address may.
         answer = await self._array("/api/v1/query_range", form, "result", lambda one: take(_row(one)), post=True)
         return answer if isinstance(answer, Failure) else Answered(answer[1])
+
+    async def scrape_pools(self) -> frozenset[str] | Failure:
+        """Return the names of the scrape pools that the server has loaded, one for each job or monitored endpoint."""
+        answer = await self._array("/api/v1/scrape_pools", [], "none", lambda _one: None)
+        if isinstance(answer, Failure):
+            return answer
+        pools = answer[0].get("scrapePools")
+        return (
+            frozenset(map(str, pools)) if isinstance(pools, list) else self._failure("does not list its scrape jobs.")
+        )
+
+    async def scrape_errors(self, jobs: Container[str], pool: str | None = None) -> Mapping[str, str]:
+        """Return why targets of `jobs` cannot be scraped, one reason for each job; nothing where the server does not tell.
+
+        Args:
+            jobs: values of the label `job`.
+            pool: asks only for the targets of this scrape pool.
+        """
+        found: dict[str, str] = {}
+
+        def one(target: Mapping[str, Any]) -> None:
+            labels, error = target.get("labels"), target.get("lastError")
+            job = labels.get("job") if isinstance(labels, dict) else None
+            # The first by name, so that of several the same is told each time.
+            if isinstance(job, str) and job in jobs and isinstance(error, str) and error:
+                found[job] = min(found.get(job, error), error)
+
+        chosen = [("scrapePool", pool)] if pool is not None else []
+        answer = await self._array("/api/v1/targets", [("state", "active"), *chosen], "activeTargets", one)
+        return {} if isinstance(answer, Failure) else found
 
     async def reload_succeeded(self) -> bool | None:
         """Say whether the server's last attempt to load its configuration succeeded; None where it does not tell."""

@@ -12,6 +12,10 @@ from 1,000 on (ten budgets spent) so much that three significant digits remain. 
    for law 2: an SLO that was over its budget is shown as 101 until a quarter of a percent of the budget is left. It errs
    on the safe side.
 
+Numbers of series are about a size and not about a number: two significant digits, and what is shown stays while the truth is
+within a fifth of it. A pod more or less, a rollout that goes by, a label value that comes and goes are no news; twice as
+many series are. That there are none at all is exact.
+
 Burn rates have steps of half a decade (1, 3, 10, 30, …), their quantum, and laws 2 and 3 on the logarithm. Everything
 below 1 is `<1`: the budget is not being overspent, and how far it is from that is noise. It is never shown for a rate of
 1 or more.
@@ -29,6 +33,8 @@ _EXACT = 1e-7
 """What float64 arithmetic may do to a budget that is exactly spent, in percents of it."""
 _FINE = 1000
 _SLOW = "<1"
+_NEAR = 0.2
+_TENS = 100
 _FASTEST = 18
 """Last step of the scale of burn rates: 10^9, which only an objective of nine nines can reach."""
 
@@ -67,6 +73,16 @@ def burn_rate(rate: float, shown: str | None = None) -> str:
     if rate < 1:
         return _SLOW
     return _rate(min(round(place), _FASTEST))
+
+
+def series(number: int, shown: object = None) -> int:
+    """Return the number of series to show for `number` of them, given what is shown now."""
+    if type(shown) is int and shown > 0 and number > 0 and abs(number - shown) <= max(_NEAR * shown, 1):
+        return shown
+    if number < _TENS:
+        return number
+    quantum: int = 10 ** (len(str(number)) - 2)
+    return (number + quantum // 2) // quantum * quantum
 
 
 def quantum_at(spent: float) -> int:

@@ -38,6 +38,18 @@ OBJECT_BYTES = 900_000
 
 _NAME_LIMIT = 253
 _HASH_LENGTH = 8
+_SCRAPE_MARK = "scrape "
+"""Rule groups have no space in their names."""
+
+
+def scrape_mark(pool: str) -> str:
+    """Return the mark of a scrape pool that Prometheus lists; its job's name where the job is written as such."""
+    return f"{_SCRAPE_MARK}{pool}"
+
+
+def scrape_pool(mark: str) -> str | None:
+    """Return which scrape pool a mark is of, or None: it is of a rule group."""
+    return mark.removeprefix(_SCRAPE_MARK) if mark.startswith(_SCRAPE_MARK) else None
 
 
 def lease_name(instance: str) -> str:

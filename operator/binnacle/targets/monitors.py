@@ -33,6 +33,14 @@ class Monitor:
     spec: Mapping[str, Any]
     purpose: str
 
+    def marks(self, owner: Key) -> tuple[str, ...]:
+        """Return the scrape pools that prometheus-operator makes of it (pkg/prometheus/promcfg.go)."""
+        pool = f"{self.kind[0].lower()}{self.kind[1:]}/{owner.namespace}/{self.name}"
+        if self.kind == "Probe":
+            return (conventions.scrape_mark(pool),)
+        endpoints = self.spec.get("endpoints") or self.spec.get("podMetricsEndpoints") or ()
+        return tuple(conventions.scrape_mark(f"{pool}/{number}") for number in range(len(endpoints)))
+
 
 def bodies(endpoints: Sequence[Endpoint], probes: Sequence[Probing], owner: Key) -> tuple[Monitor, ...]:
     """Return the objects of a resource: one for its endpoints, and one for each probe, region and part of an answer."""

@@ -89,7 +89,8 @@ class Scrape(KeyedTarget):
         if not jobs:
             return ()
         text = _FILES.checked(scrapejobs.text_of(jobs, f"{key.kind} {key.namespace}/{key.name}"), key)
-        return (Share(AggregateKey(self.name, config.prometheus.namespace), key, text, _PURPOSE),)
+        marks = tuple(conventions.scrape_mark(job["job_name"]) for job in jobs)
+        return (Share(AggregateKey(self.name, config.prometheus.namespace), key, text, _PURPOSE, marks),)
 
 
 def _endpoints(intents: Sequence[Intent]) -> tuple[Endpoint, ...]:
@@ -118,4 +119,4 @@ def _output(body: monitors.Monitor, owner: Owner, config: Config) -> Output:
         metadata["ownerReferences"] = [conventions.owner_reference(key, owner.uid)]
     whole = {"apiVersion": monitors.API, "kind": body.kind, "metadata": metadata, "spec": body.spec}
     ref = ObjectRef(monitors.API, body.kind, key.namespace, body.name)
-    return Output(ref, conventions.with_hash(whole), key, body.purpose)
+    return Output(ref, conventions.with_hash(whole), key, body.purpose, body.marks(key))

@@ -6,12 +6,14 @@ from typing import Any
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding
+from binnacle.compile import wanted
 from binnacle.compile.alertpolicy import detection, levels, receivers, routes
 from binnacle.compile.alertpolicy.rules import Ruled, compile_rule, identity
 from binnacle.compile.contract import Contract
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.base import Intent
+from binnacle.intent.readback import Readback
 from binnacle.intent.routing import Receiver, Routing
 from binnacle.intent.rules import Recording, RuleGroup, RuleSet, pairs
 from binnacle.promql import build as q
@@ -48,7 +50,7 @@ def compile_alertpolicy(policy: AlertPolicy, world: World) -> Compiled:
         "effective": _effective(policy, config),
     }
     # Two levels can have the same to say about a text that they share.
-    return Compiled(tuple(intents), tuple(sorted(set(findings))), facts)
+    return Compiled(tuple(intents), tuple(sorted(set(findings))), facts, Readback(metrics=wanted.referred(intents)))
 
 
 def _rules(policy: AlertPolicy, ruled: Sequence[Ruled]) -> RuleSet:

@@ -1,21 +1,22 @@
 """A MetricSet as endpoints, probes and recording rules: puts together what the other modules of this package say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from binnacle.api.config import PrometheusConfig, RuleOutput
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.metricset import MetricSet
 from binnacle.api.reasons import Reason
-from binnacle.compile import expressions
+from binnacle.compile import expressions, wanted
 from binnacle.compile.contract import Contract
 from binnacle.compile.metricset import probing, scraping
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.base import Intent
-from binnacle.intent.probe import Probes
+from binnacle.intent.probe import Probes, Probing
+from binnacle.intent.readback import MetricSetReadback, ScrapeSource
 from binnacle.intent.rules import Recording, RuleGroup, RuleSet, pairs
-from binnacle.intent.scrape import Scraping
+from binnacle.intent.scrape import Endpoint, Scraping
 
 _SCRAPE_FILES: Final = (2, 43)
 """First version of Prometheus that reads jobs from files of their own (`scrape_config_files`)."""
@@ -43,7 +44,26 @@ def compile_metricset(metric_set: MetricSet, world: World) -> Compiled:
     intents: list[Intent] = [Scraping(endpoints), Probes(probes)]
     if recorded:
         intents.append(RuleSet((RuleGroup("recording", recorded, stamped=True),)))
-    return Compiled(tuple(intents), tuple(sorted(findings)), facts)
+    return Compiled(tuple(intents), tuple(sorted(findings)), facts, _readback(metric_set, endpoints, probes, intents))
+
+
+def _readback(
+    metric_set: MetricSet, endpoints: Sequence[Endpoint], probes: Sequence[Probing], intents: Sequence[Intent]
+) -> MetricSetReadback:
+    """Return what should be there of it: what it declares, what its rules read, and its sources."""
+    metadata = metric_set.metadata
+
+    def source(item: str, *, is_open: bool) -> ScrapeSource:
+        return ScrapeSource(item, series.job(metadata.namespace, metadata.name, item), is_open)
+
+    declared = wanted.declared(metric_set.spec.metrics, metadata.namespace)
+    return MetricSetReadback(
+        (*(source(one.item, is_open=True) for one in endpoints), *(source(one.item, is_open=False) for one in probes)),
+        metrics=(
+            *declared,
+            *wanted.referred(intents, besides=frozenset(name for metric in declared for name in metric.related)),
+        ),
+    )
 
 
 def _labels(metric_set: MetricSet) -> tuple[dict[str, str], list[Finding]]:

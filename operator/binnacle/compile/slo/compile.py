@@ -7,6 +7,7 @@ from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
+from binnacle.compile import wanted
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
 from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, recording, told
@@ -81,7 +82,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     dated = subject.reach.periods is not None or any(one.time_zone is not None for one in maintained)
     if dated:
         facts["horizon"] = horizon.end.isoformat()
-    readback = SLOReadback(slo.spec.objective.ratio, subject.groups)
+    readback = SLOReadback(slo.spec.objective.ratio, subject.groups, metrics=wanted.referred([rules]))
     renew = horizon.renew if dated else None
     return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback, renew=renew)
 
