@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
-from binnacle.observe.prometheus import Answered, Failure, Outcome, Sample
+from binnacle.observe.backend import Failure
+from binnacle.observe.prometheus import Answered, Outcome, Sample
 from binnacle.promql import Node, to_text
 from binnacle.promql.nodes import Aggregate, Binary, Call, Matcher, MatchOp, Selector, String
 

@@ -9,17 +9,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from binnacle.observe.prometheus import (
-    Answered,
-    Failure,
-    Group,
-    Limits,
-    Outcome,
-    Prometheus,
-    Sample,
-    address,
-    open_session,
-)
+from binnacle.observe.backend import Failure, Limits, address, open_session
+from binnacle.observe.prometheus import Answered, Group, Outcome, Prometheus, Sample
 from binnacle.promql import parse
 from observe.fake_prometheus import Backend, Request, Responder, answer, rule, rule_group, serving, success, vector
 

@@ -9,8 +9,8 @@ import pytest
 
 from binnacle.api.config import Config
 from binnacle.control.clock import SystemClock
+from binnacle.observe.backend import Limits, open_session
 from binnacle.observe.observer import PrometheusObserver
-from binnacle.observe.prometheus import Limits, open_session
 from control.memory_world import MemoryCluster, Running, thing
 from observe.fake_prometheus import Backend, Request, Responder, rule_group, serving
 from observe.test_observe_client import TROUBLES

@@ -13,8 +13,8 @@ from binnacle.control.ports import Expectation, Liveness, Observed, Observer
 from binnacle.intent import series
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key
+from binnacle.observe.backend import Limits, open_session
 from binnacle.observe.observer import PrometheusObserver
-from binnacle.observe.prometheus import Limits, open_session
 from observe.fake_prometheus import Backend, answer, rule, rule_group, serving, vector
 
 THREE_NINES = SLOReadback(Decimal("0.999"))

@@ -16,8 +16,8 @@ from binnacle.control.ports import Expectation
 from binnacle.intent.readback import MetricSetReadback, Readback, ScrapeSource, WantedMetric
 from binnacle.intent.refs import Key
 from binnacle.observe import inventory, rounding
+from binnacle.observe.backend import Failure
 from binnacle.observe.presence import AT_ONCE, HOLD, PERIOD, Found, Presence
-from binnacle.observe.prometheus import Failure
 from observe.memory_prometheus import MemoryPrometheus
 
 KEY = Key("MetricSet", "shop", "web")
@@ -202,6 +202,17 @@ async def test_a_restart_at_the_same_time_as_prometheus_loses_nothing() -> None:
     for _ in range(10):
         await watching.look()
     assert watching.writes == 1
+
+
+async def test_prometheus_back_from_an_outage_without_its_data_is_no_news() -> None:
+    watching = Watching(filled(), Readback(metrics=(WantedMetric("a_total", ("a_total",)),)))
+    await watching.look()
+    watching.present = None  # it was away, and status said so
+    watching.api = MemoryPrometheus()
+    found = await watching.look()
+    assert found is not None
+    assert found.metrics is not None
+    assert found.metrics.present
 
 
 async def test_prometheus_away_or_with_half_of_its_data_tells_nothing() -> None:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from binnacle.control.ports import Expectation, Liveness, Observed
+from binnacle.observe.alertmanager import AlertmanagerObserver
+from binnacle.observe.backend import open_session
 from compile.policies import alertmanager_file, config, one_pass, policy_body
 from servers.alertmanager import Alertmanager, AlertmanagerLine, Webhook
 from servers.http import fetch
@@ -124,3 +127,31 @@ def test_from_a_metric_to_the_webhook(
             assert firing == {"critical", "warning"}
             eventually(lambda: _hushed(server), limit=20)
             assert hook.alerts("shop-default") == []
+
+
+async def test_it_is_read_back_whether_the_routing_is_loaded(
+    running_alertmanager: AlertmanagerLine, tmp_path: Path
+) -> None:
+    with Webhook() as hook:
+        base = config(alertmanager={"version": running_alertmanager.name})
+        old = policy(hook)
+        more = {"receivers": [*old["spec"]["receivers"], {"name": "new", "webhook": {"url": hook.url("new")}}]}
+        new = {**old, "spec": {**old["spec"], **more}}
+        with Alertmanager(running_alertmanager, tmp_path, alertmanager_file([old], base)) as server:
+            observer_config = config(alertmanager={"url": server.url, "version": running_alertmanager.name})
+            async with open_session() as session:
+                observer = AlertmanagerObserver(observer_config, session)
+
+                async def look(body: dict[str, Any]) -> Observed:
+                    (wants,) = one_pass([body], observer_config).desired.items()
+                    marks = tuple(mark.name for mark in wants[1].marks if mark.backend == "alertmanager")
+                    assert marks
+                    return (await observer.observe([Expectation(wants[0], marks, None)]))[wants[0]]
+
+                assert (await look(old)).liveness is Liveness.LOADED
+                found = await look(new)
+                assert found.liveness is Liveness.MISSING
+                assert "it lacks item receivers/shop/payments/new." in found.message
+                server.write(alertmanager_file([new], base))
+                server.reload()
+                assert (await look(new)).liveness is Liveness.LOADED

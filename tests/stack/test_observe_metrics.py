@@ -18,9 +18,9 @@ from binnacle.control.onepass import run
 from binnacle.control.ports import Expectation, Liveness, Observed
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
+from binnacle.observe.backend import open_session
 from binnacle.observe.observer import PrometheusObserver
 from binnacle.observe.presence import HOLD
-from binnacle.observe.prometheus import open_session
 from servers.prometheus import Prometheus
 from servers.target import MetricsTarget
 from stack.test_observe_prometheus import Clock

@@ -17,8 +17,8 @@ from binnacle.intent import series
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key
 from binnacle.intent.rules import Recording, RuleGroup, RuleSet, pairs
+from binnacle.observe.backend import open_session
 from binnacle.observe.observer import PrometheusObserver
-from binnacle.observe.prometheus import open_session
 from binnacle.promql import parse
 from binnacle.targets import rulefile
 from servers.errors import ServerFailedError

@@ -113,6 +113,13 @@ class PrometheusConfig(Model):
 class AlertmanagerConfig(Model):
     """The Alertmanager that takes the alerts."""
 
+    url: Annotated[
+        HttpUrl | None,
+        Field(
+            description="Address of its HTTP API. Without it, it is not read back whether it has loaded the routing of policies."
+        ),
+    ] = None
+
     version: Annotated[
         Annotated[str, Shape(r"^0\.[0-9]{1,4}(\.[0-9]{1,4})?$", "a version such as 0.27 or 0.31.1", 16)] | None,
         Field(

@@ -207,7 +207,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.BACKEND_NOT_CONFIGURED: Doc(
         "The administrator's configuration names no address of the backend, or it is one that is not asked (Grafana), so nothing "
         "is read back from it.",
-        "Set `prometheus.url` in the configuration to see SLI, budget, loaded rules and missing metrics in status.",
+        "Set `prometheus.url` in the configuration to see SLI, budget, loaded rules and missing metrics in status, and "
+        "`alertmanager.url` to see whether routing is loaded.",
     ),
     Reason.BACKEND_UNREACHABLE: Doc(
         "The backend does not answer, so it is not known what it has loaded. What was applied stays and goes on working.",

@@ -32,8 +32,9 @@ from binnacle.folder.context import read_config
 from binnacle.intent import series
 from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, RuleSet
+from binnacle.observe.backend import Failure, Limits, open_session
 from binnacle.observe.history import pieces, read_history
-from binnacle.observe.prometheus import Failure, Limits, Prometheus, Row, open_session
+from binnacle.observe.prometheus import Prometheus, Row
 from binnacle.promql.nodes import Node
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")

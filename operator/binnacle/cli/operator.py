@@ -19,8 +19,9 @@ from binnacle.cluster.run import Options, run_operator
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
+from binnacle.observe.alertmanager import AlertmanagerObserver
+from binnacle.observe.backend import open_session
 from binnacle.observe.observer import PrometheusObserver
-from binnacle.observe.prometheus import open_session
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 log = logging.getLogger("binnacle")
@@ -39,11 +40,13 @@ class Level(StrEnum):
 @asynccontextmanager
 async def _observers(config: Config, clock: Clock) -> AsyncIterator[Mapping[str, Observer]]:
     """Give an observer for each backend whose address is configured."""
-    if config.prometheus.url is None:
-        yield {}
-        return
     async with open_session() as session:
-        yield {"prometheus": PrometheusObserver(config, session, clock)}
+        observers: dict[str, Observer] = {}
+        if config.prometheus.url is not None:
+            observers["prometheus"] = PrometheusObserver(config, session, clock)
+        if config.alertmanager.url is not None:
+            observers["alertmanager"] = AlertmanagerObserver(config, session)
+        yield observers
 
 
 @app.command()

@@ -185,6 +185,8 @@ class Observed:
     metrics: MetricsSeen | None = None
 
 
+RULES_LOADED = "The rules are loaded and healthy."
+"""What is said of a backend that has the rules, when its observer says nothing."""
 _WORST_FIRST = (
     *(Liveness.UNHEALTHY, Liveness.MISSING, Liveness.UNREACHABLE),
     *(Liveness.LOADED, Liveness.UNCONFIGURED, Liveness.NOTHING),
@@ -197,10 +199,12 @@ def merged(observations: Sequence[Observed]) -> Observed:
     A backend that is not configured does not count beside one that is.
     """
     worst = min((one.liveness for one in observations), key=_WORST_FIRST.index)
-    said = [one.message for one in observations if one.liveness is worst and one.message]
+    said = [one.message for one in observations if one.liveness is worst]
+    if worst is Liveness.LOADED and any(said):
+        said = [text or RULES_LOADED for text in said]
     facts = {name: value for one in observations for name, value in one.facts.items()}
     metrics = next((one.metrics for one in observations if one.metrics is not None), None)
-    return Observed(worst, " ".join(said), facts, all(one.settled for one in observations), metrics)
+    return Observed(worst, " ".join(filter(None, said)), facts, all(one.settled for one in observations), metrics)
 
 
 class Observer(Protocol):

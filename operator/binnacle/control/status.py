@@ -15,7 +15,7 @@ from binnacle.api.conditions import Condition, ConditionStatus, ConditionType, s
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.status import CommonStatus, findings_for_status
-from binnacle.control.ports import Liveness, Observed
+from binnacle.control.ports import RULES_LOADED, Liveness, Observed
 
 MAX_MESSAGE = 1024
 
@@ -301,7 +301,7 @@ def condition_said(status: Mapping[str, Any], kind: ConditionType) -> Said | Non
     return None
 
 
-LOADED = "The rules are loaded and healthy."
+LOADED = RULES_LOADED
 UNCHECKED = "Metrics have not been looked for yet."
 WAITING = "Waiting until the backend has loaded it and the first figures are there."
 

@@ -15,7 +15,8 @@ from binnacle.intent import series
 from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key
 from binnacle.observe import rounding
-from binnacle.observe.prometheus import Failure, Outcome, Prometheus, Sample
+from binnacle.observe.backend import Failure
+from binnacle.observe.prometheus import Outcome, Prometheus, Sample
 from binnacle.promql.nodes import Call, Matcher, MatchOp, Node, Range, Selector
 from binnacle.promql.printer import quote
 

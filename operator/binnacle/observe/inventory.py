@@ -11,7 +11,8 @@ from typing import Final
 import re2
 
 from binnacle.intent.readback import MetricSetReadback, Readback, ScrapeSource, WantedMetric
-from binnacle.observe.prometheus import Failure, Prometheus, Sample
+from binnacle.observe.backend import Failure
+from binnacle.observe.prometheus import Prometheus, Sample
 from binnacle.promql import build as q
 from binnacle.promql.nodes import METRIC_NAME, Node, Selector
 

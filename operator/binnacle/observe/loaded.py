@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from binnacle.control.ports import Liveness
-from binnacle.observe.prometheus import Failure, Group, tidy
+from binnacle.observe.backend import Failure, tidy
+from binnacle.observe.prometheus import Group
 from binnacle.targets.conventions import scrape_pool
 from binnacle.targets.rulefile import unstamped
 
@@ -94,7 +95,7 @@ class Listing:
             return Verdict(Liveness.UNREACHABLE, text)
         missing = [pool for pool in pools if pool not in self._pools]
         if missing:
-            text = f"Prometheus has not loaded what is to be scraped; it lacks {_several('scrape job', missing)}."
+            text = f"Prometheus has not loaded what is to be scraped; it lacks {several('scrape job', missing)}."
             return Verdict(Liveness.MISSING, text, scraping=True)
         return replace(verdict, message="The rules and the scrape jobs are loaded." if groups else _SCRAPED)
 
@@ -105,7 +106,7 @@ class Listing:
             other = len(missing) < len(marks) or any(unstamped(mark) in self._other_versions for mark in missing)
             what = "still has another version of the rules loaded" if other else "has not loaded the rules"
             return Verdict(
-                Liveness.MISSING, f"Prometheus {what}; it lacks {_several('rule group', missing)}.", other_version=other
+                Liveness.MISSING, f"Prometheus {what}; it lacks {several('rule group', missing)}.", other_version=other
             )
         reports = [report for mark in marks if (report := self._reports[mark]) is not None]
         errors = {name: error for report in reports for name, error in report.errors.items()}
@@ -125,7 +126,8 @@ def _unhealthy(errors: dict[str, str]) -> str:
     return f"Rule {name} fails in Prometheus: {tidy(_LABEL_SETS.sub('{…}', error)) or 'no reason given'}{more}"
 
 
-def _several(what: str, names: Sequence[str]) -> str:
+def several(what: str, names: Sequence[str]) -> str:
+    """Name a few of `names`, and say how many more there are."""
     shown = ", ".join(names[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{what}{'s' if len(names) > 1 else ''} {shown}{more}"

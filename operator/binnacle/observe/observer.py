@@ -17,10 +17,11 @@ from binnacle.api.config import Config, RuleOutput
 from binnacle.control.ports import Clock, Expectation, Liveness, MetricsSeen, Observed
 from binnacle.intent.readback import MetricSetReadback, SLOReadback
 from binnacle.intent.refs import Key
+from binnacle.observe.backend import Failure, Limits
 from binnacle.observe.figures import Figures, read_figures
 from binnacle.observe.loaded import Listing, Verdict
 from binnacle.observe.presence import FORGET, Found, Presence
-from binnacle.observe.prometheus import Failure, Limits, Prometheus
+from binnacle.observe.prometheus import Prometheus
 from binnacle.targets import conventions
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from binnacle.control.ports import Expectation, MetricsSeen
 from binnacle.intent.readback import MetricSetReadback, Readback, ScrapeSource
 from binnacle.intent.refs import Key
 from binnacle.observe import rounding
+from binnacle.observe.backend import Failure, tidy
 from binnacle.observe.inventory import Inventory, last_scrapes, take_inventory
-from binnacle.observe.prometheus import Failure, Prometheus, tidy
+from binnacle.observe.prometheus import Prometheus
 
 PERIOD: Final = 300.0
 """Seconds between two looks at a resource of which nothing is about to change."""
@@ -86,6 +87,7 @@ class _Known:
         readback: what was looked for.
         due: when to look again; seconds, as everywhere here.
         told: the facts that are told.
+        spoken: whether status has ever told them, if only before Prometheus went away.
         pending: facts that are told and not true, or true and not told -> since when.
         size_since: since when there have been more or fewer series than is told.
     """
@@ -93,6 +95,7 @@ class _Known:
     readback: Readback
     due: float
     told: frozenset[Fact] = frozenset()
+    spoken: bool = False
     pending: dict[Fact, float] | None = None
     size_since: float | None = None
 
@@ -153,7 +156,8 @@ class Presence:
         known = self._known.get(one.key)
         if known is None or known.readback != readback:
             known = self._known[one.key] = _Known(readback, now, _told(one, truth))
-        first = one.present is None and not _figures_told(one)
+        known.spoken = known.spoken or one.present is not None or _figures_told(one)
+        first = not known.spoken
         if first:
             known.told = truth
         known.turn(truth, now)
@@ -161,6 +165,7 @@ class Presence:
         if isinstance(readback, MetricSetReadback) and readback.sources:
             facts["series"] = self._size(one, readback, inventory, known, now)
         awaited = first and any(not isinstance(fact, Undeclared) for fact in truth)
+        known.spoken = not awaited
         quiet = not awaited and known.pending is None and known.size_since is None
         known.due = now + PERIOD if quiet else now
         return Found(_seen(readback, known.told) if readback.metrics else None, facts, awaited)

@@ -42,7 +42,8 @@ class Alertmanager(OneFileTarget):
         Raises:
             SpecError: `OutputTooLarge`, the routing of this one resource does not fit the file.
         """
-        text = alertmanager_text.fragment(_document(intents, owner.key, config))
+        document = _document(intents, owner.key, config)
+        text = alertmanager_text.fragment(document)
         if not text:
             return ()
         _FILE.check_size(
@@ -51,7 +52,9 @@ class Alertmanager(OneFileTarget):
             what="The routing of {owner} has",
             fix="Spread it over several resources, or have fewer routes and mutes.",
         )
-        return (Share(AggregateKey(self.name, config.alertmanager.namespace), owner.key, text, _PURPOSE),)
+        return (
+            Share(AggregateKey(self.name, config.alertmanager.namespace), owner.key, text, _PURPOSE, _marks(document)),
+        )
 
     def assemble(
         self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
@@ -92,6 +95,16 @@ def _size(text: str) -> int:
 
 def _size_in_file(key: Key, text: str) -> int:
     return _size(text) + len(str(key)) * len(alertmanager_text.SECTIONS) * 2
+
+
+def _marks(document: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Return what Alertmanager shows once it has loaded the items; those without a name of their own cannot be told."""
+    return tuple(
+        conventions.routing_mark(section, item["name"])
+        for section in alertmanager_text.SECTIONS
+        for item in document[section]
+        if "name" in item
+    )
 
 
 def _document(intents: Sequence[Intent], owner: Key, config: Config) -> dict[str, list[Any]]:

@@ -52,6 +52,11 @@ def scrape_pool(mark: str) -> str | None:
     return mark.removeprefix(_SCRAPE_MARK) if mark.startswith(_SCRAPE_MARK) else None
 
 
+def routing_mark(section: str, name: str) -> str:
+    """Return the mark of an item of a section of Alertmanager's configuration, such as a receiver."""
+    return f"{section}/{name}"
+
+
 def lease_name(instance: str) -> str:
     """Return the name of the Lease that the replicas of one installation share."""
     return f"binnacle-{instance}"

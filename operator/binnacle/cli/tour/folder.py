@@ -35,8 +35,8 @@ from binnacle.folder.loop import FolderLoop, Turn
 from binnacle.folder.reloads import Reloads
 from binnacle.folder.status import FOLDER
 from binnacle.intent.refs import Key
+from binnacle.observe.backend import open_session
 from binnacle.observe.observer import PrometheusObserver
-from binnacle.observe.prometheus import open_session
 
 _LABELS: Final = re.compile(r"\{slo=[^}]*\}")
 _SLO: Final = re.compile("^kind: SLO$", re.MULTILINE)
