@@ -180,13 +180,14 @@ class Survival(RuleBasedStateMachine):
         self.loop = VirtualTimeLoop()
         self.cluster = MemoryCluster()
         self.life: Life | None = None
+        self.standby: Life | None = None
         self.foreign: dict[ObjectRef, dict[str, Any]] = {}
         self.good: dict[str, list[Any]] = {}
         """Resource -> what may be applied of it while it does not compile: what was applied, and what was good since."""
         self.free: set[str] = set()
         """Resources of which no more is known than that they are not somebody else's."""
         self.lost = 0
-        self.versions = 0
+        """Writes of which the one who writes next may not know."""
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -274,14 +275,20 @@ class Survival(RuleBasedStateMachine):
     @rule(plan=FAULTS, lag=st.sampled_from([0.0, 0.0, 0.05, 0.3]))
     def start(self, plan: dict[int, Fault], lag: float) -> None:
         self.cluster.lag = lag
+        self.life = self.do(self.begin(leads=True))
+        self.life.store.plan = dict(plan)
 
-        async def begin() -> Life:
-            life = Life(self.cluster)
-            life.store.plan = dict(plan)
-            life.start()
-            return life
+    @precondition(lambda self: self.life is not None and self.standby is None)
+    @rule()
+    def stand_by(self) -> None:
+        self.standby = self.do(self.begin(leads=False))
 
-        self.life = self.do(begin())
+    async def begin(self, *, leads: bool) -> Life:
+        life = Life(self.cluster)
+        if not leads:
+            life.guard.mine.clear()
+        life.start()
+        return life
 
     @precondition(lambda self: self.life is not None)
     @rule(plan=FAULTS)
@@ -313,7 +320,12 @@ class Survival(RuleBasedStateMachine):
         else:
             self.do(self.life.die())
         self.lost += self.life.store.lost
-        self.life = None
+        self.life, self.standby = self.standby, None
+        if self.life is not None:
+            self.life.guard.mine.set()
+            if self.cluster.lag:
+                # What was written last may not have reached it: it says that once more, of every resource at most.
+                self.lost += len(self.cluster.objects)
 
     def bury(self) -> None:
         if self.life is not None and self.life.dead:
@@ -332,19 +344,20 @@ class Survival(RuleBasedStateMachine):
         self.check()
         if restart:
             self.end(orderly=True)
-            self.start({}, 0.0)
+            if self.life is None:
+                self.start({}, 0.0)
         self.cluster.writes.clear()
         self.rest()
         assert self.cluster.writes == []
 
     def rest(self) -> None:
         """Give the loop all the time it may want, and a resync."""
-        assert self.life is not None
-        controller = self.life.controller
+        controllers = [life.controller for life in (self.life, self.standby) if life is not None]
 
         async def rest() -> None:
             await asyncio.sleep(1)
-            await controller.resync()
+            for controller in controllers:
+                await controller.resync()
             await asyncio.sleep(LONG)
 
         self.do(rest())
@@ -400,7 +413,7 @@ class Survival(RuleBasedStateMachine):
         try:
             self.converge(restart=True)
         finally:
-            if self.life is not None:
+            while self.life is not None:
                 self.end(orderly=False)
             self.loop.close()
             logging.disable(logging.NOTSET)
