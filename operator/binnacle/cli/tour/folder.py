@@ -34,6 +34,7 @@ from binnacle.folder.context import read_config
 from binnacle.folder.loop import FolderLoop, Turn
 from binnacle.folder.reloads import Reloads
 from binnacle.folder.status import FOLDER
+from binnacle.intent.readback import SLOReadback
 from binnacle.intent.refs import Key
 from binnacle.observe.backend import open_session
 from binnacle.observe.observer import PrometheusObserver
@@ -161,9 +162,11 @@ class Tour:
             BinnacleError: none come.
         """
         wanted = [
-            Expectation(key, tuple(mark.name for mark in wants.marks), wants.readback)
+            Expectation(
+                key, tuple(mark.name for mark in wants.marks if mark.backend == wants.readback.backend), wants.readback
+            )
             for key, wants in done.outcome.desired.items()
-            if wants.readback is not None
+            if isinstance(wants.readback, SLOReadback)
         ]
         config = Config.from_data({"prometheus": {"url": live.url, "output": "configMap"}})
         until = time.monotonic() + _PATIENCE
