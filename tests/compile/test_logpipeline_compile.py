@@ -227,7 +227,7 @@ def test_a_caret_is_the_beginning_of_the_text():
             "Caused by: java.net.ConnectException",
             "\t... 12 more",
             "",
-            "2026-03-02 10:00:01 INFO next",
+            "shop.Checkout: paid",
             'Exception in thread "main" java.lang.Error: x',
             "\tat shop.Main.main(Main.java:1)",
             "{\"level\":\"info\"}",
@@ -422,6 +422,11 @@ def test_backends_that_are_not_there():
 def test_the_collector_does_not_read_what_it_writes():
     outcome = compiled(good_pipeline(namespace="monitoring", stages=..., outputs=[AUDIT], tests=...))
     assert told(outcome) == [("RoutingLoop", "spec.outputs[audit].stdout")]
+    strict = [{"name": "s", "parse": {"format": "json", "onError": "Quarantine"}}]
+    body = good_pipeline(namespace="monitoring", stages=strict, outputs=[LOKI], tests=...)
+    assert told(compiled(body)) == [("RoutingLoop", "spec.stages[s].parse.onError")]
+    assert compiled(body, {"fluentd": {"quarantine": "loki"}}).findings == ()
+    assert compiled(body, {"fluentd": {"namespace": "logging"}}).findings == ()
 
 
 def test_labels_of_streams():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from binnacle.api import logpipeline_stages as api
-from binnacle.api.config import Config
+from binnacle.api.config import Config, QuarantineOutput
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.logpipeline import LogPipeline
 from binnacle.api.reasons import Reason
@@ -13,7 +13,7 @@ from binnacle.compile.logpipeline.ends import ENVIRONMENT, Place
 from binnacle.compile.logpipeline.stages import count_regexes, read
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.compile.world import Compiled, World
-from binnacle.intent.pipeline import Enrich, Multiline, Output, Parse, Pipeline, Redact, Route, Stage
+from binnacle.intent.pipeline import Enrich, Multiline, OnError, Output, Parse, Pipeline, Redact, Route, Stage
 
 _MOST_REGEXES: Final = 200
 DEFAULT_REDACTION: Final = "default_redaction"
@@ -33,7 +33,7 @@ def compile_logpipeline(pipeline: LogPipeline, world: World) -> Compiled:
     findings: list[Finding] = []
     inputs = ends.inputs(pipeline, findings)
     outputs = ends.outputs(pipeline, place, findings)
-    stages = _stages(pipeline, outputs, findings)
+    stages = _stages(pipeline, place, outputs, findings)
     buffer = ends.buffer(spec.buffer, findings)
     outputs = _fed(pipeline, stages or (), outputs, findings)
     if stages is None or not inputs or not outputs:
@@ -43,7 +43,9 @@ def compile_logpipeline(pipeline: LogPipeline, world: World) -> Compiled:
     return Compiled((Pipeline(inputs, tuple(stages), outputs, buffer),), tuple(sorted(set(findings))), facts)
 
 
-def _stages(pipeline: LogPipeline, outputs: Sequence[Output], findings: list[Finding]) -> list[Stage] | None:
+def _stages(
+    pipeline: LogPipeline, place: Place, outputs: Sequence[Output], findings: list[Finding]
+) -> list[Stage] | None:
     """Return the stages in their order, without routes that cannot be used; None when another one cannot be."""
     number = sum(count_regexes(one) for one in pipeline.spec.stages)
     if number > _MOST_REGEXES:
@@ -71,9 +73,26 @@ def _stages(pipeline: LogPipeline, outputs: Sequence[Output], findings: list[Fin
             whole = False
         elif stage is None:
             whole = False
+        elif isinstance(stage, Parse) and _feeds_itself(stage, place):
+            findings.append(_endless(f"{path}.parse.onError"))
+            whole = False
         else:
             made.append(stage)
     return made if whole else None
+
+
+def _feeds_itself(stage: Parse, place: Place) -> bool:
+    """Whether the stub of a line that cannot be parsed would come back as a line that cannot be parsed."""
+    own = place.namespace == place.config.fluentd.namespace
+    return own and stage.on_error is OnError.QUARANTINE and place.config.fluentd.quarantine is QuarantineOutput.STDOUT
+
+
+def _endless(path: str) -> Finding:
+    message = (
+        "The quarantine is the log of the collector, which lies in this namespace: the stub of a line that cannot be parsed would be "
+        "read again, without end."
+    )
+    return Finding(Severity.ERROR, Reason.ROUTING_LOOP, path, message, "Write Keep or Drop.")
 
 
 def _unknown(route: api.Route, declared: set[str], path: str) -> list[Finding]:

@@ -17,7 +17,7 @@ _JVM_NAME: Final = r"(?:[A-Za-z_$][0-9A-Za-z_$]*\.){1,16}[A-Za-z_$][0-9A-Za-z_$]
 STARTS: Final[Mapping[Preset, str]] = {
     Preset.INDENTED: rf"{_CONTINUES})",
     # java.lang.Throwable.printStackTrace: class and message, frames, causes; a crash begins with "Exception in thread".
-    Preset.JAVA: rf"{_CONTINUES}|Caused by: |Suppressed: |\.\.\. [0-9]+ |Wrapped by: |{_JVM_NAME}(?:: |\z))",
+    Preset.JAVA: rf"{_CONTINUES}|Caused by: |Suppressed: |\.\.\. [0-9]+ |Wrapped by: |{_JVM_NAME}(?:Exception|Error|Throwable)(?:: |\z))",
     # traceback.print_exception: header, frames, the exception; chains have two fixed sentences between.
     Preset.PYTHON: (
         rf"{_CONTINUES}|During handling of the above exception|The above exception was the direct cause"
