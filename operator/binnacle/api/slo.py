@@ -170,6 +170,13 @@ class SLOStatus(CommonStatus):
             max_length=32, description="How many times faster than allowed the budget burns now, of the worst group."
         ),
     ] = None
+    since: Annotated[
+        str | None,
+        Field(
+            max_length=17,
+            description="Since when there is history, while the window reaches further back; the figures are about that time then.",
+        ),
+    ] = None
     alerts: Annotated[tuple[AlertStatus, ...], Items("map", 16), Field(description="The burn alerts as compiled.")] = ()
     horizon: Annotated[
         str | None,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 READBACK_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "SLO": ("sli", "budgetRemaining", "burnRate", "groups"),
+    "SLO": ("sli", "budgetRemaining", "burnRate", "groups", "since"),
     "MetricSet": (
         *("found", "missing", "missingTotal", "missingLabels"),
         *("undeclared", "undeclaredTotal", "series", "failing"),
@@ -71,10 +71,12 @@ class SLOReadback(Readback):
         objective: the target as a ratio, `Decimal("0.999")`.
         group_by: the labels that make the groups, one budget for each combination of their values; then the figures
             are those of the worst group, and status counts the groups. Empty for an SLO with one budget.
+        window_ms: how much history its figures are about; None where that is not to be asked.
     """
 
     objective: Decimal
     group_by: tuple[str, ...] = ()
+    window_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

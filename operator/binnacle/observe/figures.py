@@ -1,7 +1,8 @@
 """The figures of SLOs out of their recorded series: which series are whose, which group is the worst, what status says.
 
 Two instant queries bring all SLOs at once: the shares of errors, from which SLI and budget follow, and the burn rates. What
-is kept of them is a few numbers for each SLO (and one for each of its groups).
+is kept of them is a few numbers for each SLO (and one for each of its groups). A third one for each length of window says
+whose history is shorter.
 """
 
 import math
@@ -17,6 +18,7 @@ from binnacle.intent.refs import Key
 from binnacle.observe import rounding
 from binnacle.observe.backend import Failure
 from binnacle.observe.prometheus import Outcome, Prometheus, Sample
+from binnacle.observe.since import read_since
 from binnacle.promql.nodes import Call, Matcher, MatchOp, Node, Range, Selector
 from binnacle.promql.printer import quote
 
@@ -44,6 +46,7 @@ class _Gathered:
     worst: float = -math.inf
     chosen: Identity | None = None
     burn: float | None = None
+    since: str | None = None
 
     def identity(self, sample: Sample) -> Identity:
         return tuple(sample.labels.get(label, "") for label in self.readback.group_by)
@@ -84,17 +87,20 @@ class _Gathered:
         if self.chosen is None:
             return facts
         error, objective = self.errors[self.chosen], self.readback.objective
-        facts["sli"] = rounding.sli(error, objective, self._text("sli"))
+        facts["sli"] = rounding.sli(error, objective, self.shown_text("sli"))
         # Not read from its own series: that may be of another evaluation, or of another objective after an edit.
         remaining = 1 - error / float(1 - objective)
-        facts["budgetRemaining"] = rounding.budget_remaining(remaining, self._text("budgetRemaining"))
+        facts["budgetRemaining"] = rounding.budget_remaining(remaining, self.shown_text("budgetRemaining"))
         if self.burn is not None:
-            facts["burnRate"] = rounding.burn_rate(self.burn, self._text("burnRate"))
+            facts["burnRate"] = rounding.burn_rate(self.burn, self.shown_text("burnRate"))
+        facts.pop("since", None)
+        if self.since is not None:
+            facts["since"] = self.since
         if self.readback.group_by:
             facts["groups"] = {"count": min(len(self.errors), MAX_GROUPS), "worst": self.text(self.chosen)}
         return facts
 
-    def _text(self, name: str) -> str | None:
+    def shown_text(self, name: str) -> str | None:
         """Return a figure that status shows now; what somebody else made of it is none."""
         value = self.shown.get(name)
         return value if isinstance(value, str) else None
@@ -125,7 +131,7 @@ class Figures:
 
 
 async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> Figures:
-    """Ask for the figures of all `expectations` that want some, with two queries at most."""
+    """Ask for the figures of all `expectations` that want some, with two queries, and one or two for each length of window."""
     wanting = [one for one in expectations if isinstance(one.readback, SLOReadback)]
     gathered = {
         (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown)
@@ -145,6 +151,17 @@ async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> 
     outcome = await _query(api, burn, gathered, _Gathered.take_burn)
     if isinstance(outcome, Failure):
         return Figures({}, outcome)
+    windows = {
+        identity: slo.readback.window_ms
+        for identity, slo in gathered.items()
+        if slo.chosen is not None and slo.readback.window_ms is not None
+    }
+    shown = {one: text for one in windows if (text := gathered[one].shown_text("since")) is not None}
+    since = await read_since(api, windows, shown, matchers) if windows else {}
+    if isinstance(since, Failure):
+        return Figures({}, since)
+    for identity, text in since.items():
+        gathered[identity].since = text
     # With a warning part of the data could not be read: what is missing may be there, so nothing is taken away.
     keeps = warned or bool(outcome.warnings)
     return Figures({one.key: gathered[one.key.namespace, one.key.name].facts(keep_missing=keeps) for one in wanting})

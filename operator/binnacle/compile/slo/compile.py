@@ -82,7 +82,9 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     dated = subject.reach.periods is not None or any(one.time_zone is not None for one in maintained)
     if dated:
         facts["horizon"] = horizon.end.isoformat()
-    readback = SLOReadback(slo.spec.objective.ratio, subject.groups, metrics=wanted.referred([rules]))
+    # A period of the calendar begins within days of its history, or will at its next reset.
+    window = subject.window.ms if subject.reach.periods is None else None
+    readback = SLOReadback(slo.spec.objective.ratio, subject.groups, window, metrics=wanted.referred([rules]))
     renew = horizon.renew if dated else None
     return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback, renew=renew)
 
