@@ -170,11 +170,13 @@ def test_few_rights_are_enough_and_too_few_are_named(
         f"your kubeconfig has no permission to list alertpolicies of binnacle.dev in namespace {namespace}" in ended.err
     )
 
+    control_plane.kubectl("apply", "-f", str(files / "shop-metricset.yaml"))
+    control_plane.kubectl("label", "mset", "shop", "team=somebody-elses", "-n", namespace)
     reader = {"apiGroups": ["binnacle.dev"], "resources": ["*"], "verbs": ["get", "list"]}
     found = told(run, files, account(control_plane, namespace, "reader", reader))
     assert (found["status"], errors(found)) == (0, [])
     # What it may not see is said, and left out.
-    assert {one["kind"] for one in found["changes"]} == kinds(files)
+    assert {one["kind"] for one in found["changes"]} == kinds(files) - {"MetricSet"}
     unseen, *untried = found["notes"]
     assert "no permission to list configmaps in namespace monitoring: what is there is not compared" in unseen
     (slo,) = [one for one in untried if f"SLO {namespace}/checkout" in one]

@@ -130,7 +130,7 @@ class _Stage:
     def _applied(self, key: Key) -> bool:
         """Say whether a resource would come into the cluster; where the API server was not asked, whether it can be read."""
         answer = self._answers[key]
-        return not answer.refused and (answer.body is not None or self._written.desired[key].model is not None)
+        return not answer.refused and (not answer.unasked or self._written.desired[key].model is not None)
 
     def names_to_look_up(self) -> list[ObjectRef]:
         """Return the objects that would be made, and of which it is not known yet whether somebody else has that name."""

@@ -31,7 +31,8 @@ class Answer:
     """What the API server would make of a resource.
 
     Attributes:
-        body: the resource as it would be stored; None when it was refused or could not be asked.
+        body: the resource as it would be stored, or as it would be sent where the server could not be asked; None when it
+            was refused.
         refused: the reason it gave.
         unasked: why it could not be asked.
     """
@@ -133,7 +134,7 @@ async def ask(client: Client, kind: Resource, wanted: Body, live: Body | None) -
         )
     except NotFoundError:
         # Our kinds are there, so it is the namespace, or the resource has gone this moment.
-        return Answer(unasked=f"namespace {metadata['namespace']} does not exist")
+        return Answer(body, unasked=f"namespace {metadata['namespace']} does not exist")
     except (SpecError, ConflictError) as error:
         return Answer(refused=error.message)
     except TransientError as error:
@@ -141,8 +142,8 @@ async def ask(client: Client, kind: Resource, wanted: Body, live: Body | None) -
             return Answer(refused=error.message)
         if error.reason != Reason.PERMISSION_DENIED:
             raise
-        return Answer(unasked=error.message)
-    return Answer({**made, "metadata": {**made["metadata"], "managedFields": []}})
+        return Answer(body, unasked=error.message)
+    return Answer(made)
 
 
 def _over(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
