@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from binnacle.folder.compose import Path, Place, Unreadable, compose
 from binnacle.intent.refs import Key
 
+Names = dict[int, tuple[Sequence[Any], dict[str, int]]]
+"""Lists that were searched for an item's name, by their `id`, with name -> index: a list of thousands is searched once."""
+
 
 class Position(NamedTuple):
     """A place in a file, as editors count: line and column from 1, the column in characters."""
@@ -34,6 +37,8 @@ class Piece:
         self.file = file
         self.text = text
         self.first_line = first_line
+
+        self.names: Names = {}
 
     @cached_property
     def lines(self) -> list[str]:
@@ -88,7 +93,7 @@ class Document:
         """
         places = self.piece.places[self.index] if self.index < len(self.piece.places) else {}
         found = self.prefix
-        for step in resolve_path(self.obj, path):
+        for step in resolve_path(self.obj, path, self.piece.names):
             if (*found, step) not in places:
                 break
             found = (*found, step)
@@ -138,16 +143,22 @@ def key_of(obj: Mapping[str, Any]) -> Key:
     return Key(*(part if isinstance(part, str) else "" for part in (kind, namespace, name)))
 
 
-def resolve_path(obj: object, path: str) -> Path:
+def resolve_path(obj: object, path: str, names: Names | None = None) -> Path:
     """Turn a finding's path into the keys and indices that lead there in `obj`, as far as it leads.
 
     A step that does not exist is kept as it is written and ends the search.
+
+    Args:
+        obj: a plain value.
+        path: dotted.
+        names: what earlier calls have learnt about lists of `obj`, which must not have changed since.
     """
+    known: Names = names if names is not None else {}
     steps: list[str | int] = []
     value: Any = obj
     rest = path
     while rest:
-        step, rest = _next_step(value, rest)
+        step, rest = _next_step(value, rest, known)
         steps.append(step)
         try:
             value = value[step]
@@ -156,10 +167,10 @@ def resolve_path(obj: object, path: str) -> Path:
     return tuple(steps)
 
 
-def _next_step(value: object, rest: str) -> tuple[str | int, str]:
+def _next_step(value: object, rest: str, names: Names) -> tuple[str | int, str]:
     if rest.startswith("["):
         inside, _, rest = rest[1:].partition("]")
-        return _bracket(value, inside), rest.removeprefix(".")
+        return _bracket(value, inside, names), rest.removeprefix(".")
     if isinstance(value, Mapping):
         # Keys may have dots in them (labels, annotations): the longest key that fits is meant.
         fitting = [key for key in value if rest == key or rest.startswith((f"{key}.", f"{key}["))]
@@ -170,11 +181,16 @@ def _next_step(value: object, rest: str) -> tuple[str | int, str]:
     return rest[:end], rest[end:].removeprefix(".")
 
 
-def _bracket(value: object, inside: str) -> str | int:
+def _bracket(value: object, inside: str, names: Names) -> str | int:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        for index, item in enumerate(value):
-            if isinstance(item, Mapping) and item.get("name") == inside:
-                return index
+        if id(value) not in names:
+            # Of items with one name the first is meant.
+            named = ((item.get("name"), index) for index, item in enumerate(value) if isinstance(item, Mapping))
+            places = {name: index for name, index in reversed(list(named)) if isinstance(name, str)}
+            names[id(value)] = (value, places)
+        found = names[id(value)][1].get(inside)
+        if found is not None:
+            return found
         if inside.isascii() and inside.isdigit():
             return int(inside)
     return inside
