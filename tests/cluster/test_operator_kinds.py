@@ -72,6 +72,8 @@ class Kind:
             }
         if self.name == "LogPipeline":
             return plain_pipeline()
+        if self.name == "LogPipeline":
+            return {"spec": {"stages": [{"name": "json", "parse": {"format": "json"}}], "outputs": STDOUT}}
         return plain_dashboard(name)
 
 
@@ -112,9 +114,29 @@ def outputs(one: Object) -> Object:
 
 ROUTE: Final = {"route": {"when": [{"field": "a", "exists": True}], "outputs": ["loki"]}}
 PACK: Final = {"redact": {"packs": ["default"]}}
+
+
+def stage(*, name: str = "s", **what: Any) -> Object:
+    return {"stages": [{"name": name, **what}], "outputs": STDOUT}
+
+
+def dropped(pattern: str) -> Object:
+    return stage(filter={"drop": [{"field": "a", "matches": pattern}]})
+
+
+STDOUT: Final = [{"name": "out", "stdout": {}}]
+LATE: Final = {
+    "stages": [
+        {"name": "r", "route": {"when": [{"field": "a", "exists": True}], "outputs": ["b"]}},
+        {"name": "p", "redact": {"packs": ["default"]}},
+    ],
+    "outputs": [*STDOUT, {"name": "b", "stdout": {}}],
+}
+TEST: Final = {"name": "t", "input": ["a"], "output": [{"message": "b"}]}
 RULE: Final = "spec.rules[X]"
 HOME: Final = "spec.probes[home]"
 RECORD: Final = "spec.recording[r].promql"
+STAGE: Final = "spec.stages[s]"
 QUERY: Final = "spec.rows[traffic].panels[requests].queries[a]"
 
 KINDS: Final = (
@@ -167,6 +189,18 @@ KINDS: Final = (
         Bad(query("up", datasource="nope"), "UnknownReference", f"{QUERY}.datasource", "no datasource nope", "spec.datasources"),
         Bad({"rows": [row(panel())], "folder": "other"}, "FolderNotAllowed", "spec.folder", "not one of the namespace", "leave the field out"),
         Bad(query("sum by (x) (y) (z)"), "PromQLSyntax", f"{QUERY}.promql", "does not fit", "may be missing"),
+    )),
+    Kind("LogPipeline", "logpipelines", (
+        Bad(stage(parse={"format": "regex", "pattern": "("}), "RegexSyntax", f"{STAGE}.parse.pattern", "no regular expression of Ruby", "Correct it"),
+        Bad(stage(multiline={"start": "["}), "RegexSyntax", f"{STAGE}.multiline.start", "premature end", "Correct it"),
+        Bad(dropped("(?<=a+)b"), "RegexSyntax", f"{STAGE}.filter.drop[0].matches", "look-behind", "Correct it"),
+        Bad(dropped(r"(a)\1{99}"), "RegexSyntax", f"{STAGE}.filter.drop[0].matches", "cannot be told", "without that"),
+        Bad(stage(redact={"patterns": [{"name": "x", "regex": "(a|"}]}), "RegexSyntax", f"{STAGE}.redact.patterns[x].regex", "parenthesis", "Correct it"),
+        Bad(LATE, "OutOfOrder", "spec.stages[p]", "sent copies before, unredacted", "Move the stage before r"),
+        Bad({"outputs": [{"name": "o", "elasticsearch": {"index": "shop-logs"}}]}, "BackendNotConfigured", "spec.outputs[o].elasticsearch", "no address of Elasticsearch", "elasticsearch.url"),
+        Bad({"outputs": [{"name": "o", "loki": {"tenant": "other"}}]}, "NameNotAllowed", "spec.outputs[o].loki.tenant", "does not belong to the namespace", "tenancy.allow"),
+        Bad({"outputs": STDOUT, "tests": [TEST]}, "TestFailed", "spec.tests[t]", '"b" was expected', "Correct the stages or the test"),
+        Bad({"outputs": STDOUT, "tests": [{**TEST, "at": "nope"}]}, "TestFailed", "spec.tests[t].at", "no output nope", "Correct the stages or the test"),
     )),
 )  # fmt: skip
 
