@@ -61,7 +61,7 @@ def answers(programs: Sequence[Program], records: Sequence[Any], tag: str) -> li
     assert RUBY is not None
     work = json.dumps([tag, [[program.code, [_written(record) for record in records]] for program in programs]])
     done = subprocess.run([RUBY, "-e", _DRIVER], input=work, capture_output=True, text=True, check=True, timeout=120)
-    return [[(mark, record) for mark, record in json.loads(line)] for line in done.stdout.splitlines()]
+    return [[(mark, record) for mark, record in json.loads(line)] for line in done.stdout.rstrip("\n").split("\n")]
 
 
 def _written(value: Any) -> Any:
