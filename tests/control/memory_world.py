@@ -277,6 +277,8 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
     if spec.get("bad_item"):
         findings.append(Finding(Severity.ERROR, Reason.DUPLICATE_BURN_RATE, "spec.bad_item", "Left out."))
     intents = (({"text": text, **{k: spec[k] for k in ("share", "elsewhere", "name") if k in spec}}),)
+    if spec.get("empty"):
+        intents = ()
     if spec.get("nothing"):
         findings.append(Finding(Severity.ERROR, Reason.PROMQL_SYNTAX, "spec.text", "No parse."))
         intents = ()

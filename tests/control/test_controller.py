@@ -481,6 +481,22 @@ async def test_a_spec_that_does_not_compile_keeps_its_last_good_version(
         assert cluster.objects[AGGREGATE]["data"]["SLO.shop.s"] == "good"
 
 
+@pytest.mark.parametrize("kept", [{"text": "x"}, {"share": "x"}], ids=["object", "share"])
+async def test_a_resource_that_wants_nothing_any_more_has_nothing_any_more(
+    cluster: MemoryCluster, kept: dict[str, str]
+) -> None:
+    async with Running(cluster) as run:
+        cluster.put(thing("a", **kept))
+        await run.settle()
+        cluster.put(thing("a", empty=True))
+        await run.settle()
+        assert contents(cluster) == {}
+        ready = run.condition("a", "Ready")
+        assert (ready["status"], ready["message"]) == ("True", "0 objects applied.")
+        assert "children" not in run.status("a")
+        lawful(cluster)
+
+
 async def test_items_left_out_are_counted_and_the_rest_is_applied(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         cluster.put(thing("a", text="x", bad_item=True))

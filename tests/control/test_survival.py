@@ -166,6 +166,7 @@ SPECS = st.sampled_from(
         {"invalid": True},
         {"crash": True},
         {"nothing": True},
+        {"empty": True},
     ]
 )
 FAULTS = st.dictionaries(st.integers(0, 12), st.sampled_from(Fault), max_size=3)
@@ -382,7 +383,10 @@ class Survival(RuleBasedStateMachine):
         assert len(self.cluster.useless) <= self.lost + (self.life.store.lost if self.life else 0)
 
     def unexplained(self, wanted: onepass.Pass) -> dict[str, set[Any]]:
-        """What exists beside what is wanted, by the resource that does not compile and must have had it last."""
+        """What exists beside what is wanted, by the resource that must have had it last.
+
+        It does not compile, or cannot have what it wants now because the name is somebody else's.
+        """
         objects = {ref: body for ref, body in self.cluster.objects.items() if ref.kind == "ConfigMap"}
         for ref, body in self.foreign.items():
             assert objects.pop(ref) == body
@@ -393,7 +397,11 @@ class Survival(RuleBasedStateMachine):
                     assert shares.pop(name) == text
             elif output.ref not in self.foreign:
                 assert said(objects.pop(output.ref)) == said(output.body)
-        remaining: dict[str, set[Any]] = {key.name: set() for key in wanted.left}
+        remaining: dict[str, set[Any]] = {
+            key.name: set()
+            for key, wants in wanted.desired.items()
+            if key in wanted.left or any(output.ref in self.foreign for output in wants.outputs)
+        }
         for ref, body in objects.items():
             remaining[body["metadata"]["labels"][conventions.LABEL_NAME]].add((ref, body["data"].get("text")))
         for name, text in shares.items():

@@ -48,7 +48,7 @@ class Desired:
 
     Attributes:
         model: the resource as its model; None when it cannot be read.
-        valid: whether it compiled to something; when not, what was applied last stays as it is.
+        valid: whether it compiled to something, or to nothing without an error; when not, what was applied last stays.
         outputs, shares: what to apply.
         findings: sorted, errors first.
         marks: what the backends list once they have loaded exactly this.
@@ -98,7 +98,9 @@ def desire(tools: Toolchain, body: Mapping[str, Any], owner: Owner, world: World
     outputs: list[Output] = []
     shares: list[Share] = []
     spelled: list[File] = []
-    valid = bool(compiled.intents) and not checked.refused
+    # Who wants nothing, without a mistake, is served by nothing: what was applied before must go.
+    sound = not any(finding.severity is Severity.ERROR for finding in findings)
+    valid = (bool(compiled.intents) or sound) and not checked.refused
     marks: list[Mark] = []
     facts = {**compiled.facts, **checked.facts}
     try:
