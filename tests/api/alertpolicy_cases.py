@@ -30,6 +30,7 @@ def good_policy(name: str = "payments", namespace: str = "shop") -> dict[str, An
                         "links": [{"name": "logs", "logql": '{app="checkout"} |= "error"'}],
                     },
                     "keepFiringFor": "5m",
+                    "activeDuring": ["nights"],
                     "noData": {"action": "Ok"},
                     "ratio": {
                         "errors": 'http_requests_total{code=~"5.."}',
@@ -121,6 +122,8 @@ def case(name: str, change: Callable[[dict[str, Any]], None], **said: str) -> Ca
 RULE = "spec.rules[HighErrorRate]"
 BAD = (
     case("two-types", put("spec.rules.0.down", {"up": "up"}), path=RULE, fix="Keep exactly one", server="exactly one of ratio"),
+    case("active-twice", put("spec.rules.0.activeDuring", ["nights", "nights"]), path=f"{RULE}.activeDuring[1]", fix="Leave one out", server="Duplicate value", field="spec.rules[0].activeDuring[1]"),
+    case("active-as-name", put("spec.rules.0.activeDuring", "nights"), path=f"{RULE}.activeDuring", fix="list", server="must be of type array", field="spec.rules[0].activeDuring"),
     case("no-type", put("spec.rules.0.ratio", ...), path=RULE, fix="Give exactly one", server="exactly one of ratio"),
     case("levels-and-severity", put("spec.rules.0.severity", "info"), path=f"{RULE}.levels", fix="Keep one", server="either levels, or severity"),
     case("no-severity", put("spec.rules.1.severity", ...), path="spec.rules[Down].severity", fix="Add severity", server="either levels, or severity"),
@@ -154,5 +157,5 @@ FILES_ONLY = (
     case("zone", put("spec.schedules.0.timeZone", "Europe/Nowhere"), path="spec.schedules[nights].timeZone", fix="IANA"),
     case("percentile", put("spec.rules.1", {"name": "Q", "severity": "info", "above": "1s", "quantile": {"histogram": "h", "percentile": "100%"}}), path="spec.rules[Q].quantile.percentile", fix="below 100%"),
     case("unknown-field", put("spec.escalation", []), path="spec.escalation", fix="Known here"),
-    case("not-compiled-yet", put("spec.rules.0.activeDuring", ["nights"]), path=f"{RULE}.activeDuring", fix="Known here"),
+    case("not-compiled-yet", put("spec.rules.0.lowActivity", {"counter": "orders_total", "window": "1h"}), path=f"{RULE}.lowActivity", fix="Known here"),
 )  # fmt: skip

@@ -76,6 +76,14 @@ class AlertPolicyStatus(CommonStatus):
     tests_summary: Annotated[
         str | None, Field(max_length=32, description="The tests in one word: how many hold, of how many.")
     ] = None
+    horizon: Annotated[
+        str | None,
+        Field(
+            max_length=10,
+            description="The day until which the rules know when clocks change; they are renewed more than a year before. "
+            "Only where rules are active during schedules.",
+        ),
+    ] = None
     receivers: Annotated[
         tuple[Annotated[str, Field(max_length=63)], ...], Items("atomic", 32), Field(description="Receivers in place.")
     ] = ()

@@ -213,6 +213,14 @@ class AlertRule(OneOf):
         duration_between("1s", "30d"),
         Field(description="How long the alert goes on after its condition has ended."),
     ] = None
+    active_during: Annotated[
+        tuple[DnsLabel, ...],
+        Items("set", 8),
+        Field(
+            description="Names of schedules: the rule can fire while one of them is on. Absent means always, and so do tests of the "
+            "policy, which know no date."
+        ),
+    ] = ()
     no_data: Annotated[
         NoData | None,
         Field(description="What happens while there is no data. Absent means Ok, and Alert for down."),

@@ -16,6 +16,7 @@ from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
 from binnacle.check import routing as router
 from binnacle.check.base import Checked, TestResult
+from binnacle.compile.alertpolicy import active, compile_alertpolicy
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.refs import Key
@@ -76,6 +77,8 @@ def run_tests(
     results = [_routed(test, policy, routing) for test in policy.spec.routing_tests]
     if not policy.spec.tests:
         return tuple(results)
+    if any(rule.active_during for rule in policy.spec.alerts):
+        compiled = compile_alertpolicy(active.always(policy), world)
     sets = [intent for intent in compiled.intents if isinstance(intent, RuleSet)]
     key = Key(policy.kind, policy.metadata.namespace, policy.metadata.name)
     text = rulefile.text_of(rulefile.groups_of(sets, key), key)

@@ -164,6 +164,8 @@ def _condition(rule: AlertRule, alert: Alert) -> str:
 
 def _after(rule: AlertRule, fact: Mapping[str, Any]) -> tuple[str, ...]:
     said = []
+    if rule.active_during:
+        said.append(f"It can fire during {listed(rule.active_during, 'or')} only.")
     if "worstCaseDetection" in fact:
         said.append(f"A total failure is found within {spaced(Duration.parse(fact['worstCaseDetection']))}.")
     if rule.keep_firing_for is not None:

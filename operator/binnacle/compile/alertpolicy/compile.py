@@ -1,15 +1,17 @@
 """An alert policy as rules and routing: puts together what the other modules of this package say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding
 from binnacle.compile import wanted
-from binnacle.compile.alertpolicy import detection, levels, receivers, routes
+from binnacle.compile.alertpolicy import active, detection, levels, receivers, routes
 from binnacle.compile.alertpolicy.rules import Ruled, compile_rule, identity
 from binnacle.compile.contract import Contract
+from binnacle.compile.horizon import Horizon
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.base import Intent
@@ -23,19 +25,22 @@ def compile_alertpolicy(policy: AlertPolicy, world: World) -> Compiled:
     """Return the rules and the routing of a policy, the findings about it, and what status shows of both.
 
     Every rule, receiver, route, mute and inhibition that cannot be used is left out alone, with what depends on it.
-    `facts` has `ruleCount`, `rules`, `receivers` and `effective`.
+    `facts` has `ruleCount`, `rules`, `receivers` and `effective`, and `horizon` where the calendar matters.
     """
     config = world.config
     contract = Contract.of(world, policy.metadata.namespace)
     findings: list[Finding] = []
     ruled: list[Ruled] = []
+    horizon, dated = Horizon.of(world.date), False
     for rule in policy.spec.alerts:
         if not rule.enabled:
             continue
         one, about = compile_rule(policy, rule, config.prometheus.scrape_interval, contract)
-        findings += about
-        if one is not None:
-            ruled.append(one)
+        chosen, missing = active.schedules(policy, rule)
+        findings += [*about, *missing]
+        if one is not None and not missing:
+            ruled.append(replace(one, alerts=active.during(one.alerts, chosen, horizon)))
+            dated = dated or any(schedule.time_zone is not None for schedule in chosen)
     routing, about_routing = _routing(policy, ruled, config)
     findings += about_routing
     intents: list[Intent] = []
@@ -43,14 +48,18 @@ def compile_alertpolicy(policy: AlertPolicy, world: World) -> Compiled:
         intents.append(_rules(policy, ruled))
     if routing != Routing():
         intents.append(routing)
-    facts = {
+    facts: dict[str, Any] = {
         "ruleCount": len(ruled),
         "rules": [_fact(policy, one, config) for one in ruled],
         "receivers": [one.name for one in _own(policy, routing.receivers)],
         "effective": _effective(policy, config),
     }
+    if dated:
+        facts["horizon"] = horizon.end.isoformat()
+    readback = Readback(metrics=wanted.referred(intents))
+    renew = horizon.renew if dated else None
     # Two levels can have the same to say about a text that they share.
-    return Compiled(tuple(intents), tuple(sorted(set(findings))), facts, Readback(metrics=wanted.referred(intents)))
+    return Compiled(tuple(intents), tuple(sorted(set(findings))), facts, readback, renew=renew)
 
 
 def _rules(policy: AlertPolicy, ruled: Sequence[Ruled]) -> RuleSet:

@@ -59,7 +59,7 @@ def usable(policy: AlertPolicy, known: frozenset[str]) -> tuple[Usable, list[Fin
                     Finding(Severity.ERROR, Reason.UNKNOWN_REFERENCE, path, message, f"Correct the receiver {name}.")
                 )
             elif name not in known and name != BLACKHOLE:
-                findings.append(_unknown("receiver", name, path, (*sorted(declared), BLACKHOLE)))
+                findings.append(unknown("receiver", name, path, (*sorted(declared), BLACKHOLE)))
         return tuple(name for name in names if name in known or name == BLACKHOLE)
 
     routes = []
@@ -73,7 +73,7 @@ def usable(policy: AlertPolicy, known: frozenset[str]) -> tuple[Usable, list[Fin
     for mute in spec.mute:
         path = f"spec.mute[{mute.name}]"
         missing = [name for name in mute.during if name not in schedules]
-        findings += [_unknown("schedule", name, f"{path}.during", tuple(schedules)) for name in missing]
+        findings += [unknown("schedule", name, f"{path}.during", tuple(schedules)) for name in missing]
         if _patterns(mute.matchers, f"{path}.matchers", findings) and not missing:
             mutes.append(mute)
     inhibits = []
@@ -229,7 +229,8 @@ def _patterns(matchers: Sequence[Matcher], path: str, findings: list[Finding]) -
     return good
 
 
-def _unknown(what: str, name: str, path: str, known: Sequence[str]) -> Finding:
+def unknown(what: str, name: str, path: str, known: Sequence[str]) -> Finding:
+    """Return the finding about a name that nothing has; `known` are those that are there."""
     near = nearest(name, tuple(known))
     fix = (
         f"Write {near}."
