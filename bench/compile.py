@@ -1,4 +1,4 @@
-"""Compiling without a cluster: one SLO in this process, and a thousand through the command line."""
+"""Compiling without a cluster: one resource of each kind in this process, and a thousand SLOs through the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.figures import Figure
 from bench.ground import CONFIG, REPOSITORY
 from binnacle.api.config import Config
 from binnacle.compile.world import World
-from binnacle.control.desired import Toolchain, desire
+from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets.base import Owner
@@ -32,7 +32,7 @@ _REPEATS = 5
 
 def compile_figures(count: int = 1000, rounds: int = 3) -> list[Figure]:
     """Measure both."""
-    return [*_in_process(), *_commands(count, rounds)]
+    return [*_in_process(), *_other_kinds(), *_commands(count, rounds)]
 
 
 def _in_process(count: int = 200) -> list[Figure]:
@@ -66,13 +66,39 @@ def _in_process(count: int = 200) -> list[Figure]:
     ]
 
 
+def _other_kinds() -> list[Figure]:
+    tools = shipped(Config.from_data(dict(CONFIG)))
+    return [_one(tools, document, part, parts) for document, part, parts in fleet.large("compile")]
+
+
+def _one(tools: Toolchain, document: dict[str, Any], part: str, parts: int, count: int = 20) -> Figure:
+    desired = _desired(tools, document)
+    texts = [*(output.body for output in desired.outputs), *(share.fragment for share in desired.shares)]
+    compiling = [_cpu(lambda: [_desired(tools, document) for _ in range(count)]) / count for _ in range(_REPEATS)]
+    printing = [_cpu(lambda: [json.dumps(texts) for _ in range(count)]) / count for _ in range(_REPEATS)]
+    ours, theirs = statistics.median(compiling), statistics.median(printing)
+    return Figure(
+        "compile",
+        f"compile and print one {document['kind']}, for each of {parts} {part}s",
+        ours / parts * 1e3,
+        "ms",
+        at_most=1,
+        detail=f"{ours / theirs:,.0f} times json-serialising its {len(json.dumps(texts)) / 1e3:.1f} kB",
+    )
+
+
 def _bodies(tools: Toolchain, document: dict[str, Any]) -> list[Any]:
+    return [output.body for output in _desired(tools, document).outputs]
+
+
+def _desired(tools: Toolchain, document: dict[str, Any]) -> Desired:
     metadata = document["metadata"]
     world = World(config=tools.config, date=_DATE, lookup=lambda _: None, listing=lambda *_: ())
-    desired = desire(tools, document, Owner(Key("SLO", metadata["namespace"], metadata["name"]), "uid"), world)
+    owner = Owner(Key(document["kind"], metadata["namespace"], metadata["name"]), "uid")
+    desired = desire(tools, document, owner, world)
     if not desired.valid:
         raise RuntimeError(f"a resource of the benchmark does not compile: {desired.findings}")
-    return [output.body for output in desired.outputs]
+    return desired
 
 
 def _cpu(work: Callable[[], object]) -> float:

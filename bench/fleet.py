@@ -1,4 +1,4 @@
-"""The resources that benchmarks run on: SLOs as organisations write them, none like another, the same in every run."""
+"""The resources that benchmarks run on: SLOs as organisations write them, none like another, and large ones of the other kinds."""
 
 from __future__ import annotations
 
@@ -59,3 +59,59 @@ def _indicator(service: str, shape: int) -> dict[str, Any]:
             "total": f'http_requests_total{{job="{service}", handler!~"/(health|ready)z"}}',
         }
     }
+
+
+def large(namespace: str) -> Iterator[tuple[dict[str, Any], str, int]]:
+    """Yield a large resource of each kind but the SLO, what its parts are called, and how many it has."""
+
+    def resource(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+        metadata = {"name": "large", "namespace": namespace}
+        return {"apiVersion": "binnacle.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+    parts = 10
+    yield resource("AlertPolicy", {"rules": [_rule(number) for number in range(parts)]}), "rule", parts
+    yield resource("MetricSet", {"recording": [_recording(number) for number in range(parts)]}), "rule", parts
+    panels = [_panel(number) for number in range(parts)]
+    yield resource("Dashboard", {"title": "Large", "rows": [{"name": "all", "panels": panels}]}), "panel", parts
+    yield resource("LogPipeline", {"stages": _stages(), "outputs": [{"name": "log", "stdout": {}}]}), "stage", parts
+
+
+def _rule(number: int) -> dict[str, Any]:
+    return {
+        "name": f"HighErrorRate{number}",
+        "summary": "{{ $labels.service }} fails {{ $value | humanizePercentage }} of requests",
+        "runbook": {"url": f"https://runbooks.example/errors-{number}"},
+        "ratio": {
+            "errors": f'http_requests_total{{job="service-{number}", code=~"5.."}}',
+            "total": f'http_requests_total{{job="service-{number}"}}',
+            "groupBy": ["service"],
+        },
+        "severity": "warning",
+        "above": "5%",
+        "for": "5m",
+    }
+
+
+def _recording(number: int) -> dict[str, Any]:
+    text = f'sum by (service) (rate(http_requests_total{{job="service-{number}"}}[5m]))'
+    return {"name": f"requests-{number}", "record": f"service:requests{number}:rate5m", "promql": text}
+
+
+def _panel(number: int) -> dict[str, Any]:
+    text = f'sum by (code) (rate(http_requests_total{{job="service-{number}"}}[$__rate_interval]))'
+    queries = [{"name": "a", "promql": text, "legend": "{{code}}"}]
+    return {"name": f"requests-{number}", "type": "timeseries", "unit": "reqps", "queries": queries}
+
+
+def _stages() -> list[dict[str, Any]]:
+    def drop(number: int) -> dict[str, Any]:
+        condition = {"field": f"field{number}", "matches": f"^/health/{number}$"}
+        return {"name": f"noise-{number}", "filter": {"drop": [condition]}}
+
+    return [
+        {"name": "join", "multiline": {"preset": "java"}},
+        {"name": "json", "parse": {"format": "json", "timeKey": "ts"}},
+        {"name": "origin", "enrich": {"kubernetes": True, "add": {"team": "payments"}}},
+        {"name": "private", "redact": {"packs": ["default"], "keys": ["customer.**"]}},
+        *(drop(number) for number in range(6)),
+    ]
