@@ -129,6 +129,15 @@ def test_openslo_v1_with_everything_that_it_refers_to() -> None:
     assert elsewhere.finding.severity is Severity.ERROR
 
 
+@pytest.mark.parametrize("length", ["0", "5m", "2Y", "soon", "0d", "99999Y"])
+def test_a_window_that_is_none_is_an_error(length: str) -> None:
+    text = (DATA / "openslo-v1.yaml").read_text().replace("duration: 4w", f"duration: '{length}'")
+    outcome = imported("openslo", text)
+    assert list(specs(outcome)) == ["raw-errors"]
+    said = entries(outcome, "spec.timeWindow[0].duration")
+    assert Severity.ERROR in {entry.finding.severity for entry in said}
+
+
 def test_openslo_v1alpha() -> None:
     found = specs(imported("openslo", (DATA / "openslo-v1alpha.yaml").read_text()))
     assert {name: (spec["objective"], spec["indicator"]["latency"]["below"]) for name, spec in found.items()} == {

@@ -183,7 +183,7 @@ def _slo(source: int, spec: Fields, metadata: Fields | None, options: Options, l
     measured = _referenced(spec, inline, reference, library)
     wanted = "alertPolicies" in spec
     policies = _policies(spec, library)
-    if window is not None:
+    if window is not None and common.spec["window"] is not None:
         path = spec.at("alertPolicies")
         alerts.put(part, path, common.spec, policies, window.length, wanted=wanted)
     objectives = spec.maps("objectives")
