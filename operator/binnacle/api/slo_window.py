@@ -36,8 +36,7 @@ class Window(OneOf):
     )
 
     rolling: Annotated[
-        Duration | None,
-        duration_between("1d", "366d", whole="1h"),
+        Annotated[Duration, duration_between("1d", "366d", whole="1h")] | None,
         Field(description="Length of a window that ends now: whole hours, from 1d to 366d. Either this or calendar."),
     ] = None
     calendar: Annotated[
