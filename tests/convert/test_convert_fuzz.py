@@ -1,6 +1,7 @@
 """Hostile and broken import files: no crash, no hang, nothing passed over in silence, and what comes out compiles.
 
-`BINNACLE_FUZZ_EXAMPLES=100000` runs the full count.
+`BINNACLE_FUZZ_EXAMPLES=100000` runs the full count. One file takes 5 to 8 ms of processor time for all tools, the slowest of
+the first 30,000 took 0.07 s.
 """
 
 from __future__ import annotations
