@@ -302,9 +302,10 @@ class Controller:
                 extra={"resources": len(self.cache.resources), "children": len(self.cache.children)},
             )
             self._settled.set()
-            self._enqueue_everything()
+            # What was never applied goes before what the backends say of the rest.
+            self._enqueue_everything(Priority.DEPENDENT)
 
-    def _enqueue_everything(self) -> None:
+    def _enqueue_everything(self, priority: Priority = Priority.RESYNC) -> None:
         """Look at every key once more: all resources, all owners of objects (they may be gone), all aggregates.
 
         At the start this is how they come into the queue at all: a person's edit goes before a thousand of them. In the
@@ -312,7 +313,7 @@ class Controller:
         before the others, which so never take the name for a moment.
         """
         for key in (*sorted(self.cache.resources), *self.cache.owners(), *self.aggregates.keys()):
-            self.queue.add(key, Priority.RESYNC)
+            self.queue.add(key, priority)
 
     # Work out.
 
