@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cli.running import Runner
+
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
 
 @pytest.fixture
@@ -26,6 +29,8 @@ def test_an_address_without_a_port_is_refused(run: Runner, address: str) -> None
         (["--config", "bad.yaml"], "bad.yaml:1:14: prometheus.outptu: There is no field outptu. Write output."),
         (["--namespace", "Shop_1"], "--namespace: 'Shop_1' does not fit here. Write lower-case letters"),
         (["--namespace", "shop", "--namespace", "shop"], "--namespace: shop is in the list twice."),
+        (["--print-rights", "--account", "a b"], "--account a b: write lower-case letters"),
+        (["--print-rights", "--lease-namespace", "x: y"], "--lease-namespace x: y: write lower-case letters"),
         (["--log-level", "loud"], "--log-level"),
         (["--log-format", "xml"], "--log-format"),
         (["--kubeconfig", "none.kubeconfig"], "none.kubeconfig"),
@@ -52,3 +57,29 @@ def test_help_keeps_its_examples_on_lines_of_their_own(run: Runner, command: str
     examples = lines[begin : begin + lines[begin:].index("")]
     assert examples
     assert all(line.startswith(("binnacle ", "kustomize ")) for line in examples)
+
+
+def test_the_rights_follow_the_options(run: Runner, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("{instance: blue, grafana: {namespace: dashboards}}")
+    ended = run(
+        "operator", "--print-rights", "--config", str(config), "--namespace", "shop", "--lease-namespace", "home",
+        "--account", "robot",
+    )  # fmt: skip
+    assert ended.status == 0
+    objects = list(yaml.safe_load_all(ended.out))
+    assert {(one["kind"], one["metadata"]["namespace"]) for one in objects} == {
+        ("ServiceAccount", "home"),
+        *((kind, place) for kind in ("Role", "RoleBinding") for place in ("shop", "dashboards", "monitoring", "home")),
+    }
+    subjects = [subject for one in objects for subject in one.get("subjects", ())]
+    assert {(one["namespace"], one["name"]) for one in subjects} == {("home", "robot")}
+    assert "binnacle-blue" in str(objects)
+
+
+def test_without_namespaces_the_rights_are_those_of_the_manifests(run: Runner) -> None:
+    shipped = [
+        one for name in ("rbac.yaml", "rbac-outputs.yaml") for one in yaml.safe_load_all((MANIFESTS / name).read_text())
+    ]
+    printed = list(yaml.safe_load_all(run("operator", "--print-rights").out))
+    assert sorted(printed, key=str) == sorted(shipped, key=str)

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from binnacle import __version__
 from binnacle.api.config import Config
-from binnacle.api.values import Duration
+from binnacle.api.values import DnsLabel, Duration
 from binnacle.cli.logs import LogFormat, set_up
 from binnacle.cli.stack import make_room
-from binnacle.cluster.run import Options, run_operator
+from binnacle.cluster.rbac import Installation, render
+from binnacle.cluster.run import Options, rights, run_operator
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
@@ -82,6 +84,16 @@ def operator(
             help="How often everything is listed and compared, to find what a watch missed; at least 1s.",
         ),
     ] = "10m",
+    print_rights: Annotated[
+        bool,
+        typer.Option(
+            "--print-rights",
+            help="Print the account, roles and bindings that an operator with these options needs, and end.",
+        ),
+    ] = False,
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="With --print-rights: the ServiceAccount that gets them.")
+    ] = Installation().account,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="One JSON object a line, or text.", case_sensitive=False)
     ] = LogFormat.TEXT,
@@ -95,6 +107,9 @@ def operator(
     [bold]Examples[/bold]
       binnacle operator --config /etc/binnacle/config.yaml
       binnacle operator --kubeconfig ~/.kube/config --namespace shop
+      binnacle operator --namespace shop --print-rights | kubectl apply -f -
+
+    With --namespace it needs no right that is cluster-wide.
 
     It ends in order on SIGTERM: running work is finished and the Lease is
     given back, so that another replica goes on at once. A lost Lease ends it
@@ -105,6 +120,11 @@ def operator(
     settings = read_config(config)
     if namespaces:
         settings = _serving(settings, namespaces)
+    if print_rights:
+        home = lease_namespace or Installation().namespace
+        where = Installation(namespace=_label("--lease-namespace", home), account=_label("--account", account))
+        typer.echo(render(rights(settings, where)), nl=False)
+        return
     host, port = _address(health_address)
     log.info("binnacle %s starts", __version__)
     options = Options(
@@ -125,6 +145,14 @@ def _serving(settings: Config, namespaces: list[str]) -> Config:
         return Config.from_data({**settings.model_dump(mode="json", by_alias=True), "namespaces": namespaces})
     except SpecError as error:
         raise BinnacleError(f"--namespace: {error.message} {error.fix}") from error
+
+
+def _label(option: str, text: str) -> str:
+    """Return a name that goes into objects; raises `BinnacleError` when Kubernetes takes no such name."""
+    try:
+        return TypeAdapter(DnsLabel).validate_python(text)
+    except ValidationError as error:
+        raise BinnacleError(f"{option} {text}: write lower-case letters, digits and hyphens, at most 63") from error
 
 
 def _resync_seconds(text: str) -> float:
