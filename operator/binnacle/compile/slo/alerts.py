@@ -31,13 +31,21 @@ def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair]) -> tuple[Al
     ordered = sorted(burning, key=lambda pair: _ORDER.index(pair.severity))
     rules: list[Alert] = []
     higher: list[AlertSeverity] = []
+    said = {
+        "budget_remaining": templates.percentage_of(subject.now(series.PERIOD_BUDGET_REMAINING), subject.groups),
+        "time_to_exhaustion": _exhausted_in(subject),
+        **standing(slo),
+    }
     for severity, same in groupby(ordered, lambda pair: pair.severity):
-        rules.append(_alert(slo, subject, tuple(same), tuple(higher)))
+        rules.append(_alert(slo, subject, tuple(same), tuple(higher), said))
         higher.append(severity)
     return tuple(rules)
 
 
-def _alert(slo: SLO, subject: Subject, same: tuple[Pair, ...], higher: tuple[AlertSeverity, ...]) -> Alert:
+def _alert(
+    slo: SLO, subject: Subject, same: tuple[Pair, ...], higher: tuple[AlertSeverity, ...], said: dict[str, str]
+) -> Alert:
+    """Return the alert of pairs of one severity, which says `said` besides what burns."""
     burning: list[Node] = [_burning(subject, pair, slo.spec.alerting.min_failures) for pair in same]
     expr = q.or_(*burning)
     if higher:
@@ -53,9 +61,7 @@ def _alert(slo: SLO, subject: Subject, same: tuple[Pair, ...], higher: tuple[Ale
             subject,
             "burns its error budget",
             burning=" or ".join(_in_words(subject, pair) for pair in same),
-            budget_remaining=templates.percentage_of(subject.now(series.PERIOD_BUDGET_REMAINING), subject.groups),
-            time_to_exhaustion=_exhausted_in(subject),
-            **standing(slo),
+            **said,
         ),
     )
 
