@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.slo_cases import good_slo
 from binnacle.api import receivers
 from binnacle.compile.alertpolicy.receivers import _SINCE
 from binnacle.intent.refs import Key
@@ -169,7 +170,13 @@ def test_alertmanager_takes_everything_together(
 ) -> None:
     chosen = config(alertmanager={"version": alertmanager_line.name, "base": base}, platformNamespaces=["platform"])
     bodies = [policy_body(**RICH), policy_body("other", **RICH), policy_body("payments", "platform", **RICH)]
-    text = alertmanager_file(bodies, chosen)
+    # An SLO of a policy's name, in a ring and beside one.
+    slos = [good_slo("payments"), good_slo("db"), good_slo("web")]
+    for slo, other in zip(slos, ("db", "payments", "db"), strict=True):
+        slo["spec"]["dependsOn"] = [{"name": other, "inhibit": True}]
+    text = alertmanager_file([*bodies, *slos], chosen)
+    assert "# SLO shop/web\n" in text
+    assert "# SLO shop/payments\n" not in text
     assert alertmanager_line.refusal(text, tmp_path) == ""
     document = yaml.safe_load(text)
     named = [one.get("name") for one in document["inhibit_rules"] if "name" in one]
