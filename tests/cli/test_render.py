@@ -57,6 +57,21 @@ def test_files_are_printed_with_their_paths(run: Runner, tmp_path: Path) -> None
     assert [group["name"].split(".")[3] for group in yaml.safe_load(ended.out)["groups"]][:2] == ["short", "increments"]
 
 
+def test_generated_tests_are_files_for_those_who_ask(run: Runner, tmp_path: Path) -> None:
+    path = write(tmp_path, good_slo("a"))
+    ended = run("render", path, "--format", "files", "--tests")
+    assert ended.status == 0
+    paths = [line.removeprefix("# ") for line in ended.out.splitlines() if line.startswith("# prometheus/")]
+    assert paths == [
+        "prometheus/rules/slo.shop.a.yaml",
+        "prometheus/tests/slo.shop.a.traffic.yaml",
+        "prometheus/tests/slo.shop.a.windows.yaml",
+    ]
+    tests = list(yaml.safe_load_all(ended.out))[1:]
+    assert all(one["rule_files"] == ["../rules/slo.shop.a.yaml"] for one in tests)
+    assert run("render", path, "--tests").status == 2
+
+
 def test_the_configuration_decides_the_form(run: Runner, tmp_path: Path) -> None:
     ended = run("render", write(tmp_path, good_slo("a")), "--context", config_map(tmp_path))
     [aggregate] = yaml.safe_load_all(ended.out)

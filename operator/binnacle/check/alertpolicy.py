@@ -1,11 +1,7 @@
 """Checks of alert policies: who is told is worked out with every compilation, rules are tested by promtool where it is."""
 
-import json
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from binnacle.api.alertpolicy import AlertPolicy
@@ -16,6 +12,8 @@ from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
 from binnacle.check import routing as router
 from binnacle.check.base import Checked, TestResult
+from binnacle.check.proofs.promtool import Run
+from binnacle.check.proofs.promtool import run_tests as run_promtool
 from binnacle.compile.alertpolicy import active, compile_alertpolicy
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
@@ -26,10 +24,7 @@ from binnacle.promql import build as q
 from binnacle.promql import to_text
 from binnacle.targets import rulefile
 
-_TIMEOUT: Final = 30.0
 _MINUTE: Final = Duration.of(minutes=1)
-Run = Callable[[Sequence[str], Path], "subprocess.CompletedProcess[str]"]
-"""Runs a program in a folder."""
 
 
 def check_alertpolicy(policy: AlertPolicy, compiled: Compiled, world: World) -> Checked:  # noqa: ARG001 - the shape of all checks
@@ -88,7 +83,7 @@ def run_tests(
         if promtool is None:
             results.append(TestResult(test.name, passed=False, unproved="promtool is not on the PATH", path=path))
             continue
-        message = _promtool(promtool, run or _run, text, _document(test, policy, interval))
+        message = run_promtool(promtool, {"rules.yaml": text}, {"test.yaml": _document(test, policy, interval)}, run)
         results.append(TestResult(test.name, passed=not message, message=message, path=path))
     return tuple(results)
 
@@ -208,27 +203,3 @@ def _firing(policy: AlertPolicy, wanted: FiringAlert) -> str:
     alerts = q.sel("ALERTS", *(q.eq(name, value) for name, value in sorted(labels.items())))
     counted = q.or_(q.aggregate("count", (), alerts), q.call("vector", q.num(0)))
     return to_text(q.call("clamp_max", counted, q.num(1)))
-
-
-def _promtool(program: str, run: Run, rules: str, document: Mapping[str, Any]) -> str:
-    """Run one test; returns what promtool said when it failed, else nothing."""
-    with tempfile.TemporaryDirectory(prefix="binnacle-test-") as name:
-        folder = Path(name)
-        (folder / "rules.yaml").write_text(rules)
-        # JSON is YAML, and quotes whatever needs it.
-        (folder / "test.yaml").write_text(json.dumps(document))
-        try:
-            ended = run([program, "test", "rules", "test.yaml"], folder)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"promtool did not run: {error}"
-    said = f"{ended.stdout}{ended.stderr}".replace(f"{folder}/", "")
-    return "" if ended.returncode == 0 else _shortened(said)
-
-
-def _shortened(said: str) -> str:
-    kept = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("Unit Testing")]
-    return " ".join(kept)[:1000] or "promtool failed and said nothing."
-
-
-def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False)  # noqa: S603 - a program that the caller found

@@ -6,6 +6,7 @@ from typing import Any
 
 from binnacle.api.findings import Finding
 from binnacle.compile.world import Compiled, World
+from binnacle.targets.base import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,6 @@ Check = Callable[[Any, Compiled, World], Checked]
 
 Tests = Callable[[Any, Compiled, World], tuple[TestResult, ...]]
 """The tests of one kind, also those that need a program (promtool); for `binnacle test`, not for the loop."""
+
+ProofFiles = Callable[[Any, Compiled, World], tuple[File, ...]]
+"""The generated tests of one kind as files that an engine's own test program reads."""

@@ -11,9 +11,11 @@ import typer
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.check.registry import PROOFS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
 from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.control.onepass import proof_files
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.compose import Unreadable, compose
 from binnacle.folder.located import Located, locate
@@ -47,6 +49,10 @@ def render(
         Form,
         typer.Option("--format", help="Objects to apply, or the backends' own files.", case_sensitive=False),
     ] = Form.KUBERNETES,
+    tests: Annotated[
+        bool,
+        typer.Option("--tests", help="With --format files: the generated tests too, for `promtool test rules`."),
+    ] = False,
     context: ContextFile = None,
     date: Date = None,
 ) -> None:
@@ -57,25 +63,28 @@ def render(
       binnacle render slos/                          see what comes of them
       binnacle render slos/ -o rendered/             one file for each object
       binnacle render slos/ --format files -o out/   rule files for Prometheus
+      binnacle render slos/ --format files --tests -o out/; promtool test rules out/prometheus/tests/*
       binnacle render slos/ | kubectl apply --server-side -f -
 
     Findings go to standard error. A resource that does not compile is left
     out and the exit status is 1; with -o its files of an earlier run stay.
     Exit status: 0 good, 1 findings of severity error, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
+    if tests and form is not Form.FILES:
+        raise typer.BadParameter("tests are files: add --format files", param_hint="--tests")
     if output is None:
-        done = compile_paths(paths, context, date, files=form is Form.FILES, meanings=False)
-        for file in _files(done):
+        done = compile_paths(paths, context, date, files=form is Form.FILES, meanings=tests)
+        for file in _files(done, tests=tests):
             typer.echo(f"---\n# {file.path}\n{file.text}", nl=False)
     else:
         store = FolderStore(output)
         shared = store.shared()
         earlier = [] if form is Form.FILES else _objects(shared.values())
         done = compile_paths(
-            paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared, meanings=False
+            paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared, meanings=tests
         )
         keep = [str(key) for key in (*done.outcome.left, *done.unread)]
-        changes = store.sync(tuple(_files(done)), keep, keep_all=not done.complete)
+        changes = store.sync(tuple(_files(done, tests=tests)), keep, keep_all=not done.complete)
         counts = f"{len(changes.written)} written, {len(changes.unchanged)} unchanged, {len(changes.removed)} removed"
         typer.echo(f"{output}: {counts}", err=True)
         if not done.complete:
@@ -87,9 +96,11 @@ def render(
     raise typer.Exit(exit_status(findings))
 
 
-def _files(done: Compilation) -> Iterator[File]:
+def _files(done: Compilation, *, tests: bool) -> Iterator[File]:
     """Yield what is rendered, one after the other: as text it is as large again as the objects."""
     yield from done.outcome.files or map(_file, done.outcome.objects)
+    if tests:
+        yield from proof_files(done.outcome, PROOFS)
 
 
 def _file(output: Output) -> File:

@@ -56,6 +56,12 @@ def of_name(metric: str) -> Measure:
     return Measure.UNKNOWN
 
 
+def in_a_second(measure: Measure) -> Decimal:
+    """Return how many of a measure of time a second has; 1 where it is none."""
+    unit, factor = _FACTORS.get(measure, (Unit.NUMBER, Decimal(1)))
+    return factor if unit is Unit.DURATION else Decimal(1)
+
+
 def number(limit: Limit, measure: Measure, path: str) -> tuple[Decimal | None, list[Finding]]:
     """Return a limit as a number of the measure, or None and a finding when its unit cannot be that.
 

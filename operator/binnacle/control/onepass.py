@@ -11,7 +11,7 @@ from typing import Any
 
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
-from binnacle.check.base import TestResult, Tests
+from binnacle.check.base import ProofFiles, TestResult, Tests
 from binnacle.compile.world import Claim, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
@@ -220,3 +220,15 @@ def prove(outcome: Pass, tests: Mapping[str, Tests]) -> Iterator[tuple[Key, tupl
     for key, wants in outcome.desired.items():
         if key.kind in tests and wants.compiled is not None:
             yield key, tests[key.kind](wants.model, wants.compiled, outcome.world)
+
+
+def proof_files(outcome: Pass, proofs: Mapping[str, ProofFiles]) -> Iterator[File]:
+    """Yield the generated tests of every resource of which something is applied, as files.
+
+    Args:
+        outcome: of the pass in which the resources were compiled, meanings kept.
+        proofs: kind -> how its tests are spelled.
+    """
+    for key, wants in outcome.desired.items():
+        if key.kind in proofs and wants.compiled is not None and key not in outcome.left:
+            yield from proofs[key.kind](wants.model, wants.compiled, outcome.world)

@@ -31,7 +31,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     """
     timing = Timing.of(world.config.prometheus)
     horizon = Horizon.of(world.date)
-    subject = _subject(slo, horizon)
+    subject = subject_of(slo, horizon)
     contract = Contract.of(world, slo.metadata.namespace)
     counted, findings = indicators.read(slo.spec.indicator, subject, contract, timing)
     pairs, about_pairs = _pairs(slo, subject, timing)
@@ -116,7 +116,8 @@ def _effective(prometheus: PrometheusConfig) -> list[dict[str, str]]:
     ]
 
 
-def _subject(slo: SLO, horizon: Horizon) -> Subject:
+def subject_of(slo: SLO, horizon: Horizon) -> Subject:
+    """Return an SLO as its series know it; a window of the calendar is known up to a horizon."""
     spec = slo.spec
     return Subject(
         name=slo.metadata.name,

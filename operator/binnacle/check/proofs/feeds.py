@@ -1,0 +1,322 @@
+"""Test series of an indicator: what its selectors would find in a service that goes through a timeline."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from binnacle.api.slo import SLO
+from binnacle.api.slo_indicators import HistogramType
+from binnacle.check.proofs.labelling import labels_for, takes
+from binnacle.check.proofs.timeline import Segment, Timeline
+from binnacle.compile import units
+from binnacle.compile.contract import Contract
+from binnacle.compile.slo.indicator import Counted
+from binnacle.compile.slo.indicators.latency import limit_in
+from binnacle.promql import to_text
+from binnacle.promql.build import eq
+from binnacle.promql.nodes import MatchOp, Selector
+
+Series = tuple[str, str]
+Labels = Mapping[str, str]
+
+VOLUME: Final = 1e6
+"""Events in a unit of usual traffic: enough for any guard against few of them."""
+_START: Final = 1e9
+"""Where counters begin: those of a service that has run for long. Near zero, growth cannot be told to the last event."""
+_PARTS: Final = 10
+"""How many series a gauge has where it is told apart which part of them is bad."""
+_PART: Final = "part"
+_PROCESSES: Final = (0.75, 0.25)
+"""How much of the traffic each of the processes has that count events."""
+_LONG_AGO: Final = -1e10
+
+
+class NoSeriesError(Exception):
+    """No test series can be made; the text says why, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """Makes the test series of one SLO.
+
+    Attributes:
+        slo: the SLO.
+        counted: what its indicator reads.
+        contract: what is declared in its namespace.
+        interval: milliseconds between two samples, a divisor of `unit`.
+        unit: milliseconds of a unit of a timeline.
+    """
+
+    slo: SLO
+    counted: Counted
+    contract: Contract
+    interval: int
+    unit: int
+
+    @property
+    def weighs_time(self) -> bool:
+        """Whether samples are counted and not events: then a share is a number of series of ten, and volume is one."""
+        return self.slo.spec.indicator.weighs_time
+
+    def rounded(self, timeline: Timeline) -> Timeline:
+        """Return the timeline as far as this indicator can go through it."""
+        if not self.weighs_time:
+            return timeline
+        return Timeline(
+            tuple(
+                replace(
+                    one, volume=1.0, share=round(one.share * _PARTS) / _PARTS, present=one.present and one.volume > 0
+                )
+                for one in timeline.segments
+            )
+        )
+
+    def series(self, timeline: Timeline, group: Labels, *, late: bool = False) -> tuple[Series, ...]:
+        """Return the series of a group that goes through a timeline, samples from time 0 on.
+
+        Args:
+            timeline: what happens.
+            group: labels of the group.
+            late: what counts bad events is not there before the first one.
+
+        Raises:
+            NoSeriesError: there can be none.
+        """
+        indicator = self.slo.spec.indicator
+        if indicator.ratio is not None or indicator.latency is not None:
+            return self._events(timeline, group, late=late)
+        if indicator.windowed is not None:
+            return self._windows(timeline, group, Decimal(indicator.windowed.every.ms) / self.unit)
+        if indicator.expression is not None:
+            raise NoSeriesError("what series an expression needs cannot be told from it")
+        return self._gauges(timeline, group)
+
+    def strangers(self, timeline: Timeline, group: Labels) -> tuple[Series, ...]:
+        """Return series that fail all the time and that the selectors must pass over; as many as can be made."""
+        failing = Timeline((Segment(timeline.length, share=1.0),))
+        found: dict[str, str] = {}
+        for selector in self.counted.selectors:
+            for matcher in selector.matchers:
+                others = [one for one in selector.matchers if one is not matcher]
+                labels = labels_for(others, against=[matcher], given={} if matcher.name in group else group)
+                if labels is None or any(
+                    takes(one, labels) for one in self.counted.selectors if one.name == selector.name
+                ):
+                    continue
+                name = _spelled(selector.name or "", labels)
+                if self.weighs_time or self.slo.spec.indicator.windowed is not None:
+                    found[name] = self._held(failing, lambda _: self._gauge_values()[1])
+                elif not self._is_native():
+                    found[name] = self._counter(failing, lambda one: one.volume)
+        return tuple(found.items())
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def _events(self, timeline: Timeline, group: Labels, *, late: bool) -> tuple[Series, ...]:
+        if self._is_native():
+            return ((_spelled(*self._named(self.counted.selectors[0], group)), self._histogram(timeline)),)
+        total, part = self.counted.selectors
+        ratio = self.slo.spec.indicator.ratio
+        counts_bad = ratio is not None and ratio.errors is not None
+        amounts: tuple[Callable[[Segment], float], ...] = (_bad, _good) if counts_bad else (_good, _bad)
+        ours, rest = amounts
+        late_ours, late_rest = (late, False) if counts_bad else (False, late)
+        if total.name != part.name:
+            return (
+                *self._counters(*self._named(total, group), timeline, lambda one: one.volume),
+                *self._counters(*self._named(part, group), timeline, ours, late=late_ours),
+            )
+        both = labels_for((*total.matchers, *part.matchers), given=group)
+        only = labels_for(total.matchers, against=part.matchers, given=group) if part.matchers else None
+        if both is None or only is None:
+            raise NoSeriesError(f"no series was found that {to_text(total)} takes and {to_text(part)} does not")
+        name = total.name or ""
+        return (
+            *self._counters(name, both, timeline, ours, late=late_ours),
+            *self._counters(name, only, timeline, rest, late=late_rest),
+        )
+
+    def _counters(
+        self, name: str, labels: Labels, timeline: Timeline, amount: Callable[[Segment], float], *, late: bool = False
+    ) -> Iterator[Series]:
+        """Yield a counter as two processes have it: what is summed must be told from what is not."""
+        for number, weight in enumerate(_PROCESSES):
+            values = self._counter(timeline, lambda one, weight=weight: amount(one) * weight, late=late)  # type: ignore[misc]
+            yield _spelled(name, {**labels, _PART: str(number)}), values
+
+    def _is_native(self) -> bool:
+        latency = self.slo.spec.indicator.latency
+        name = self.counted.selectors[0].name or ""
+        return (
+            latency is not None
+            and (latency.histogram_type or self.contract.histogram_type(name)) is HistogramType.NATIVE
+        )
+
+    def _counter(self, timeline: Timeline, amount: Callable[[Segment], float], *, late: bool = False) -> str:
+        """Return the samples of a counter that grows by `amount` of the usual volume in each unit."""
+        per_unit = self.unit // self.interval
+        items: list[str] = []
+        value, there, counted = (0.0 if late else _START), not late, False
+        if there:
+            items.append(sample(value))
+        else:
+            items.append("_")
+        for segment in timeline.segments:
+            samples = segment.units * per_unit
+            growth = amount(segment) * VOLUME / per_unit
+            if not segment.present:
+                items += _gap(samples, first="stale" if there else "_")
+                there = False
+                continue
+            if late and not counted and growth == 0:
+                items += _gap(samples, first="_")
+                continue
+            if late and not counted:
+                # It appears at nought: what it had counted before it was first seen, nobody knows.
+                items[-1:] = _shortened(items[-1])
+                counted = True
+            there = True
+            value = growth if segment.restarts else value + growth
+            items.append(_run(value, growth, samples))
+            value += growth * (samples - 1)
+        return " ".join(items)
+
+    def _histogram(self, timeline: Timeline) -> str:
+        """Return the samples of a native histogram: good events far below the limit, bad ones far above."""
+        latency = self.slo.spec.indicator.latency
+        name = self.counted.selectors[0].name or ""
+        limit = limit_in(name, latency)[0] if latency is not None else None
+        if limit is None:
+            raise NoSeriesError("the limit has no place among the buckets")
+        # At schema 0 the bucket i ends at 2^i.
+        low = next(i for i in range(64, -64, -1) if Decimal(2) ** i < limit) - 2
+        per_unit = self.unit // self.interval
+
+        def at(good: float, bad: float) -> str:
+            buckets = f"[{good:.0f} 0 0 0 0 0 0 0 {bad:.0f}]"
+            return f"{{{{schema:0 count:{good + bad:.0f} sum:1 offset:{low} buckets:{buckets}}}}}"
+
+        good = bad = 1000.0
+        items = [at(good, bad)]
+        for segment in timeline.segments:
+            samples = segment.units * per_unit
+            if not segment.present:
+                items += _gap(samples, first="stale")
+                continue
+            more = [round(amount(segment) * VOLUME / per_unit) for amount in (_good, _bad)]
+            good, bad = (more[0], more[1]) if segment.restarts else (good + more[0], bad + more[1])
+            items.append(f"{at(good, bad)}+{at(more[0], more[1])}x{samples - 1}" if samples > 1 else at(good, bad))
+            good, bad = good + more[0] * (samples - 1), bad + more[1] * (samples - 1)
+        return " ".join(items)
+
+    # -- gauges ---------------------------------------------------------------------------------------------------
+
+    def _windows(self, timeline: Timeline, group: Labels, every: Decimal) -> tuple[Series, ...]:
+        total, errors = self.counted.selectors
+        scale = float(every) * VOLUME
+        return (
+            (_spelled(*self._named(total, group)), self._held(timeline, lambda one: (one.volume * scale, 0.0))),
+            (_spelled(*self._named(errors, group)), self._held(timeline, lambda one: (_bad(one) * scale, 0.0))),
+        )
+
+    def _gauges(self, timeline: Timeline, group: Labels) -> tuple[Series, ...]:
+        gauge = self.counted.selectors[0]
+        name, labels = self._named(gauge, group)
+
+        def part(number: int) -> str:
+            return self._held(timeline, lambda one: self._gauge_values()[number < round(one.share * _PARTS)])
+
+        return tuple((_spelled(name, {**labels, _PART: str(number)}), part(number)) for number in range(_PARTS))
+
+    def _gauge_values(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return a good and a bad value, each with its growth by sample; both near the limit."""
+        indicator = self.slo.spec.indicator
+        if (threshold := indicator.threshold) is not None:
+            given, below = (threshold.below, True) if threshold.below is not None else (threshold.above, False)
+            name = self.counted.selectors[0].name or ""
+            limit = units.number(given, units.of_name(name), "")[0] if given is not None else None
+            if limit is None:
+                raise NoSeriesError("the threshold has no limit")
+            near = abs(float(limit)) / 50 or 1.0
+            return (float(limit) + (-near if below else near), 0.0), (float(limit), 0.0)
+        if (freshness := indicator.freshness) is not None:
+            name = self.counted.selectors[0].name or ""
+            per_second = float(units.in_a_second(units.of_name(name)))
+            pace, age = self.interval / 1000 * per_second, float(freshness.max_age.seconds) * per_second
+            return (-0.98 * age, pace), (-1.02 * age, pace)
+        if indicator.windowed is not None:
+            return (VOLUME, 0.0), (VOLUME, 0.0)
+        return (1.0, 0.0), (0.0, 0.0)
+
+    def _held(self, timeline: Timeline, value: Callable[[Segment], tuple[float, float]]) -> str:
+        """Return the samples of a gauge; one whose value has a pace keeps that distance from the time of the sample."""
+        per_unit = self.unit // self.interval
+        items: list[str] = []
+        at = 0
+        for segment in timeline.segments:
+            samples = segment.units * per_unit + (not items)
+            if not segment.present:
+                items += _gap(samples, first="stale" if items else "_")
+            else:
+                base, pace = value(segment)
+                items.append(_run(base + pace * at, pace, samples))
+            at += samples
+        return " ".join(items)
+
+    def _named(self, selector: Selector, group: Labels) -> tuple[str, dict[str, str]]:
+        labels = labels_for(selector.matchers, given=group)
+        if labels is None:
+            raise NoSeriesError(f"no series was found that {to_text(selector)} takes")
+        return selector.name or "", labels
+
+
+def groups_of(slo: SLO, selectors: Iterable[Selector]) -> tuple[dict[str, str], ...]:
+    """Return the labels of two groups that all selectors take, or of one where two were not found."""
+    names = slo.spec.group_by
+    fixed = [
+        one for selector in selectors for one in selector.matchers if one.name in names and one.op is MatchOp.EQUAL
+    ]
+    groups = []
+    for value in ("one", "two"):
+        given = dict.fromkeys(names, value)
+        given |= {matcher.name: matcher.value for matcher in fixed}
+        groups.append(given)
+    return (groups[0],) if not names or groups[0] == groups[1] else (groups[0], groups[1])
+
+
+def _bad(segment: Segment) -> float:
+    return segment.volume * segment.share
+
+
+def _good(segment: Segment) -> float:
+    return segment.volume * (1 - segment.share)
+
+
+def _run(first: float, step: float, samples: int) -> str:
+    if samples == 1:
+        return sample(first)
+    return f"{sample(first)}{'-' if step < 0 else '+'}{sample(abs(step))}x{samples - 1}"
+
+
+def _gap(samples: int, first: str) -> list[str]:
+    rest = [f"_x{samples - 1}"] if samples > 1 else []
+    return [first, *rest]
+
+
+def _shortened(gap: str) -> list[str]:
+    """Return a gap whose last sample is nought."""
+    if gap == "_":
+        return ["0"]
+    number = int(gap.removeprefix("_x"))
+    return [f"_x{number - 1}", "0"] if number > 1 else ["0"]
+
+
+def sample(value: float) -> str:
+    """Return a sample as promtool reads it."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
+
+
+def _spelled(name: str, labels: Labels) -> str:
+    return to_text(Selector(name, tuple(eq(*pair) for pair in sorted(labels.items()))))

@@ -1,0 +1,77 @@
+"""The tests of an SLO: those that are generated for it, run by the promtool on the PATH or written as files."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+
+from binnacle.api.slo import SLO
+from binnacle.check.base import TestResult
+from binnacle.check.proofs.promtool import Document, Run, run_tests
+from binnacle.check.proofs.slo import key_of, proofs_of
+from binnacle.compile.world import Compiled, World
+from binnacle.intent.rules import RuleSet
+from binnacle.targets import rulefile
+from binnacle.targets.base import File
+from binnacle.targets.yamltext import document
+
+_RULES = "rules.yaml"
+
+
+def prove_slo(slo: SLO, compiled: Compiled, world: World) -> tuple[TestResult, ...]:
+    """Run the generated tests of an SLO by the promtool on the PATH."""
+    return run_proofs(slo, compiled, world, shutil.which("promtool"))
+
+
+def run_proofs(
+    slo: SLO, compiled: Compiled, world: World, promtool: str | None, run: Run | None = None
+) -> tuple[TestResult, ...]:
+    """Run the generated tests of an SLO: all in one process, and one by one only to say which failed.
+
+    Args:
+        slo: the resource.
+        compiled: what it compiled to.
+        world: its surroundings.
+        promtool: the program; without it the tests are unproved.
+        run: how it is run.
+    """
+    if not any(isinstance(intent, RuleSet) for intent in compiled.intents):
+        return ()
+    proofs = proofs_of(slo, compiled, world)
+    names = [case.name for made in proofs.documents.values() for case in made.cases]
+    if promtool is None:
+        missing = "promtool is not on the PATH"
+        return (*(TestResult(name, passed=False, unproved=missing) for name in names), *proofs.unproved)
+    rules = {_RULES: _rule_text(slo, compiled)}
+    said = run_tests(promtool, rules, _bodies(proofs.documents), run)
+    if not said:
+        return (*(TestResult(name, passed=True) for name in names), *proofs.unproved)
+    results = []
+    for name, made in proofs.documents.items():
+        for case in made.cases:
+            alone = _bodies({name: replace(made, cases=(case,))})
+            message = run_tests(promtool, rules, alone, run)
+            results.append(TestResult(case.name, passed=not message, message=message))
+    return (*results, *proofs.unproved)
+
+
+def proof_files(slo: SLO, compiled: Compiled, world: World) -> tuple[File, ...]:
+    """Return the generated tests of an SLO as files for promtool, beside the rule files of the same layout."""
+    if not any(isinstance(intent, RuleSet) for intent in compiled.intents):
+        return ()
+    key = key_of(slo)
+    stem = f"{key.kind.lower()}.{key.namespace}.{key.name}"
+    files = []
+    for name, made in proofs_of(slo, compiled, world).documents.items():
+        path = f"prometheus/tests/{stem}.{name}.yaml"
+        files.append(File(path, document(made.body([f"../rules/{stem}.yaml"])), key))
+    return tuple(files)
+
+
+def _rule_text(slo: SLO, compiled: Compiled) -> str:
+    sets = [intent for intent in compiled.intents if isinstance(intent, RuleSet)]
+    key = key_of(slo)
+    return rulefile.text_of(rulefile.groups_of(sets, key), key)
+
+
+def _bodies(documents: Mapping[str, Document]) -> dict[str, dict[str, object]]:
+    return {f"{name}.yaml": made.body([_RULES]) for name, made in documents.items()}

@@ -1,0 +1,111 @@
+"""Rules that are wrong in one place: every single change of an operator, a factor, a window, a label or a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from binnacle.intent.rules import RuleSet
+from binnacle.promql import facts
+from binnacle.promql.nodes import Aggregate, Binary, Call, Node, Number, Range, Selector, Subquery
+
+OPERATORS = {
+    "+": "-",
+    "-": "+",
+    "*": "/",
+    "/": "*",
+    ">": "<",
+    "<": ">",
+    ">=": "<",
+    "<=": ">",
+    "or": "and",
+    "unless": "and",
+}
+FUNCTIONS = {
+    "rate": "increase",
+    "sum_over_time": "avg_over_time",
+    "count_over_time": "last_over_time",
+    "avg_over_time": "sum_over_time",
+    "clamp_min": "clamp_max",
+}
+FACTORS = (0.9, 1.1)
+LENGTHS = (0.5, 2)
+
+Rebuild = Callable[[Node], Node]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule set with one wrong rule, and what is wrong with it."""
+
+    what: str
+    rules: RuleSet
+
+
+def mutants(rules: RuleSet) -> Iterator[Mutant]:
+    """Every rule set that differs in one place of one expression; the descriptions of the SLO are left alone."""
+    for number, group in enumerate(rules.groups):
+        for place, rule in enumerate(group.rules):
+            for what, expr in _changes(rule.expr, lambda node: node):
+                if expr == rule.expr:
+                    continue
+                changed = (*group.rules[:place], replace(rule, expr=expr), *group.rules[place + 1 :])
+                groups = (*rules.groups[:number], replace(group, rules=changed), *rules.groups[number + 1 :])
+                yield Mutant(f"{group.part} {getattr(rule, 'record', 'alert')}: {what}", RuleSet(groups))
+
+
+def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noqa: C901 - one arm for each kind of node
+    """Changes that mean something: what is times nought, what `and` matches by its labels anyway, and how long an alert is
+    held on to are left alone."""
+    match node:
+        case Binary("*", Number("0")):
+            return
+        case Binary("and"):
+            yield "and is or", rebuild(replace(node, op="or"))
+            for side in ("lhs", "rhs"):
+                for what, changed in _changes(getattr(node, side), _side(node, side, rebuild)):
+                    if " without " not in what:
+                        yield what, changed
+        case Call("max_over_time"):
+            return
+        case Binary(op=op):
+            if op in OPERATORS:
+                yield f"{op} is {OPERATORS[op]}", rebuild(replace(node, op=OPERATORS[op]))
+            yield from _changes(node.lhs, lambda new: rebuild(replace(node, lhs=new)))
+            yield from _changes(node.rhs, lambda new: rebuild(replace(node, rhs=new)))
+        case Number():
+            for factor in FACTORS if node.value else ():
+                yield f"{node.text} times {factor}", rebuild(Number.of(node.value * factor))
+        case Range(range=int(length)):
+            for factor in LENGTHS:
+                yield f"a range of {length} times {factor}", rebuild(replace(node, range=round(length * factor)))
+            yield from _changes(node.selector, lambda new: rebuild(replace(node, selector=new)))  # type: ignore[arg-type]
+        case Subquery(range=int(length)):
+            for factor in LENGTHS:
+                yield f"a subquery over {length} times {factor}", rebuild(replace(node, range=round(length * factor)))
+            yield from _changes(node.expr, lambda new: rebuild(replace(node, expr=new)))
+        case Selector(matchers=matchers):
+            for place, matcher in enumerate(matchers):
+                rest = (*matchers[:place], *matchers[place + 1 :])
+                yield f"{node.name} without {matcher.name}", rebuild(replace(node, matchers=rest))
+        case Aggregate():
+            if node.grouping is not None:
+                yield f"{node.op} without groups", rebuild(replace(node, grouping=None))
+            if node.op == "sum" and not any((name or "").startswith("slo:") for name in facts.metrics(node)):
+                yield "sum is max", rebuild(replace(node, op="max"))
+            yield from _changes(node.expr, lambda new: rebuild(replace(node, expr=new)))
+        case Call(func=func, args=args):
+            if func in FUNCTIONS:
+                yield f"{func} is {FUNCTIONS[func]}", rebuild(replace(node, func=FUNCTIONS[func]))
+            for place, arg in enumerate(args):
+                yield from _changes(arg, _put(node, place, rebuild))
+        case _:
+            pass
+
+
+def _side(node: Binary, side: str, rebuild: Rebuild) -> Rebuild:
+    return lambda new: rebuild(replace(node, **{side: new}))  # type: ignore[arg-type]
+
+
+def _put(node: Call, place: int, rebuild: Rebuild) -> Rebuild:
+    return lambda new: rebuild(replace(node, args=(*node.args[:place], new, *node.args[place + 1 :])))

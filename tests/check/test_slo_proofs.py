@@ -1,0 +1,201 @@
+"""The generated tests of SLOs: right rules pass them on both lines of Prometheus, wrong ones do not."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from binnacle.check.proofs.labelling import labels_for, takes
+from binnacle.check.proofs.slo import key_of, proofs_of
+from binnacle.check.slo import proof_files, run_proofs
+from binnacle.promql.build import bare_selector
+from check.rule_mutants import mutants
+from compile.building import compiled, make_slo, make_world, rule_text, rules_of
+from compile.rule_tests import Promtool
+from compile.test_slo_meaning import line_3
+
+RATIO = {
+    "ratio": {
+        "errors": 'http_requests_total{service="checkout",code=~"5..",handler!~"/(health|ready)z"}',
+        "total": 'http_requests_total{service="checkout",handler!~"/(health|ready)z"}',
+    }
+}
+NATIVE = {"latency": {"histogram": 'h_seconds{job="a"}', "below": "300ms", "histogramType": "native"}}
+CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "ratio": ({"indicator": RATIO, "groupBy": ["region"]}, {}),
+    "good": ({"indicator": {"ratio": {"good": 'a_total{code!~"5.."}', "total": "a_total"}}, "objective": "50%"}, {}),
+    "apart": (
+        {
+            "indicator": {"ratio": {"errors": 'bad_total{job="a"}', "total": 'all_total{job="a"}'}},
+            "window": {"rolling": "1d"},
+            "alerting": {"minFailures": 10, "noData": {"action": "Alert"}, "budgetSpent": ["50%", "100%"]},
+        },
+        {"scrapeInterval": "15s", "evaluationInterval": "15s"},
+    ),
+    "latency": (
+        {"indicator": {"latency": {"histogram": "h_seconds", "below": "300ms"}}, "window": {"rolling": "90d"}},
+        {},
+    ),
+    "availability": ({"indicator": {"availability": {"gauge": 'up{job="a"}'}}, "window": {"rolling": "7d"}}, {}),
+    "probe": ({"indicator": {"availability": {"probe": {"metricSet": "web", "name": "home"}}}}, {}),
+    "below": (
+        {"indicator": {"threshold": {"gauge": 'q_seconds{queue="mail"}', "below": "60s"}}, "groupBy": ["queue"]},
+        {"scrapeInterval": "5m"},
+    ),
+    "above": ({"indicator": {"threshold": {"gauge": "free_ratio", "above": "20%"}}, "objective": "90%"}, {}),
+    "freshness": ({"indicator": {"freshness": {"timestamp": "last_seconds", "maxAge": "26h"}}}, {}),
+    "windowed": ({"indicator": {"windowed": {"errors": "sql_failed", "total": "sql_orders", "every": "1d"}}}, {}),
+    "expression": (
+        {
+            "indicator": {"expression": {"errorRatio": "sum(rate(a[$window])) / sum(rate(b[$window]))"}},
+            "window": {"rolling": "366d"},
+        },
+        {},
+    ),
+}
+
+WINDOWS = frozenset({"ratio", "apart", "latency", "expression"})
+"""Where increments are given it does not matter what they are increments of."""
+
+
+def written(folder: Path, name: str, spec: Mapping[str, Any], clocks: Mapping[str, str]) -> list[str]:
+    """Write rules and generated tests of an SLO; the names of the tests."""
+    slo = make_slo(**spec)
+    outcome = compiled(slo, **clocks)
+    (folder / f"{name}.rules.yaml").write_text(rule_text(rules_of(outcome), key_of(slo)))
+    names = []
+    for part, document in proofs_of(slo, outcome, make_world(**clocks)).documents.items():
+        if part != "traffic" and name not in WINDOWS:
+            continue
+        names.append(f"{name}.{part}.yaml")
+        (folder / names[-1]).write_text(json.dumps(document.body([f"{name}.rules.yaml"])))
+    return names
+
+
+def test_right_rules_pass(promtool: Promtool, tmp_path: Path) -> None:
+    """Every indicator, with clocks, windows, objectives and alerts that differ, through every shape of traffic."""
+    tests = [test for name, (spec, clocks) in CASES.items() for test in written(tmp_path, name, spec, clocks)]
+    assert len(tests) > len(CASES)
+    ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
+
+
+def test_native_histograms_pass(tmp_path: Path) -> None:
+    """On 3.x only: promtool 2.42 has no notation for native histograms."""
+    tests = written(tmp_path, "native", {"indicator": NATIVE}, {})
+    ended = line_3()("test", "rules", *tests, cwd=tmp_path, check=False)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
+
+
+SAMPLE = 12
+LEAST_KILLED = 0.8
+"""Some changes change nothing: one that both lines of Prometheus must pass leaves room of a sample at the edges of ranges."""
+
+
+def test_wrong_rules_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sample of all single changes, the same in every run: most of them fail a generated test."""
+    slo = make_slo(indicator=RATIO, window={"rolling": "7d"})
+    outcome = compiled(slo)
+    all_of_them = list(mutants(rules_of(outcome)))
+    chosen = random.Random(2).sample(all_of_them, SAMPLE)
+    proofs = proofs_of(slo, outcome, make_world())
+    tests: dict[str, str] = {}
+    for number, mutant in enumerate(chosen):
+        text = rule_text(mutant.rules, key_of(slo))
+        (tmp_path / f"{number}.rules.yaml").write_text(text)
+        (stamped,) = re.findall(r"name: (\S+\.meta\.\S+)", text)
+        for part, document in proofs.documents.items():
+            body = document.body([f"{number}.rules.yaml"])
+            body["group_eval_order"] = [stamped if ".meta." in name else name for name in document.order]
+            name = f"{number}.{part}.yaml"
+            (tmp_path / name).write_text(json.dumps(body))
+            tests[name] = mutant.what
+    line_3()("test", "rules", "--junit=results.xml", *tests, cwd=tmp_path, check=False, timeout=900)
+    suites = ET.parse(tmp_path / "results.xml").getroot().iter("testsuite")
+    failed = {suite.attrib["name"] for suite in suites if int(suite.attrib["failures"]) or int(suite.attrib["errors"])}
+    assert failed <= tests.keys()
+    caught = {name.partition(".")[0] for name in failed}
+    survived = [mutant.what for number, mutant in enumerate(chosen) if str(number) not in caught]
+    with capsys.disabled():
+        print(f"\n{len(caught)} of {SAMPLE} wrong rules found, chosen of {len(all_of_them)}")
+    assert len(caught) >= LEAST_KILLED * SAMPLE, survived
+
+
+def test_results_name_what_failed() -> None:
+    fast = {"name": "fast", "severity": "critical", "budget": "2%", "long": "1h", "short": "5m"}
+    slo = make_slo(alerting={"burnRates": [fast]})
+    outcome = compiled(slo)
+    program = str(line_3().__self__.promtool_program)  # type: ignore[attr-defined]
+    passed = run_proofs(slo, outcome, make_world(), program)
+    assert all(one.passed for one in passed)
+    assert {"steady", "idle", "late errors", "total outage", "windows are as long as they say"} <= {
+        one.name for one in passed
+    }
+    other = compiled(make_slo(objective="99%", alerting={"burnRates": [fast]}))
+    failed = [one for one in run_proofs(slo, other, make_world(), program) if not one.passed]
+    assert failed
+    assert all(one.message for one in failed)
+
+
+def test_without_promtool_nothing_is_claimed() -> None:
+    slo = make_slo()
+    results = run_proofs(slo, compiled(slo), make_world(), None)
+    assert results
+    assert all(not one.passed and one.unproved for one in results)
+
+
+def test_what_cannot_be_tested_is_said() -> None:
+    slo = make_slo(indicator=CASES["expression"][0]["indicator"])
+    (unproved,) = proofs_of(slo, compiled(slo), make_world()).unproved
+    assert "expression" in unproved.unproved
+    same = make_slo(indicator={"ratio": {"errors": 'a{b="c"}', "total": 'a{b="c"}'}})
+    (unproved,) = proofs_of(same, compiled(same), make_world()).unproved
+    assert "no series was found" in unproved.unproved
+
+
+def test_files_run_where_they_lie(tmp_path: Path) -> None:
+    slo = make_slo()
+    outcome = compiled(slo)
+    rules = tmp_path / "prometheus/rules/slo.shop.avail.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(rule_text(rules_of(outcome), key_of(slo)))
+    files = proof_files(slo, outcome, make_world())
+    for file in files:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.path).write_text(file.text)
+    ended = line_3()("test", "rules", *(str(tmp_path / file.path) for file in files), cwd=tmp_path, check=False)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[:2000]
+    assert files == proof_files(slo, outcome, make_world())
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        'x{a="b"}',
+        'x{code=~"5.."}',
+        'x{code=~"4..|5..",code!="404"}',
+        'x{path=~"/api/v[12]/.+",path!~".*health.*"}',
+        'x{a=~"(?i)get|post"}',
+        'x{a=~"[^a]{2,}\\\\d+"}',
+        'x{a!=""}',
+        'x{a=~".*"}',
+        'x{a=~"(foo|bar)-(?:baz)?x"}',
+    ],
+)
+def test_labels_are_found_that_a_selector_takes_and_that_it_does_not(selector: str) -> None:
+    node = bare_selector(selector)
+    labels = labels_for(node.matchers)
+    assert labels is not None
+    assert takes(node, labels)
+    others = labels_for((), against=node.matchers)
+    if others is not None:
+        assert not takes(node, others)
+    else:
+        assert ".*" in selector
