@@ -21,13 +21,14 @@ from bench.ground import Ground, ground
 from bench.latency import latency
 from bench.memory import memory
 from bench.profile import profile
+from bench.slo import slo_figures
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
     "cold": lambda place, options: asyncio.run(cold(place, options.resources, 1 if options.quick else 3)),
     "latency": lambda place, options: asyncio.run(latency(place, options.resources, 50 if options.quick else 200)),
     "memory": lambda place, options: asyncio.run(memory(place, (options.resources,))),
 }
-NAMES = ("compile", *_CLUSTER)
+NAMES = ("compile", "slo", *_CLUSTER)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if "compile" in names:
         run("compile", lambda: compile_figures(options.resources, 1 if options.quick else 3))
+    if "slo" in names:
+        run("slo", lambda: slo_figures(quick=options.quick))
     wanted = [name for name in _CLUSTER if name in names]
     if wanted or options.profile:
         console.print("bench: starting a control plane", style="dim")

@@ -301,6 +301,15 @@ class Prometheus:
             raise LookupError(f"{expression} has {len(samples)} values, not one: {samples[:5]}")
         return samples[0].value
 
+    def cost(self, expression: str, at: float) -> tuple[int, float]:
+        """Samples that an instant query at Unix time ``at`` reads, and seconds that the engine evaluates it.
+
+        Raises:
+            QueryError: the expression was refused.
+        """
+        stats = self._api("query", {"query": expression, "time": repr(at), "stats": "all"})["stats"]
+        return int(stats["samples"]["totalQueryableSamples"]), float(stats["timings"]["innerEvalTime"])
+
     def query_range(self, expression: str, *, start: float, end: float, step: float) -> list[Series]:
         """A range query; times are Unix seconds, ``step`` seconds.
 

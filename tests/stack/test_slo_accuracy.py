@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import yaml
 from binnacle.api.values import Duration
 from compile.building import compiled, make_slo, slo_rule_text
 from servers.prometheus import Prometheus, PrometheusLine
-from stack.scrapes import Samples, Scrapes, growth_of, openmetrics, record
+from stack.scrapes import Scrapes, openmetrics, record
+from stack.shapes import shapes, share
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 DAY = 86_400.0
@@ -22,62 +23,8 @@ LENGTH = 2.5 * DAY
 HOUR = 3600.0
 
 
-def night(since: float) -> bool:
-    return since % DAY < DAY / 3
-
-
-def shapes(scrapes: Scrapes) -> dict[str, dict[str, Samples]]:
-    """Traffic that weighs differently by time and by request, by name: the errors and the rest.
-
-    The first and the last hour are quiet: nothing is at the edges, where increments have no past and no future.
-    """
-
-    def during(rate: Callable[[float], float]) -> Callable[[float], float]:
-        return lambda since: rate(since) if HOUR <= since < LENGTH - HOUR else 0.0
-
-    def traffic(
-        errors: Callable[[float], float],
-        fine: Callable[[float], float],
-        *,
-        first: float = 5000.0,
-        resets: Sequence[float] = (),
-        appears: bool = False,
-    ) -> dict[str, Samples]:
-        return {
-            "bad": scrapes.counter(during(errors), resets=resets, appears=appears),
-            "fine": scrapes.counter(during(fine), first=first, resets=resets),
-        }
-
-    def busy(since: float) -> float:
-        return 2.0 if night(since) else 200.0
-
-    def out(since: float) -> bool:
-        return 1.5 * DAY <= since < 1.5 * DAY + HOUR / 2
-
-    restarts = [hour * HOUR + 40 for hour in range(5, 60, 9)]
-    return {
-        "night-errors": traffic(
-            lambda since: 0.2 * busy(since) if night(since) else 0.0,
-            lambda since: (0.8 if night(since) else 1.0) * busy(since),
-        ),
-        "peak-outage": traffic(
-            lambda since: busy(since) if out(since) else 0.0, lambda since: 0.0 if out(since) else busy(since)
-        ),
-        "bursts": traffic(lambda since: 10.0 if since // 60 % 37 == 0 else 0.0, lambda _: 99.0),
-        "uniform": traffic(lambda _: 0.5, lambda _: 99.5),
-        "idle-nights": traffic(lambda since: 0.0 if night(since) else 1.0, lambda since: 0.0 if night(since) else 99.0),
-        "restarts": traffic(lambda _: 1.0, lambda _: 99.0, resets=restarts),
-        "late-errors": traffic(lambda since: 1.0 if since > DAY else 0.0, lambda _: 99.0, appears=True),
-    }
-
-
 TOLERANCE = 0.0005
 """Most relative error of a share of errors."""
-
-
-def share(samples: dict[str, Samples]) -> float:
-    bad, fine = growth_of(samples["bad"]), growth_of(samples["fine"])
-    return bad / (bad + fine)
 
 
 def document(text: str) -> dict[str, Any]:
@@ -97,7 +44,7 @@ def expression(rules: dict[str, Any], name: str) -> str:
 def sli_errors(line: PrometheusLine, directory: Path, change: Callable[[str], str]) -> dict[str, float]:
     """The relative error of the SLI for each shape of traffic, with a change made to the text of the rules."""
     scrapes = Scrapes(START, LENGTH, 60)
-    traffic = shapes(scrapes)
+    traffic = shapes(scrapes, late=DAY)
     raw, rules = {}, {}
     for name, samples in traffic.items():
         total = f'requests_total{{service="{name}"}}'
