@@ -9,6 +9,7 @@ import pytest
 
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
+from binnacle.api.values import Duration
 from compile.building import compiled, make_slo, slo_rule_text
 from compile.rule_tests import CLOCKS, LEAD_IN, Expect, Promtool, Scenario, assert_holds, counter, steps
 from compile.test_metricset_slo import beside, reasons, web
@@ -269,6 +270,19 @@ def test_each_indicator_counts_what_it_says(promtool: Promtool, tmp_path: Path) 
         folder = tmp_path / str(number)
         folder.mkdir()
         assert_holds(promtool, folder, [slo_rule_text(make_slo(indicator=indicator), **CLOCKS)], held)
+
+
+def test_alerts_look_at_nothing_shorter_than_what_a_window_of_sql_counts() -> None:
+    derived = compiled(make_slo(indicator=WINDOWED)).facts["alerts"]
+    assert derived
+    day = Duration.parse("1d")
+    assert all(Duration.parse(one["long"]) >= day for one in derived)
+    assert all(Duration.parse(one["worstCaseDetection"]) > day for one in derived)
+    fast = {"name": "fast", "severity": "critical", "budget": "2%", "long": "1h", "short": "5m"}
+    outcome = compiled(make_slo(indicator=WINDOWED, objective="99%", alerting={"burnRates": [fast]}))
+    assert [(one["long"], one["budget"]) for one in outcome.facts["alerts"]] == [("1d", "2%")]
+    (finding,) = outcome.findings
+    assert (finding.reason, finding.path) == (Reason.WINDOW_TOO_SHORT, "spec.alerting.burnRates[fast].long")
 
 
 def test_groups_of_every_indicator_have_their_own_budget(promtool: Promtool, tmp_path: Path) -> None:

@@ -70,26 +70,36 @@ _TIERS: Final = (
 
 
 def pairs_of(
-    rates: tuple[BurnRate, ...] | None, objective: Fraction, window: Duration, timing: Timing
+    rates: tuple[BurnRate, ...] | None,
+    objective: Fraction,
+    window: Duration,
+    timing: Timing,
+    least: Duration | None = None,
 ) -> tuple[tuple[Pair, ...], list[Finding]]:
-    """Return the burn alerts of an SLO: those that it gives, or else the derived ones."""
+    """Return the burn alerts of an SLO: those that it gives, or else the derived ones.
+
+    `least` is the time that each value of the indicator counts over already: long windows are not shorter than that.
+    """
     if rates is None:
-        return derive(objective, window, timing)
-    return given(rates, objective, window, timing)
+        return derive(objective, window, timing, least)
+    return given(rates, objective, window, timing, least)
 
 
-def derive(objective: Fraction, window: Duration, timing: Timing) -> tuple[tuple[Pair, ...], list[Finding]]:
+def derive(
+    objective: Fraction, window: Duration, timing: Timing, least: Duration | None = None
+) -> tuple[tuple[Pair, ...], list[Finding]]:
     """Return the burn alerts of an SLO that names none, and what had to be replaced.
 
     Args:
         objective: share of good events, 0 < objective < 1.
         window: the SLO's window, at least a day.
         timing: the clocks of Prometheus.
+        least: the shortest long window.
     """
     pairs: list[Pair] = []
     findings: list[Finding] = []
     for tier in _TIERS:
-        long, short = tier.long, max(tier.short, timing.step)
+        long, short = max(tier.long, _lifted(least, timing)), max(tier.short, timing.step)
         half = Duration(window.ms // 2 // timing.step.ms * timing.step.ms)
         if long > half:
             findings.append(
@@ -110,7 +120,11 @@ def derive(objective: Fraction, window: Duration, timing: Timing) -> tuple[tuple
 
 
 def given(
-    rates: tuple[BurnRate, ...], objective: Fraction, window: Duration, timing: Timing
+    rates: tuple[BurnRate, ...],
+    objective: Fraction,
+    window: Duration,
+    timing: Timing,
+    least: Duration | None = None,
 ) -> tuple[tuple[Pair, ...], list[Finding]]:
     """Return the burn alerts that the user gave, without those that cannot be recorded, and the findings about them."""
     pairs: list[Pair] = []
@@ -123,6 +137,9 @@ def given(
             continue
         factor = Fraction(rate.budget.ratio) * window.ms / rate.long.ms
         pair = Pair(rate.name, rate.severity, factor, rate.long, rate.short)
+        if rate.long < _lifted(least, timing):
+            pair, finding = _at_least(pair, window, _lifted(least, timing), f"{path}.long")
+            findings.append(finding)
         if rate.long > window:
             pair, finding = _within(pair, window, timing, f"{path}.long")
             findings.append(finding)
@@ -158,6 +175,19 @@ def _unusable(rate: BurnRate, path: str, timing: Timing) -> list[Finding]:
         nearest = Duration(max(1, round(window.ms / timing.step.ms)) * timing.step.ms)
         findings.append(_finding(reason, Severity.ERROR, message, f"{path}.{field}", f"Write {nearest}."))
     return findings
+
+
+def _lifted(least: Duration | None, timing: Timing) -> Duration:
+    """Return the shortest long window as one that can be put together from increments."""
+    return Duration(0 if least is None else -(-least.ms // timing.step.ms) * timing.step.ms)
+
+
+def _at_least(pair: Pair, window: Duration, least: Duration, path: str) -> tuple[Pair, Finding]:
+    """Return the pair with a long window that is not shorter than what the indicator sees, its share of the budget unchanged."""
+    lifted = replace(pair, long=least, factor=pair.budget(window) * window.ms / least.ms)
+    message = f"Each value of the indicator counts over {least}, so the alert looks at that and not at {pair.long}."
+    fix = f"Choose a long window of at least {least}."
+    return lifted, _finding(Reason.WINDOW_TOO_SHORT, Severity.WARNING, message, path, fix)
 
 
 def _within(pair: Pair, window: Duration, timing: Timing, path: str) -> tuple[Pair, Finding]:

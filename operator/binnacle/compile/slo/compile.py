@@ -7,6 +7,7 @@ from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
+from binnacle.api.values import Duration
 from binnacle.compile import wanted
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
@@ -34,7 +35,8 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     subject = subject_of(slo, horizon)
     contract = Contract.of(world, slo.metadata.namespace)
     counted, findings = indicators.read(slo.spec.indicator, subject, contract, timing)
-    pairs, about_pairs = _pairs(slo, subject, timing)
+    least = counted.least if counted is not None else None
+    pairs, about_pairs = _pairs(slo, subject, timing, least)
     unwritable = _unwritable_groups(slo)
     routing, about_dependencies = dependencies.routing(slo, pairs, world)
     findings += [*about_pairs, *told.annotation_findings(slo), *told.route_findings(slo, world)]
@@ -72,7 +74,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         )
     )
     facts = {
-        "alerts": [_fact(pair, subject, timing) for pair in pairs],
+        "alerts": [_fact(pair, subject, timing, least) for pair in pairs],
         "cost": {
             "rules": cost.rule_count(rules),
             "samplesPerMinute": cost.samples_per_minute(rules, counted.selectors, timing),
@@ -129,11 +131,13 @@ def subject_of(slo: SLO, horizon: Horizon) -> Subject:
     )
 
 
-def _pairs(slo: SLO, subject: Subject, timing: Timing) -> tuple[tuple[burn.Pair, ...], list[Finding]]:
-    return burn.pairs_of(slo.spec.alerting.burn_rates, subject.objective, subject.window, timing)
+def _pairs(
+    slo: SLO, subject: Subject, timing: Timing, least: Duration | None
+) -> tuple[tuple[burn.Pair, ...], list[Finding]]:
+    return burn.pairs_of(slo.spec.alerting.burn_rates, subject.objective, subject.window, timing, least)
 
 
-def _fact(pair: burn.Pair, subject: Subject, timing: Timing) -> dict[str, Any]:
+def _fact(pair: burn.Pair, subject: Subject, timing: Timing, least: Duration | None) -> dict[str, Any]:
     return {
         "name": pair.name,
         "severity": pair.severity.value,
@@ -141,6 +145,6 @@ def _fact(pair: burn.Pair, subject: Subject, timing: Timing) -> dict[str, Any]:
         "budget": burn.percent(pair.budget(subject.window)),
         "long": str(pair.long),
         "short": str(pair.short),
-        "worstCaseDetection": str(worst_case_detection(pair, subject.objective, timing)),
-        "detectionAtFactor": str(detection_at_factor(pair, timing)),
+        "worstCaseDetection": str(worst_case_detection(pair, subject.objective, timing, least)),
+        "detectionAtFactor": str(detection_at_factor(pair, timing, least)),
     }
