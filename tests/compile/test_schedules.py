@@ -123,6 +123,13 @@ def test_a_horizon_reaches_four_hundred_days_and_is_renewed_before(today: date) 
     assert Horizon.of(horizon.renew).start == horizon.renew
 
 
+@pytest.mark.parametrize("today", [date.min, date(1969, 12, 31), date.max])
+def test_a_date_out_of_reason_is_no_trouble(today: date) -> None:
+    horizon = Horizon.of(today)
+    chosen = Schedule.model_validate({**NIGHTS, "timeZone": "Europe/Berlin"})
+    assert to_text(schedules.is_on([chosen], horizon, history=366 * 86_400_000))
+
+
 NIGHTS = {
     "name": "nights",
     "timeZone": "Europe/Berlin",

@@ -134,7 +134,7 @@ class Alerting(Model):
             ge=1,
             le=1_000_000_000,
             description="A burn alert fires only when at least so many events of its long window were bad: one failure of few "
-            "events is no incident. Of what is measured in time, each bad sample is an event.",
+            "events is no incident. Of what is measured in time each bad sample is an event, of an expression each bad second.",
         ),
     ] = None
     no_data: Annotated[

@@ -14,6 +14,9 @@ _RENEWALS: Final = ((5, 1), (11, 1))
 _AHEAD: Final = timedelta(days=400)
 """What is left of a horizon when it is renewed."""
 
+_FIRST: Final = date(1970, 1, 1)
+_LAST: Final = date(9990, 1, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
@@ -31,7 +34,8 @@ class Horizon:
 
     @classmethod
     def of(cls, today: date) -> "Horizon":
-        """Return the horizon of what is compiled on a date."""
+        """Return the horizon of what is compiled on a date; before and behind the years that clocks show, the nearest one."""
+        today = min(max(today, _FIRST), _LAST)
         days = [date(today.year + years, *day) for years in (-1, 0, 1) for day in _RENEWALS]
         renew = next(day for day in days if day > today)
         return cls(days[days.index(renew) - 1], renew, renew + _AHEAD)
