@@ -50,6 +50,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     mask = maintenance.mask(maintained, subject, counted, timing, horizon)
     recorded = None if mask is None else maintenance.recorded(subject)
     fresh, stepped = maintenance.without(counted, recorded), maintenance.without(counted, mask)
+    increments = RuleGroup("increments", recording.increment_rules(subject, stepped, timing), timing.step.ms)
     rules = RuleSet(
         (
             RuleGroup(
@@ -61,7 +62,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
                     ),
                 ),
             ),
-            RuleGroup("increments", recording.increment_rules(subject, stepped, timing), timing.step.ms),
+            increments,
             RuleGroup(
                 "long",
                 (
@@ -86,7 +87,9 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         facts["horizon"] = horizon.end.isoformat()
     # A period of the calendar begins within days of its history, or will at its next reset.
     window = subject.window.ms if subject.reach.periods is None else None
-    readback = SLOReadback(slo.spec.objective.ratio, subject.groups, window, metrics=wanted.referred([rules]))
+    # Whatever is read from the scrapes at all is read by the increments.
+    scraped = wanted.referred([RuleSet((increments,))])
+    readback = SLOReadback(slo.spec.objective.ratio, subject.groups, window, metrics=scraped)
     renew = horizon.renew if dated else None
     return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback, renew=renew)
 
