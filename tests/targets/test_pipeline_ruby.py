@@ -52,6 +52,8 @@ LINES = [
     '{"ts":"2024-05-06T07:08:09.123Z","level":"debug","n":"5"}',
     '{"ts":1700000000123,"n":1.5,"user":{"name":5},"f":"1e3"}',
     '{"ts":1700000000.25,"lp_time":"9"}',
+    '{"lp_stream":"x","lp_":1,"lp":2,"a":{"lp_x":3}}',
+    "lp_stream=x a=b",
     '{"ts":"1700000000123456789","level":"TRUE","f":" 2.50 "}',
     '{"ts":"2024-02-30T00:00:00Z","a":{"a":null}}',
     '{"ts":"2023-02-29 01:02:03"}',
@@ -88,7 +90,7 @@ def programs(secrets: str) -> list[Program]:
                 (
                     Pattern("order", r"ORD-\d+", "[ORDER]", action=Action.HASH),
                     Pattern("x", r"x*", "[X]", longest=5_000),
-                    Pattern("gone", "é|😀", "", action=Action.DROP),
+                    Pattern("gone", "é|😀|X-", "", action=Action.DROP),
                     *(
                         Pattern(f"h{at}", f"[{text[0]}]", text)
                         for at, text in enumerate(HOSTILE)
@@ -116,9 +118,10 @@ def programs(secrets: str) -> list[Program]:
             ).add,
         ),
         Program("origin", conventions.ORIGIN),
-        Program("line", (40, True)),
-        Program("line", (40, False)),
-        Program("starts", ("message", r"^\d|é", 25)),
+        Program("line", (40, True, 9)),
+        Program("line", (40, False, 1)),
+        Program("starts", ("message", r"^\d|é", 25, 9)),
+        Program("starts", ("message", r"^\d|é", 25, 1)),
         Program("unmarked", "message"),
         Program("labels", (5, (("lp_label_0", ("message",)), ("lp_label_1", ("user", "b")), ("n", ("n",))))),
         Program("clean", ()),
@@ -169,6 +172,8 @@ def records() -> list[Any]:
             for line in ("1 a", " b", " c" * 9, " d", "\x01e\x01")
             for stream in ("stdout", "stderr")
         ),
+        {"X-lp_stream": "forged", "lp_stream": "stderr", "a": {"X-lp_x": 1}},
+        {"lp_stream": ["x"], "lp_mark": 1, "message": "x"},
         {"message": "\x01a\x01", "lp_rest": {"message": "", "x": 1}},
         {"message": None},
         {"message": 5},
@@ -260,6 +265,18 @@ def test_what_compilers_make_of_a_pipeline_is_good_ruby() -> None:
     work = spelled(KEY, pipeline_of(compiled), "/etc/binnacle/secrets").programs
     assert len(work) > 8
     assert differences(work, every) == []
+
+
+def test_names_that_belong_to_the_stages_cannot_be_forged_in_ruby_either():
+    """See the test of the same in Python, which shows whole pipelines."""
+    lines = [{"message": json.dumps({"lp_stream": f"{number}", "message": " x" * 9})} for number in range(4)]
+    parse, starts = parsing(Parse("p", Format.JSON)), Program("starts", ("message", "^x", 40, 9))
+    (parsed,) = answers([parse], lines, TAG)
+    assert [record for _, record in parsed] == [{"message": " x" * 9}] * 4
+    forged = [{"message": " x" * 9, "lp_stream": f"{number}"} for number in range(4)]
+    (marked,) = answers([starts], forged, TAG)
+    assert {record["lp_stream"] for _, record in marked} == {"stdout"}
+    assert [record["message"].endswith("\x01") for _, record in marked] == [False, False, True, False]
 
 
 def differences(work: Sequence[Program], every: list[Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """The stages of a pipeline, run offline through what they are spelled as."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_joined_lines_keep_the_fields_of_the_first_and_take_none_of_the_next():
         {"message": 5},
         {"x": 1},
         {"message": "1\n x", "a": 1},
-        {"message": "2", "c": 1, "lp_rest": 7},
+        {"message": "2", "c": 1},
     ]
 
 
@@ -145,6 +146,35 @@ def test_a_route_before_lines_are_joined_has_no_field_of_ours():
     stages = (Route("early", (), ("audit",)), Multiline("join", "^x", 2_000))
     outcome = ran(["x"], *stages, outputs=("loki", "audit"))
     assert outcome.records("audit") == outcome.records("loki") == [{"message": "x"}]
+
+
+def test_names_that_belong_to_the_stages_cannot_be_forged():
+    """Each stream that a text may be of is remembered, so a container that could name streams could fill the memory of all."""
+    own = ["lp_stream", "lp_rest", "lp_mark", "lp_time", "lp_label_0", "lp_"]
+    lines = [
+        json.dumps({"message": f"{'' if at else 'start'} {at} " + "x" * 60_000, **dict.fromkeys(own, f"{at}")})
+        for at in range(40)
+    ]
+    gone = Redact("gone", (Pattern("prefix", "X-", "", action=Action.DROP),))
+    stages = (Parse("p", Format.JSON), gone, Multiline("join", "^start", 2_000))
+    forged = {"lp_stream": "entering", "X-lp_stream": "renamed", "X-lp_x": 1}
+    came = ran([{"message": line, **forged} for line in lines], *stages).records("loki")
+    assert {key for record in came for key in record} == {"message"}
+    # One stream, whatever the lines say: so a text that never ends is measured, and cut.
+    assert 1 << 20 < len(came[0]["message"]) < (1 << 20) + 70_000
+    assert "\n".join(record["message"] for record in came).count(" x") == len(lines)
+
+
+def test_sizes_of_texts_are_kept_of_so_many_streams_only():
+    def cut(most: int, *tags: str) -> list[bool]:
+        work = operation(Program("starts", ("message", "^start", 20, most)))
+        records: list[dict[str, Any]] = [{"message": " " * 15} for _ in tags]
+        for tag, record in zip(tags, records, strict=True):
+            work(tag, (0, 0), record)
+        return [record["message"].endswith("\x01") for record in records]
+
+    assert cut(2, "a", "b", "a", "b") == [False, False, True, True]
+    assert cut(2, "a", "b", "c", "a", "c") == [False, False, False, False, True]
 
 
 def test_a_start_may_have_slashes_in_it():

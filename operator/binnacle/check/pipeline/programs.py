@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import onigurumacffi
 
+from binnacle.api.logpipeline_fields import RESERVED_PREFIX
 from binnacle.check.fluentd import rubyjson
 from binnacle.check.pipeline.redaction import Record, Redaction, text
 from binnacle.compile.onigmo.dialect import Regexp
 from binnacle.compile.onigmo.tree import names
-from binnacle.targets.fluentd.stages.program import TIME, Program
+from binnacle.targets.fluentd.stages.program import STREAM, TIME, Program
 from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 
 Moment = tuple[int, int]
@@ -111,15 +112,32 @@ def _answer(path: Any, test: str, values: Any, pattern: str, negated: bool, long
     return answer
 
 
+def _ours(key: Any) -> bool:
+    return text(key).startswith(RESERVED_PREFIX)
+
+
+def _stream(value: Any) -> str:
+    return "stderr" if isinstance(value, str | bytes) and text(value) == "stderr" else "stdout"
+
+
+def _measured(open_: dict[str, int], source: str, size: int, most: int) -> None:
+    """Note the size of an open text as the newest; the oldest is forgotten when they become too many."""
+    open_.pop(source, None)
+    open_[source] = size
+    if len(open_) > most:
+        del open_[next(iter(open_))]
+
+
 def _line(data: Any) -> Operation:
-    largest, keep_stream = data
+    largest, keep_stream, most = data
     open_: dict[str, int] = {}
 
     def line(tag: str, _time: Moment, record: Record) -> str:
-        for field, without in (("logtag", "F"), ("stream", "stdout")):
-            if not isinstance(record.get(field), str | bytes):
-                record[field] = without
-        source = f"{tag} {text(record['stream'])}"
+        _replace(record, {key: value for key, value in record.items() if not _ours(key)})
+        if not isinstance(record.get("logtag"), str | bytes):
+            record["logtag"] = "F"
+        record["stream"] = _stream(record.get("stream"))
+        source = f"{tag} {record['stream']}"
         message = record.get("message")
         size = open_.get(source, 0) + len(message if isinstance(message, bytes) else text(message).encode())
         if size > largest:
@@ -127,33 +145,36 @@ def _line(data: Any) -> Operation:
         if text(record["logtag"]).startswith("F"):
             open_.pop(source, None)
         else:
-            open_[source] = size
+            _measured(open_, source, size, most)
         if keep_stream:
-            record["lp_stream"] = record["stream"]
+            record[STREAM] = record["stream"]
         return "1"
 
     return line
 
 
 def _starts(data: Any) -> Operation:
-    field, pattern, largest = data
+    field, pattern, largest, most = data
     start = Regexp(pattern).compiled()
     open_: dict[str, int] = {}
 
     def starts(tag: str, _time: Moment, record: Record) -> str:
-        stream = text(record.get("lp_stream"))
+        stream = _stream(record.get(STREAM))
         line = record.get(field)
         if not isinstance(line, str | bytes):
-            _replace(record, {"lp_rest": dict(record), "lp_stream": stream})
+            _replace(record, {"lp_rest": dict(record), STREAM: stream})
             return "1"
         line = text(line)
         source = f"{tag} {stream}"
         begins = start.search(line) is not None
         size = (0 if begins else open_.get(source, 0)) + len(line.encode())
         ends = size > largest
-        open_[source] = 0 if ends else size
+        if ends:
+            open_.pop(source, None)
+        else:
+            _measured(open_, source, size, most)
         marked = "\x01" * begins + line + "\x01" * ends
-        _replace(record, {"lp_rest": {**record, field: ""}, "lp_stream": stream, field: marked})
+        _replace(record, {"lp_rest": {**record, field: ""}, STREAM: stream, field: marked})
         return "1"
 
     return starts
@@ -281,8 +302,7 @@ def _parse(data: Any) -> Operation:
                 raise ValueError("not parsed")
             return "0" if on_error == "Drop" else "1"
         record.pop(source)
-        record.update(fields)
-        record.pop(TIME, None)
+        record.update((key, value) for key, value in fields.items() if not _ours(key))
         for path, kind in types:
             at = _dig(record, path[:-1])
             if isinstance(at, dict) and path[-1] in at:
@@ -395,7 +415,10 @@ def _redact(data: Any) -> Operation:
     redaction = Redaction(data)
 
     def redact(_tag: str, _time: Moment, record: Record) -> str:
-        _replace(record, redaction.record(record))
+        stream = record.pop(STREAM, None)
+        _replace(record, {key: value for key, value in redaction.record(record).items() if not _ours(key)})
+        if stream is not None:
+            record[STREAM] = _stream(stream)
         return "1"
 
     return redact

@@ -12,6 +12,8 @@ LARGEST: Final = 1 << 20
 """Bytes of text in one record; more is not looked at and goes to quarantine."""
 DEEPEST: Final = 64
 """Levels of values within values."""
+MOST_OPEN: Final = 4_096
+"""Streams of containers whose open texts are measured at a time. Containers come and go; beyond this the one that wrote first is forgotten."""
 
 GUARD: Final = r"""
 rescue StandardError, ScriptError, SystemStackError, NoMemoryError
@@ -40,6 +42,12 @@ _PIECES: Final = (
     r"""same = lambda { |value, other|
   scalar.call(value) && (value == other || (value.is_a?(String) != other.is_a?(String) || value.is_a?(String)) && text.call(value) == text.call(other))
 }""",
+    'ours = lambda { |key| text.call(key).start_with?("lp_") }',
+    r"""measured = lambda { |open, from, size, most|
+  open.delete(from)
+  open[from] = size
+  open.shift if open.size > most
+}""",
     "short = lambda { |line, longest| longest == 0 || line.length <= longest }",
     r"""compiled = lambda { |conditions|
   conditions.map { |path, test, values, pattern, *others| [path, test, values, test == "matches" ? Regexp.new(pattern) : nil, *others] }
@@ -60,12 +68,13 @@ _PIECES: Final = (
 _LINE: Final = r"""
 open = {}
 lambda { |tag, time, record|
+  record.delete_if { |key, _| ours.call(key) }
   record["logtag"] = "F" unless record["logtag"].is_a?(String)
-  stream = (record["stream"] = record["stream"].is_a?(String) ? record["stream"] : "stdout")
+  stream = (record["stream"] = record["stream"] == "stderr" ? "stderr" : "stdout")
   from = tag.to_s + " " + stream
   size = open.fetch(from, 0) + record["message"].to_s.bytesize
   record["logtag"] = "F" if size > d[0]
-  record["logtag"].start_with?("F") ? open.delete(from) : open[from] = size
+  record["logtag"].start_with?("F") ? open.delete(from) : measured.call(open, from, size, d[2])
   record["lp_stream"] = stream if d[1]
   "1"
 }
@@ -75,7 +84,7 @@ _STARTS: Final = r"""
 start = Regexp.new(d[1])
 open = {}
 lambda { |tag, time, record|
-  stream = record["lp_stream"].to_s
+  stream = record["lp_stream"] == "stderr" ? "stderr" : "stdout"
   line = record[d[0]]
   unless line.is_a?(String)
     record.replace("lp_rest" => record.dup, "lp_stream" => stream)
@@ -86,7 +95,7 @@ lambda { |tag, time, record|
   begins = start.match?(line)
   size = (begins ? 0 : open.fetch(from, 0)) + line.bytesize
   ends = size > d[2]
-  open[from] = ends ? 0 : size
+  ends ? open.delete(from) : measured.call(open, from, size, d[3])
   line = (begins ? "\u{1}" : "") + line + (ends ? "\u{1}" : "")
   record.replace("lp_rest" => record.merge(d[0] => ""), "lp_stream" => stream, d[0] => line)
   "1"
@@ -238,8 +247,7 @@ lambda { |tag, time, record|
   raise "not parsed" if fields.nil? && on_error == "Quarantine"
   next on_error == "Drop" ? "0" : "1" if fields.nil?
   record.delete(source)
-  record.merge!(fields)
-  record.delete("lp_time")
+  fields.each_pair { |key, value| record[key] = value unless ours.call(key) }
   types.each { |path, kind|
     at = dig.call(record, path[0..-2])
     at[path[-1]] = convert.call(at[path[-1]], kind) if at.is_a?(Hash) && at.key?(path[-1])
@@ -321,7 +329,9 @@ walk = lambda { |value, path, depth, left|
   end
 }
 lambda { |tag, time, record|
-  record.replace(walk.call(record, [], 0, [largest]))
+  stream = record.delete("lp_stream")
+  record.replace(walk.call(record, [], 0, [largest]).reject { |key, _| ours.call(key) })
+  record["lp_stream"] = stream == "stderr" ? "stderr" : "stdout" if stream
   "1"
 }
 """

@@ -27,7 +27,7 @@ from binnacle.intent.refs import Key
 from binnacle.targets.fluentd import conventions
 from binnacle.targets.fluentd.elements import Element, SecretFile, Value, element
 from binnacle.targets.fluentd.stages.program import SCRATCH, STREAM, TIME, Program, applied
-from binnacle.targets.fluentd.stages.runtime import DEEPEST, FAILED, LARGEST, REASONS
+from binnacle.targets.fluentd.stages.runtime import DEEPEST, FAILED, LARGEST, MOST_OPEN, REASONS
 
 OUTPUTS: Final = "outputs"
 """Part of the names of labels that lead to outputs; no stage is called so (`.` joins parts, a stage is one part)."""
@@ -94,7 +94,7 @@ def spelled(key: Key, pipeline: Pipeline, secrets: str) -> Spelled:
         ElementError: a name that cannot be part of a name in Fluentd.
     """
     labels = _Labels(key, secrets, sum(isinstance(stage, Multiline) for stage in pipeline.stages))
-    labels.run(Program("line", (LARGEST, labels.joins > 0)))
+    labels.run(Program("line", (LARGEST, labels.joins > 0, MOST_OPEN)))
     labels.body.append(_joined_parts(conventions.label(key, "joined")))
     # Parts that waited too long for the rest come with the marks of the container runtime still on them.
     labels.follow("joined", gone=("logtag", "stream"))
@@ -172,7 +172,7 @@ def parsing(stage: Parse) -> Program:
 def _stage(labels: _Labels, stage: Stage) -> None:
     match stage:
         case Multiline():
-            labels.run(Program("starts", (stage.source, stage.start, LARGEST)))
+            labels.run(Program("starts", (stage.source, stage.start, LARGEST, MOST_OPEN)))
             labels.body.append(_joined_lines(stage, conventions.label(labels.key, "stage", stage.name)))
             labels.follow("stage", stage.name)
             labels.run(Program("unmarked", stage.source))
