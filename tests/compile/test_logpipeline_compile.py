@@ -422,10 +422,25 @@ def test_backends_that_are_not_there():
 def test_the_collector_does_not_read_what_it_writes():
     outcome = compiled(good_pipeline(namespace="monitoring", stages=..., outputs=[AUDIT], tests=...))
     assert told(outcome) == [("RoutingLoop", "spec.outputs[audit].stdout")]
-    strict = [{"name": "s", "parse": {"format": "json", "onError": "Quarantine"}}]
-    body = good_pipeline(namespace="monitoring", stages=strict, outputs=[LOKI], tests=...)
-    assert told(compiled(body)) == [("RoutingLoop", "spec.stages[s].parse.onError")]
-    assert compiled(body, {"fluentd": {"quarantine": "loki"}}).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [
+        ({"parse": {"format": "json", "onError": "Quarantine"}}, "parse.onError"),
+        ({"redact": {"packs": ["default"], "action": "Hash", "salt": secret("salt", "v1")}}, "redact.salt"),
+        ({"redact": {"keys": ["user"], "action": "Hash", "salt": secret("salt", "v1")}}, "redact.salt"),
+        ({"parse": {"format": "json"}}, ""),
+        ({"redact": {"packs": ["default"]}}, ""),
+    ],
+)
+def test_where_the_collector_lies_no_stage_fails_on_the_line_that_tells_of_its_failure(stage, path):
+    body = good_pipeline(namespace="monitoring", stages=[{"name": "s", **stage}], outputs=[LOKI], tests=...)
+    # Fluentd warns in its own log wherever stubs go.
+    for quarantine in ("stdout", "loki"):
+        outcome = compiled(body, {"fluentd": {"quarantine": quarantine}})
+        assert told(outcome) == ([("RoutingLoop", f"spec.stages[s].{path}")] if path else [])
+        assert bool(outcome.intents) is not bool(path)
     assert compiled(body, {"fluentd": {"namespace": "logging"}}).findings == ()
 
 

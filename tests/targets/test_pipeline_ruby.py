@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 
@@ -301,3 +302,21 @@ def test_without_its_salt_a_redaction_passes_nothing_on(tmp_path):
         (((mark, became),),) = answers([redaction(stage, "shop", str(tmp_path))], [{"message": "private"}], TAG)
         assert mark == "raised NotRedacted"
         assert set(became) == {"time", "tag", "reason", "size"}
+
+
+def test_while_its_salt_is_missing_a_redaction_is_not_made_again_for_each_record(tmp_path):
+    """A program that raises while it is made is made again for the next record, with all its patterns."""
+    stage = Redact("r", (Pattern("x", "x", "[X]", action=Action.HASH),), salt=SecretFile("salt", "v1"))
+    program = redaction(stage, "shop", str(tmp_path))
+    (tmp_path / "shop" / "salt").mkdir(parents=True)
+    salt = tmp_path / "shop" / "salt" / "v1"
+    # Counted, and the salt is there before the third record: the same lambda finds it.
+    counting = (
+        f"$made = 0; work = lambda {{ |tag, time, record| begin; {program.code[2:-1]}; rescue => e; e.message; end }}\n"
+        f"class Regexp; class << self; alias_method :plain, :new; def new(*a); $made += 1; plain(*a); end; end; end\n"
+        f"2.times {{ puts work.call('t', 1.0, {{'message' => 'xé'}}) }}; File.binwrite({json.dumps(str(salt))}, \"\\xff\\n\")\n"
+        f"r = {{'message' => 'xé'}}; puts work.call('t', 1.0, r); puts r['message'].sub(/:.*]/, ''); puts $made"
+    )
+    assert RUBY is not None
+    done = subprocess.run([RUBY, "-e", counting], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["NotRedacted", "NotRedacted", "1", "[Xé", "1"]

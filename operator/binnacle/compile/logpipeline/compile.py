@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from binnacle.api import logpipeline_stages as api
-from binnacle.api.config import Config, QuarantineOutput
+from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.logpipeline import LogPipeline
 from binnacle.api.reasons import Reason
@@ -73,26 +73,33 @@ def _stages(
             whole = False
         elif stage is None:
             whole = False
-        elif isinstance(stage, Parse) and _feeds_itself(stage, place):
-            findings.append(_endless(f"{path}.parse.onError"))
+        elif endless := _endless(stage, path, place):
+            findings.append(endless)
             whole = False
         else:
             made.append(stage)
     return made if whole else None
 
 
-def _feeds_itself(stage: Parse, place: Place) -> bool:
-    """Whether the stub of a line that cannot be parsed would come back as a line that cannot be parsed."""
-    own = place.namespace == place.config.fluentd.namespace
-    return own and stage.on_error is OnError.QUARANTINE and place.config.fluentd.quarantine is QuarantineOutput.STDOUT
+def _endless(stage: Stage, path: str, place: Place) -> Finding | None:
+    """Return what is wrong with a stage that fails on the lines that Fluentd writes when it fails.
 
-
-def _endless(path: str) -> Finding:
+    Fluentd warns in its log of every record that raised, wherever stubs go, and here the log is read by the pipeline.
+    """
+    if place.namespace != place.config.fluentd.namespace:
+        return None
+    if isinstance(stage, Parse) and stage.on_error is OnError.QUARANTINE:
+        path, what, fix = f"{path}.parse.onError", "A line that cannot be parsed", "Write Keep or Drop."
+    elif isinstance(stage, Redact) and stage.salt is not None:
+        path, what = f"{path}.redact.salt", "A line that comes while Fluentd does not find the salt"
+        fix = "Write Mask or Drop, and leave the salt out."
+    else:
+        return None
     message = (
-        "The quarantine is the log of the collector, which lies in this namespace: the stub of a line that cannot be parsed would be "
-        "read again, without end."
+        f"{what} makes a line in the log of the collector. That lies in this namespace, so the line would be read and fail the same "
+        "way, without end."
     )
-    return Finding(Severity.ERROR, Reason.ROUTING_LOOP, path, message, "Write Keep or Drop.")
+    return Finding(Severity.ERROR, Reason.ROUTING_LOOP, path, message, fix)
 
 
 def _unknown(route: api.Route, declared: set[str], path: str) -> list[Finding]:

@@ -271,10 +271,8 @@ checks = { "luhn" => luhn, "iban" => iban }
 patterns = d[0].map { |regex, placeholder, check, action, longest| [Regexp.new(regex), placeholder, checks[check], action, longest] }
 fold = lambda { |key| text.call(key).downcase.delete("-_") }
 keys = d[1].map { |path, action| [path.map { |part| fold.call(part) }, action] }
-salt, largest, deepest = d[2], d[3], d[4]
-salt = File.read(salt).chomp unless salt.empty?
-raise "no salt" if salt.empty? && !d[2].empty?
-digest = lambda { |found| Digest::SHA256.hexdigest(salt + found)[0, 16] }
+salt, largest, deepest = (d[2].empty? ? "" : nil), d[3], d[4]
+digest = lambda { |found| Digest::SHA256.hexdigest(salt + found.b)[0, 16] }
 instead = lambda { |found, placeholder, action|
   case action
   when "Mask" then placeholder
@@ -329,6 +327,11 @@ walk = lambda { |value, path, depth, left|
   end
 }
 lambda { |tag, time, record|
+  if salt.nil?
+    there = File.binread(d[2]).chomp
+    raise "no salt" if there.empty?
+    salt = there
+  end
   stream = record.delete("lp_stream")
   record.replace(walk.call(record, [], 0, [largest]).reject { |key, _| ours.call(key) })
   record["lp_stream"] = stream == "stderr" ? "stderr" : "stdout" if stream
