@@ -79,12 +79,14 @@ def test_columns_find_what_kubectl_finds(path: str, value: str) -> None:
 
 
 def test_tables_have_the_columns_of_the_resource_definitions() -> None:
-    slo = {"metadata": {"name": "checkout"}, "spec": {"service": "pay"}, "status": {"sli": "99.9%"}}
+    spec = {"service": "pay", "window": {"calendar": "Month", "timeZone": "Europe/Berlin"}}
+    slo = {"metadata": {"name": "checkout"}, "spec": spec, "status": {"sli": "99.9%"}}
     heads, row = table(KINDS["SLO"], [slo])
     assert heads[:2] == ("NAME", "SERVICE")
     assert "AGE" not in heads
     assert "BURN" not in heads
-    assert dict(zip(heads, row, strict=True))["SLI"] == "99.9%"
+    shown = dict(zip(heads, row, strict=True))
+    assert (shown["WINDOW"], shown["SLI"]) == ("Month", "99.9%")
 
 
 def test_the_made_up_counters_only_grow_and_fail_since_the_outage() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from binnacle.api.meta import Column
 from binnacle.api.registry import KindInfo
 
-_STEP: Final = re.compile(r"\.(\w+)|\[\?\(@\.(\w+)==\"([^\"]*)\"\)\]")
+_STEP: Final = re.compile(r"\.(\w+)|\[\?\(@\.(\w+)==\"([^\"]*)\"\)\]|\[('\w+'(?:,'\w+')*)\]")
 
 
 def value_at(body: Mapping[str, Any], path: str) -> str:
@@ -15,13 +15,16 @@ def value_at(body: Mapping[str, Any], path: str) -> str:
 
     Args:
         body: the object.
-        path: members, and members of lists chosen by one of theirs: `.status.conditions[?(@.type=="Ready")].status`.
+        path: members, members of lists chosen by one of theirs (`.status.conditions[?(@.type=="Ready")].status`), and
+            whichever of several is there (`.spec.window['rolling','calendar']`).
     """
     found: Any = body
     for step in _STEP.finditer(path):
-        name, chosen_by, chosen = step.groups()
-        if name is not None:
-            found = found.get(name) if isinstance(found, Mapping) else None
+        name, chosen_by, chosen, either = step.groups()
+        if chosen_by is None:
+            names = [name] if either is None else either.replace("'", "").split(",")
+            members = found if isinstance(found, Mapping) else {}
+            found = next((members[one] for one in names if one in members), None)
         else:
             items = found if isinstance(found, list) else []
             found = next((one for one in items if one.get(chosen_by) == chosen), None)
