@@ -53,11 +53,11 @@ test: setup servers ## run every test that can run here (finds or builds the tes
 unit: setup ## run the tests that need no server (seconds)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
-SOAK := control fuzz folder promql convert targets cluster/test_operator_faults.py
+SOAK := control fuzz folder promql convert targets compile/test_dashboard_layout.py cluster/test_operator_faults.py
 
 .PHONY: soak
 soak: setup servers ## the full counts of faults, courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
-	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 \
+	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 BINNACLE_LAYOUTS=100000 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 $(or $(ARGS),$(addprefix tests/,$(SOAK)))
 
 .PHONY: servers

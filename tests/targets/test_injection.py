@@ -8,7 +8,8 @@ import copy
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ TOOLS = shipped(
 )
 
 
+NAMED = {"labels": {"tier": "one"}, "annotations": {"impact": "revenue"}}
+"""What users may put on alerts and series, under names of their own."""
+MAPS = ("labels", "annotations", "matchLabels", "add")
+"""Fields whose keys users choose."""
+
+
 def receivers() -> Iterator[dict[str, Any]]:
     """A receiver of each kind with all of its settings that go together."""
     for kind, fields in FIELDS.items():
@@ -59,11 +66,14 @@ def receivers() -> Iterator[dict[str, Any]]:
 def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted((ROOT / "examples/quickstart").glob("*.yaml")):
         for body in yaml.safe_load_all(path.read_text()):
+            if body["kind"] == "SLO":
+                body["spec"] |= NAMED
             if body["kind"] in ("SLO", "Dashboard"):
                 yield path.stem, body
-    yield "policy", policy_body(**RICH)
+    rules = [{**rule, **NAMED} for rule in RICH["rules"]]
+    yield "policy", policy_body(**{**RICH, **NAMED, "rules": rules})
     yield "receivers", policy_body(receivers=list(receivers()), defaultReceivers=list(FIELDS))
-    yield "metrics", metric_set()
+    yield "metrics", metric_set(**NAMED)
     # Tests of the pipeline's own would refuse whatever changes what comes out of it.
     yield "logs", good_pipeline(tests=...)
 
@@ -74,6 +84,9 @@ SECRET = re.compile("'/etc/binnacle/secrets/shop/[^'/]*/[^'/]*'")
 HOSTILE = [payload for payload in PAYLOADS if payload]
 """An empty text is nothing that breaks out."""
 EACH = 8
+SEED = int(os.environ.get("BINNACLE_SEED", "1"))
+FULL = bool(os.environ.get("BINNACLE_FULL"))
+SPECIAL = re.compile(r"[.\\]")
 
 Path_ = tuple[Any, ...]
 
@@ -87,6 +100,18 @@ def strings(node: Any, path: Path_ = ()) -> Iterator[Path_]:
             yield from strings(value, (*path, index))
     elif isinstance(node, str):
         yield path
+
+
+def keys(node: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Where keys stand that users choose."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if path and path[-1] in MAPS:
+                yield (*path, key)
+            yield from keys(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from keys(value, (*path, index))
 
 
 def at(body: dict[str, Any], path: Path_) -> Any:
@@ -134,7 +159,7 @@ def read(path: str, text: str) -> Any:
     return yaml.load(text, yaml.CSafeLoader)
 
 
-def shape(node: Any, names: dict[str, str] | None = None) -> Any:
+def shape(node: Any, names: Mapping[str, str] | None = None) -> Any:
     """Keys (other names for some of them), numbers of items and types; no texts and no numbers."""
     if isinstance(node, dict):
         return {(names or {}).get(key, key): shape(value, names) for key, value in node.items()}
@@ -144,10 +169,10 @@ def shape(node: Any, names: dict[str, str] | None = None) -> Any:
 
 
 def share_of(number: int) -> list[str]:
-    """The payloads for one place: some, others for the next, and all where there is time for it."""
-    if "BINNACLE_FUZZ_EXAMPLES" in os.environ:
+    """The payloads for one place: some, others for the next and for another seed, and all of them for the full counts."""
+    if FULL:
         return HOSTILE
-    return [HOSTILE[(number * EACH + offset) % len(HOSTILE)] for offset in range(EACH)]
+    return [HOSTILE[((number + SEED) * EACH + offset) % len(HOSTILE)] for offset in range(EACH)]
 
 
 def texts(node: Any) -> Iterator[str]:
@@ -162,27 +187,69 @@ def texts(node: Any) -> Iterator[str]:
         yield node
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A good resource beside another one of its kind, and the shape of all that is written for the two."""
+
+    plain: Desired
+    neighbour: Desired
+    wanted: dict[str, Any]
+
+    @classmethod
+    def of(cls, good: dict[str, Any]) -> "Scene":
+        other = copy.deepcopy(good)
+        other["metadata"]["name"] = "zz-neighbour"
+        neighbour, plain = wants(other), wants(good)
+        assert plain.valid
+        wanted = {path: shape(read(path, text)) for path, text in files(plain, neighbour).items()}
+        return cls(plain, neighbour, wanted)
+
+    def stands(self, body: dict[str, Any], payload: str, names: Mapping[str, str]) -> bool:
+        """Whether the payload is in the files as a text, of this body; False when it is refused, or its item is left out.
+
+        Args:
+            body: the good resource with the payload in one place.
+            payload: what was put there.
+            names: what keys of the files were called before, where the payload is one.
+        """
+        outcome = wants(body)
+        if outcome.quarantined > self.plain.quarantined or not outcome.valid:
+            return False
+        made = files(outcome, self.neighbour)
+        documents = {path: read(path, text) for path, text in made.items()}
+        assert {path: shape(document, names) for path, document in documents.items()} == self.wanted, (body, payload)
+        apart = {(one.aggregate, one.owner): one.fragment for one in shares_of(TOOLS, files=made)}
+        together = (*outcome.shares, *self.neighbour.shares)
+        assert apart == {(one.aggregate, one.owner): one.fragment for one in together}, (body, payload)
+        return any(payload in text for document in documents.values() for text in texts(document))
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_no_string_of_a_user_becomes_anything_but_a_text(name: str) -> None:
     good = BODIES[name]
-    other = copy.deepcopy(good)
-    other["metadata"]["name"] = "zz-neighbour"
-    neighbour, plain = wants(other), wants(good)
-    assert plain.valid
-    wanted = {path: shape(read(path, text)) for path, text in files(plain, neighbour).items()}
-    kept = 0
+    scene = Scene.of(good)
+    kept, tried = 0, set()
     for number, place in enumerate(strings(good["spec"])):
         # The name of a mail's header is a key in the file too.
         own = {payload: at(good, place) for payload in HOSTILE} if place[-1] == "key" else {}
         for payload in share_of(number):
-            outcome = wants(replaced(good, place, payload))
-            if outcome.quarantined > plain.quarantined or not outcome.valid:
-                continue
-            made = files(outcome, neighbour)
-            documents = {path: read(path, text) for path, text in made.items()}
-            assert {path: shape(document, own) for path, document in documents.items()} == wanted, (place, payload)
-            apart = {(one.aggregate, one.owner): one.fragment for one in shares_of(TOOLS, files=made)}
-            together = (*outcome.shares, *neighbour.shares)
-            assert apart == {(one.aggregate, one.owner): one.fragment for one in together}, (place, payload)
-            kept += any(payload in text for document in documents.values() for text in texts(document))
+            tried.add(payload)
+            kept += scene.stands(replaced(good, place, payload), payload, own)
+    assert tried == set(HOSTILE)
     assert kept >= 10
+
+
+@pytest.mark.parametrize("name", [name for name, body in BODIES.items() if list(keys(body["spec"]))])
+def test_no_key_of_a_user_becomes_anything_but_a_name(name: str) -> None:
+    good = BODIES[name]
+    scene = Scene.of(good)
+    kept = 0
+    for place in keys(good["spec"]):
+        for payload in HOSTILE:
+            # Fields of records have dots between their keys, and a \\ before one that belongs to a key.
+            for spelled in {payload, SPECIAL.sub(r"\\\g<0>", payload)} if place[-2] == "add" else {payload}:
+                body = copy.deepcopy(good)
+                mapping = at(body, place[:-1])
+                mapping[spelled] = mapping.pop(place[-1])
+                kept += scene.stands(body, payload, {payload: place[-1]})
+    assert kept >= (30 if name == "logs" else 0)
