@@ -61,12 +61,20 @@ class Asked:
 class Exchange:
     """One request on its way, for those who decide what becomes of it."""
 
-    def __init__(self, request: web.Request, session: aiohttp.ClientSession, target: str, lifted: asyncio.Event):
+    def __init__(
+        self,
+        request: web.Request,
+        session: aiohttp.ClientSession,
+        target: str,
+        lifted: asyncio.Event,
+        note: Callable[[Asked, int], None],
+    ):
         self.request = request
         self.asked = Asked.of(request)
         self.lifted = lifted
         self._session = session
         self._target = target
+        self._note = note
 
     @contextlib.asynccontextmanager
     async def forwarded(self) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -77,6 +85,7 @@ class Exchange:
         async with self._session.request(
             self.request.method, URL(url, encoded=True), headers=headers, data=body or None
         ) as answer:
+            self._note(self.asked, answer.status)
             yield answer
 
     async def begin(self, answer: aiohttp.ClientResponse) -> web.StreamResponse:
@@ -218,7 +227,7 @@ class Faulty:
         self.hits: Counter[str] = Counter()
         """Verb -> requests that have suffered from the last fault."""
         self.used: set[tuple[Asked, int]] = set()
-        """Every request that was asked, names left out, with the status of the answer."""
+        """Every request that the server was asked, names left out, with the status of its answer."""
 
     @contextlib.contextmanager
     def suffering(self, which: Callable[[Asked], bool], how: Suffering) -> Iterator[None]:
@@ -238,7 +247,7 @@ class Faulty:
             transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        exchange = Exchange(request, self._session, self._target, self._lifted)
+        exchange = Exchange(request, self._session, self._target, self._lifted, self._note)
         how: Suffering = passed
         if self._rule is not None and self._rule[0](exchange.asked):
             self.hits[exchange.asked.verb] += 1
@@ -247,15 +256,15 @@ class Faulty:
         if stream is not None:
             self._streams.add(stream)
         try:
-            response = await how(exchange)
+            return await how(exchange)
         except (aiohttp.ClientError, ConnectionError):
             return exchange.abort()
-        else:
-            self.used.add((replace(exchange.asked, name=""), response.status))
-            return response
         finally:
             if stream is not None:
                 self._streams.discard(stream)
+
+    def _note(self, asked: Asked, status: int) -> None:
+        self.used.add((replace(asked, name=""), status))
 
     async def _start(self) -> None:
         trusted = ssl.create_default_context(cadata=self._authority.decode())

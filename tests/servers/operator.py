@@ -32,6 +32,7 @@ class OperatorProcess:
         config: the administrator's configuration.
         namespaces: serve only these.
         arguments: further command line arguments.
+        home: its own namespace; the rights of `manifests/` are given only where that is the usual one.
         server: address of the API server where it is not the cluster's own (a proxy).
     """
 
@@ -43,10 +44,12 @@ class OperatorProcess:
         *,
         namespaces: Sequence[str] = (),
         arguments: Sequence[str] = (),
+        home: str = NAMESPACE,
         server: str | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        install(cluster)
+        if home == NAMESPACE:
+            install(cluster)
         settings = directory / "config.yaml"
         settings.write_text(yaml.safe_dump(dict(config or {})))
         self.port = free_port()
@@ -55,8 +58,8 @@ class OperatorProcess:
             [
                 sys.executable,
                 *("-m", "binnacle.cli.main", "operator"),
-                *("--kubeconfig", str(cluster.service_account_kubeconfig(NAMESPACE, ACCOUNT, server=server))),
-                *("--lease-namespace", NAMESPACE),
+                *("--kubeconfig", str(cluster.service_account_kubeconfig(home, ACCOUNT, server=server))),
+                *("--lease-namespace", home),
                 *("--config", str(settings)),
                 *("--health-address", f"127.0.0.1:{self.port}"),
                 *(part for namespace in namespaces for part in ("--namespace", namespace)),

@@ -1,0 +1,259 @@
+"""The rights that `binnacle operator --print-rights` prints for some namespaces: enough for all it does, and each one used.
+
+An operator under exactly these rights is led through everything that makes it ask something of the API server, and a proxy
+notes what it asks. So a right that is taken out of the printed ones makes this test fail, and so does one that is added.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.objects import slo
+from cluster.operator_world import MONITORING, Api, Object, condition, ready, rule_kinds
+from compile.dashboards import plain_dashboard
+from compile.logpipelines import plain_pipeline
+from compile.policies import policy_body
+from servers.controlplane import ControlPlane
+from servers.faults import Faulty
+from servers.operator import ACCOUNT, REPOSITORY, OperatorProcess, sweep
+from servers.waiting import eventually
+
+CONFIG: dict[str, Any] = {"probers": {"eu": "eu.example:9115"}}
+
+Right = tuple[str, str, str, str]
+"""Where (`served`, `home`, or a namespace), verb, group, resource with its subresource."""
+
+EXCEPTIONS: dict[Right, str] = {}
+"""Rights that are given and not used here, with the reason."""
+
+
+@pytest.fixture(scope="module")
+def home() -> str:
+    return f"home-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def served(home: str) -> tuple[str, str]:
+    return home.replace("home", "one"), home.replace("home", "two")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rights") / "config.yaml"
+    path.write_text(yaml.safe_dump(CONFIG))
+    return path
+
+
+@pytest.fixture(scope="module")
+def printed(home: str, served: tuple[str, str], settings: Path) -> list[Object]:
+    command = [sys.executable, "-m", "binnacle.cli.main", "operator", "--print-rights"]
+    options = [*("--config", str(settings)), *("--lease-namespace", home)]
+    namespaces = [part for namespace in served for part in ("--namespace", namespace)]
+    answer = subprocess.run(
+        [*command, *options, *namespaces], capture_output=True, text=True, check=True, cwd=REPOSITORY / "operator"
+    )
+    return [one for one in yaml.safe_load_all(answer.stdout) if one]
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
+    control_plane.ensure_running()
+    with control_plane.faulty() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control_plane: ControlPlane,
+    crds_applied: tuple[str, ...],
+    proxy: Faulty,
+    printed: list[Object],
+    home: str,
+    served: tuple[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[OperatorProcess]:
+    sweep(control_plane)
+    names = (home, *served, MONITORING)
+    control_plane.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names])
+    control_plane.apply(printed)
+    with rule_kinds(control_plane, served=True):
+        made = OperatorProcess(
+            control_plane,
+            tmp_path_factory.mktemp("operator"),
+            CONFIG,
+            namespaces=served,
+            home=home,
+            server=proxy.url,
+        )
+        try:
+            with made:
+                yield made
+        finally:
+            control_plane.ensure_running()
+            sweep(control_plane)
+            control_plane.kubectl("delete", "role,rolebinding", "-n", MONITORING, "binnacle-default-outputs")
+            control_plane.kubectl("delete", "namespace", home, *served, "--wait=false")
+
+
+def granted(objects: list[Object], home: str, served: tuple[str, str]) -> set[Right]:
+    places = {home: "home", **dict.fromkeys(served, "served")}
+    return {
+        (places.get(one["metadata"]["namespace"], one["metadata"]["namespace"]), verb, group, resource)
+        for one in objects
+        for rule in one.get("rules", ())
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def used(proxy: Faulty, home: str, served: tuple[str, str]) -> set[Right]:
+    places = {home: "home", **dict.fromkeys(served, "served")}
+    found = set()
+    for asked, status in proxy.used:
+        if not asked.resource:
+            continue  # discovery, which everybody may do
+        where = places.get(asked.namespace, asked.namespace)
+        what = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        found.add((where, asked.verb, asked.group, what))
+        if asked.verb == "patch" and status == 201:
+            found.add((where, "create", asked.group, what))
+    return found
+
+
+def test_nothing_is_printed_that_is_cluster_wide(printed: list[Object], home: str, served: tuple[str, str]) -> None:
+    assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding"}
+    assert {one["metadata"]["namespace"] for one in printed} == {home, *served, MONITORING}
+    subjects = [subject for one in printed for subject in one.get("subjects", ())]
+    assert {(one["kind"], one["namespace"], one["name"]) for one in subjects} == {("ServiceAccount", home, ACCOUNT)}
+
+
+def test_every_right_is_needed_and_no_other(
+    control_plane: ControlPlane,
+    operator: OperatorProcess,
+    proxy: Faulty,
+    printed: list[Object],
+    home: str,
+    served: tuple[str, str],
+) -> None:
+    led_through_everything(control_plane, served)
+    assert operator.process.running, operator.log
+    operator.stop()
+    refused = sorted(str(asked) for asked, status in proxy.used if status in (401, 403))
+    asked, given = used(proxy, home, served), granted(printed, home, served)
+    found = {"refused": refused, "asked without a right": asked - given, "given and not used": given - asked}
+    assert found == {"refused": [], "asked without a right": set(), "given and not used": EXCEPTIONS.keys()}
+
+
+PLURALS = {"s": "slos", "m": "metricsets", "p": "alertpolicies", "d": "dashboards", "l": "logpipelines"}
+"""The resource of each kind, by its name."""
+
+
+def led_through_everything(plane: ControlPlane, served: tuple[str, str]) -> None:
+    api, (one, two) = Api(plane), served
+    outside = f"outside-{one}"
+    generation = Counter[str]()
+
+    def changed(*objects: Object) -> None:
+        """Apply what is in the first namespace and wait until all of it is done."""
+        plane.apply(objects)
+        for obj in objects:
+            name = obj["metadata"]["name"]
+            generation[name] += 1
+            api.wait(path(one, PLURALS[name], name), done(generation[name]), limit=60)
+
+    plane.kubectl("create", "namespace", outside)
+    plane.apply([slo(outside, "s"), slo(two, "s")])
+    changed(slo(one, "s"), metric_set(one), policy(one), dashboard(one), plain_pipeline("l", one))
+    # Every object is changed: patched where it is.
+    other = metric_set(one, interval="45s", url="https://other.example", record="sum(rate(x_total[10m]))")
+    stage = {"name": "origin", "enrich": {"add": {"app": "checkout"}}}
+    pipeline = plain_pipeline("l", one, stages=[stage])
+    changed(
+        slo(one, "s", objective="99%"), other, policy(one, url="https://hook.example/y"), dashboard(one, "e"), pipeline
+    )
+    # Pods become a service, and probe and rules go: objects that are not wanted any more are deleted.
+    changed(metric_set(one, service=True))
+    changed(metric_set(one, service=True, interval="50s"))
+    changed(metric_set(one, nothing=True))
+    # A person is told by an Event.
+    bad = slo(two, "s")
+    bad["spec"]["indicator"] = BAD
+    plane.apply([bad])
+    api.wait(path(two, "slos", "s"), lambda obj: condition(obj, "Stalled").get("status") == "True", limit=30)
+    events = f"/apis/events.k8s.io/v1/namespaces/{two}/events"
+    eventually(lambda: [one for one in (api.get(events) or {})["items"] if one["regarding"]["name"] == "s"], limit=20)
+    # What was made goes with its resource, and a look makes sure that it has gone.
+    plane.kubectl("delete", ",".join(PLURALS.values()), "--all", "-n", one)
+    dashboards = f"/api/v1/namespaces/{MONITORING}/configmaps?labelSelector=binnacle.dev/kind=Dashboard"
+    eventually(lambda: not (api.get(dashboards) or {})["items"], limit=30, what="the end of the dashboard")
+    api.gone(f"/apis/monitoring.coreos.com/v1/namespaces/{one}/prometheusrules/binnacle-slo-s", limit=30)
+
+    def left() -> list[str]:
+        maps = api.get(f"/api/v1/namespaces/{MONITORING}/configmaps?labelSelector=binnacle.dev/aggregate") or {}
+        return [name for item in maps["items"] for name in item.get("data") or () if f".{one}." in name]
+
+    eventually(lambda: not left(), limit=30, what="the end of every share")
+    # Nobody looked at what is not served.
+    assert condition(api.get(path(outside, "slos", "s")), "Ready") == {}
+    plane.kubectl("delete", "namespace", outside, "--wait=false")
+
+
+def path(namespace: str, plural: str, name: str) -> str:
+    return f"/apis/binnacle.dev/v1alpha1/namespaces/{namespace}/{plural}/{name}"
+
+
+def done(generation: int) -> Callable[[Object | None], bool]:
+    return lambda obj: obj is not None and obj["metadata"]["generation"] >= generation and ready(obj)
+
+
+BAD = {"ratio": {"errors": 'http_requests_total{code=~"5.."', "total": "http_requests_total"}}
+
+
+def body(kind: str, namespace: str, name: str, spec: Object) -> Object:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "binnacle.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def metric_set(
+    namespace: str,
+    *,
+    interval: str = "30s",
+    url: str = "https://shop.example",
+    record: str = "sum(rate(x_total[5m]))",
+    service: bool = False,
+    nothing: bool = False,
+) -> Object:
+    target: Object = {"selector": {"matchLabels": {"app": "web"}}, "port": "metrics"}
+    spec: Object = {
+        "target": {**target, "kind": "Service"} if service else target,
+        "scrape": [{"name": "api", "interval": interval}],
+    }
+    if nothing:
+        spec = {"recording": [{"name": "rate", "record": "web:x:rate5m", "promql": record}]}
+    elif not service:
+        spec["probes"] = [{"name": "home", "url": url}]
+        spec["recording"] = [{"name": "rate", "record": "web:x:rate5m", "promql": record}]
+    return body("MetricSet", namespace, "m", spec)
+
+
+def policy(namespace: str, url: str = "https://hook.example/x") -> Object:
+    spec = policy_body(
+        rules=[{"name": "Down", "severity": "warning", "for": "5m", "down": {"up": 'up{job="api"}'}}],
+        receivers=[{"name": "hook", "webhook": {"url": url}}],
+        defaultReceivers=["hook"],
+    )["spec"]
+    return body("AlertPolicy", namespace, "p", spec)
+
+
+def dashboard(namespace: str, title: str = "d") -> Object:
+    return body("Dashboard", namespace, "d", {**plain_dashboard("d")["spec"], "title": title})
