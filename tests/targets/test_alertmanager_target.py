@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from api.slo_cases import good_slo
 from binnacle.api import receivers
 from binnacle.compile.alertpolicy.receivers import _SINCE
+from binnacle.control.onepass import Earlier, Pass, run, shares_of
+from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets import alertmanager_text
 from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import AggregateKey, Owner, Share
 from compile.building import compiled as slo_compiled
 from compile.building import key_of, make_slo
-from compile.policies import alertmanager_file, compiled, config, make_policy, one_pass, policy_body
+from compile.policies import TODAY, alertmanager_file, compiled, config, make_policy, one_pass, policy_body
 from servers.alertmanager import AlertmanagerLine
 
 TARGET = Alertmanager()
@@ -288,6 +290,39 @@ def test_a_poisoned_policy_among_a_hundred_changes_no_byte_of_the_others(
     together.pop("prometheus/rules/alertpolicy.shop.p050-poisoned.yaml", None)
     assert together == without
     assert alertmanager_line.refusal(text, tmp_path) == ""
+
+
+LEFT_OUT_WHOLE = {3, 4, 5, 10}
+"""Of the bad policies those of which nothing new can be served: no item is good, or the spec cannot be read."""
+
+
+def shares_by_owner(outcome: Pass) -> dict[Key, dict[AggregateKey, str]]:
+    """What everybody has in the files that are shared, as the objects have it."""
+    found: dict[Key, dict[AggregateKey, str]] = {}
+    for share in shares_of(shipped(config()), [one.body for one in outcome.objects]):
+        found.setdefault(share.owner, {})[share.aggregate] = share.fragment
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(bad_policies())))
+def test_a_policy_that_is_poisoned_later_keeps_its_last_good_share(number: int) -> None:
+    poisoned = Key("AlertPolicy", "shop", "p050")
+    bodies = {f"p{index:03d}": policy_body(f"p{index:03d}", **RICH) for index in range(100)}
+    tools = shipped(config())
+    before = run(tools, list(bodies.values()), TODAY)
+    bodies[poisoned.name] = policy_body(poisoned.name, **bad_policies()[number])
+    after = run(tools, list(bodies.values()), TODAY, earlier=Earlier([one.body for one in before.objects]))
+    was, is_now = shares_by_owner(before), shares_by_owner(after)
+    mine = is_now.pop(poisoned)
+    served = was.pop(poisoned)
+    assert is_now == was
+    found = after.desired[poisoned]
+    assert any(finding.severity == "error" for finding in found.findings)
+    if number in LEFT_OUT_WHOLE:
+        assert mine == served, "the last good version is served whole"
+    else:
+        # What is wrong is left out, and what is good of the new version is served.
+        assert mine == {share.aggregate: share.fragment for share in found.shares}
 
 
 def test_what_does_not_fit_is_left_out_and_what_is_in_stays() -> None:
