@@ -57,7 +57,7 @@ SOAK := control fuzz folder promql convert targets compile/test_dashboard_layout
 
 .PHONY: soak
 soak: setup servers ## the full counts of faults, courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
-	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 BINNACLE_LAYOUTS=100000 \
+	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 BINNACLE_LAYOUTS=100000 BINNACLE_DASHBOARDS=5000 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 $(or $(ARGS),$(addprefix tests/,$(SOAK)))
 
 .PHONY: servers

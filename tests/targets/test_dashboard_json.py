@@ -37,10 +37,15 @@ from compile.dashboards import (
     row,
     text,
 )
+from targets.drawn_dashboards import drawn
 from targets.grafana_types import complaints, installed
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "tests" / "data" / "grafana" / "dashboard.schema.json").read_text())
+SEED = int(os.environ.get("BINNACLE_SEED", "1"))
+DRAWN = int(os.environ.get("BINNACLE_DASHBOARDS", "100"))
+TYPED = 30
+"""How many of the drawn dashboards Grafana's types judge, too."""
 EXAMPLE = ROOT / "examples" / "quickstart" / "checkout-dashboard.yaml"
 
 
@@ -84,6 +89,14 @@ def test_the_schema_holds(name: str) -> None:
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
+def test_the_schema_holds_for_dashboards_of_all_sorts() -> None:
+    judge = jsonschema.Draft202012Validator(SCHEMA)
+    for name, body in drawn(DRAWN, SEED).items():
+        assert [one for one in compiled(body).findings if one.severity == "error"] == [], name
+        errors = judge.iter_errors(grafana(body))
+        assert [f"{error.json_path}: {error.message}" for error in errors] == [], name
+
+
 def test_the_schema_refuses_what_the_kit_gets_wrong() -> None:
     judge = jsonschema.Draft202012Validator(SCHEMA)
     for spoil in (
@@ -107,7 +120,8 @@ def test_grafanas_own_types_hold(tmp_path: Path) -> None:
     scratch = {name: tmp_path / name for name in ("good", "bad")}
     for one in scratch.values():
         one.mkdir()
-    assert complaints(specimens(), folder, scratch["good"]) == ""
+    all_sorts = {name: grafana(body) for name, body in drawn(TYPED, SEED).items()}
+    assert complaints(specimens() | all_sorts, folder, scratch["good"]) == ""
     assert '"all"' in complaints({"bad": bad}, folder, scratch["bad"])
 
 
