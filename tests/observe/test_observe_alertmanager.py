@@ -27,6 +27,7 @@ inhibit_rules:
   source_matchers: []
 receivers:
 - name: blackhole
+- name: shop/payments/alertpolicy/version-0123456789ab
 - name: shop/payments/oncall
   slack_configs:
   - title: |-
@@ -64,6 +65,7 @@ def test_items_are_known_by_section_and_name_and_no_text_passes_for_one() -> Non
     assert list(items_of(TEXT)) == [
         "inhibit_rules/shop/payments/one",
         "receivers/blackhole",
+        "receivers/shop/payments/alertpolicy/version-0123456789ab",
         "receivers/shop/payments/oncall",
         "time_intervals/shop/payments/nights",
     ]
@@ -78,6 +80,20 @@ async def test_loaded_and_missing(session: aiohttp.ClientSession) -> None:
     assert "it lacks item receivers/shop/payments/new." in found.message
     found, _ = await look(body, session, "receivers/shop/payments/onc")
     assert found.liveness is Liveness.MISSING
+
+
+async def test_another_version_with_the_same_names_is_not_the_one_that_was_applied(
+    session: aiohttp.ClientSession,
+) -> None:
+    body = answer({"config": {"original": TEXT}})
+    version = "receivers/shop/payments/alertpolicy/version-"
+    found, _ = await look(body, session, "receivers/shop/payments/oncall", f"{version}0123456789ab")
+    assert found.liveness is Liveness.LOADED
+    found, _ = await look(body, session, "receivers/shop/payments/oncall", f"{version}ba9876543210")
+    assert found.liveness is Liveness.MISSING
+    assert found.message.startswith("Alertmanager has another version of the routing than the one that was applied. ")
+    found, _ = await look(body, session, "receivers/shop/payments/new", f"{version}ba9876543210")
+    assert "it lacks item receivers/shop/payments/new." in found.message
 
 
 @pytest.mark.parametrize(

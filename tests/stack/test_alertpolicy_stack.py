@@ -155,3 +155,15 @@ async def test_it_is_read_back_whether_the_routing_is_loaded(
                 server.write(alertmanager_file([new], base))
                 server.reload()
                 assert (await look(new)).liveness is Liveness.LOADED
+                # Edits that change no name: where a receiver sends to, and one more route.
+                for edit in (
+                    {"receivers": [*old["spec"]["receivers"], {"name": "new", "webhook": {"url": hook.url("newer")}}]},
+                    {"routes": [*old["spec"]["routes"], {"name": "rest", "receivers": ["new"]}]},
+                ):
+                    new = {**new, "spec": {**new["spec"], **edit}}
+                    found = await look(new)
+                    assert found.liveness is Liveness.MISSING
+                    assert "another version of the routing" in found.message
+                    server.write(alertmanager_file([new], base))
+                    server.reload()
+                    assert (await look(new)).liveness is Liveness.LOADED

@@ -19,7 +19,7 @@ from binnacle.compile.alertpolicy.receivers import _SINCE
 from binnacle.control.onepass import Earlier, Pass, run, shares_of
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
-from binnacle.targets import alertmanager_text
+from binnacle.targets import alertmanager_text, conventions
 from binnacle.targets.alertmanager import Alertmanager
 from binnacle.targets.base import AggregateKey, Owner, Share
 from compile.building import compiled as slo_compiled
@@ -133,7 +133,9 @@ def test_what_is_assembled_is_taken_apart_again(specs: list[dict[str, Any]], wit
 def test_no_string_of_a_user_makes_an_element_that_was_not_meant(spec: dict[str, Any]) -> None:
     document = yaml.load(alertmanager_file([policy_body(**spec)]), yaml.CSafeLoader)
     assert list(document) == ["route", "inhibit_rules", "receivers"]
-    assert [one["name"] for one in document["receivers"]] == ["shop/payments/a", "blackhole"]
+    first, version, last = (one["name"] for one in document["receivers"])
+    assert (first, last) == ("shop/payments/a", "blackhole")
+    assert version.startswith("shop/payments/alertpolicy/version-")
     receiver, given_ = document["receivers"][0], spec["receivers"][0]
     assert receiver["slack_configs"] == [
         {
@@ -239,12 +241,12 @@ def test_what_a_version_does_not_know_is_refused_here_and_the_rest_is_taken(
     if (since := _SINCE.get(f"{kind}.{field}")) is not None and line < since:
         (finding,) = findings
         assert (finding.reason, finding.path) == ("NotSupported", f"spec.receivers[a].{kind}.{camel(field)}")
-        assert "shop/payments/a" not in text
+        assert "- name: shop/payments/a\n" not in text
         newest = alertmanager_file([policy_body(**spec)], config(alertmanager={"version": "0.31", "base": BASE}))
         assert alertmanager_line.refusal(newest, tmp_path) != "", "refused without need"
     else:
         assert findings == ()
-        assert "shop/payments/a" in text
+        assert "- name: shop/payments/a\n" in text
 
 
 def test_every_setting_is_tried() -> None:
@@ -323,6 +325,39 @@ def test_a_policy_that_is_poisoned_later_keeps_its_last_good_share(number: int) 
     else:
         # What is wrong is left out, and what is good of the new version is served.
         assert mine == {share.aggregate: share.fragment for share in found.shares}
+
+
+def version_of(**spec: Any) -> str:
+    """The one mark of a policy that is of its version."""
+    (wants,) = one_pass([policy_body(**spec)]).desired.values()
+    marks = [mark.name for mark in wants.marks if mark.backend == "alertmanager"]
+    (version,) = (mark for mark in marks if conventions.is_routing_version(mark))
+    assert version.startswith("receivers/shop/payments/alertpolicy/version-")
+    return version
+
+
+EDITS: dict[str, Any] = {
+    "the address of a receiver": {"receivers": [{"name": "a", "webhook": {"url": "http://127.0.0.1:1/y"}}, RICH["receivers"][1]]},
+    "one more route": {"routes": [*RICH["routes"], {"name": "s", "matchers": ['team="x"'], "receivers": ["b"]}]},
+    "what an inhibition is equal in": {"inhibit": [{**RICH["inhibit"][0], "equal": ["y"]}]},
+    "when a time begins": {"schedules": [{"name": "n", "timeZone": "UTC", "times": [{"startTime": "21:00", "endTime": "06:00"}]}]},
+    "how alerts are grouped": {"grouping": {"groupBy": ["alertname"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_that_changes_no_name_makes_another_version(edit: str) -> None:
+    assert version_of(**RICH) == version_of(**RICH)
+    assert version_of(**RICH) != version_of(**{**RICH, **EDITS[edit]})
+
+
+def test_nobody_can_take_the_name_of_a_version() -> None:
+    document = yaml.safe_load(alertmanager_file([policy_body(**RICH)]))
+    (version,) = (one["name"] for one in document["receivers"] if "/version-" in one["name"])
+    # A receiver is called <namespace>/<name>/<item>, and an item is a DNS label.
+    assert version.count("/") == 3
+    routed = [one.get("receiver") for one in document["route"]["routes"]]
+    assert version not in routed
 
 
 def test_what_does_not_fit_is_left_out_and_what_is_in_stays() -> None:

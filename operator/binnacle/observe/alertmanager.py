@@ -3,6 +3,7 @@
 One request answers for all: Alertmanager shows the configuration that it has loaded, with secrets left out
 (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, `/status`). Items are compared by their names, which
 carry their owner's. What stands in an item is not compared: Alertmanager writes it in its own way, with defaults filled in.
+One name of each resource is of its version, and tells of that.
 """
 
 import logging
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _LOADED: Final = "Alertmanager has the routing."
 _LACKS: Final = "Alertmanager has not loaded the routing; it lacks {}."
+_OLDER: Final = "Alertmanager has another version of the routing than the one that was applied."
 _HINT: Final = " If this lasts: is the ConfigMap mounted as Alertmanager's configuration, is it reloaded, and what does its log say?"
 _LIMITS: Final = Limits(size=16 * 1024 * 1024)
 _SECTION: Final = re.compile(r"([a-z_]+):")
@@ -72,7 +74,9 @@ def _judge(one: Expectation, listed: frozenset[str]) -> Observed:
     missing = [mark for mark in one.marks if mark not in listed]
     if not missing:
         return Observed(Liveness.LOADED, _LOADED)
-    return Observed(Liveness.MISSING, _LACKS.format(several("item", missing)) + _HINT)
+    items = [mark for mark in missing if not conventions.is_routing_version(mark)]
+    lacking = _LACKS.format(several("item", items)) if items else _OLDER
+    return Observed(Liveness.MISSING, lacking + _HINT)
 
 
 def items_of(text: str) -> Iterator[str]:

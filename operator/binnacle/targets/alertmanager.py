@@ -1,7 +1,8 @@
 """Alertmanager: one file, in one ConfigMap, that policies and SLOs add to and the administrator's base is part of.
 
 What a resource adds is named `<namespace>/<name>/<item>`, so no two of a kind meet in a name; items of different kinds are
-called differently.
+called differently. Beside its items it adds a receiver to which nothing is routed: its name has a digest of all else, so a
+running Alertmanager that lists it has loaded exactly this version, routes and settings included.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +44,11 @@ class Alertmanager(OneFileTarget):
             SpecError: `OutputTooLarge`, the routing of this one resource does not fit the file.
         """
         document = _document(intents, owner.key, config)
-        text = alertmanager_text.fragment(document)
-        if not text:
+        if not any(document.values()):
             return ()
+        version = conventions.routing_version(owner.key, conventions.digest(document))
+        document["receivers"].append({"name": version})
+        text = alertmanager_text.fragment(document)
         _FILE.check_size(
             _size(text),
             owner.key,
@@ -98,7 +101,10 @@ def _size_in_file(key: Key, text: str) -> int:
 
 
 def _marks(document: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
-    """Return what Alertmanager shows once it has loaded the items; those without a name of their own cannot be told."""
+    """Return what Alertmanager shows once it has loaded the items.
+
+    The version tells of all of them. The others' names are for the message: which of them are missing.
+    """
     return tuple(
         conventions.routing_mark(section, item["name"])
         for section in alertmanager_text.SECTIONS

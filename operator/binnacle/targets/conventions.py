@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,8 @@ _NAME_LIMIT = 253
 _HASH_LENGTH = 8
 _SCRAPE_MARK = "scrape "
 """Rule groups have no space in their names."""
+_VERSION_LENGTH = 12
+_ROUTING_VERSION = re.compile(r"receivers/[^/]+/[^/]+/[a-z]+/version-[0-9a-f]+")
 
 
 def scrape_mark(pool: str) -> str:
@@ -55,6 +58,19 @@ def scrape_pool(mark: str) -> str | None:
 def routing_mark(section: str, name: str) -> str:
     """Return the mark of an item of a section of Alertmanager's configuration, such as a receiver."""
     return f"{section}/{name}"
+
+
+def routing_version(owner: Key, digest: str) -> str:
+    """Return the name of the receiver that tells which version of a resource's routing Alertmanager has.
+
+    It has one part more than the name of any item, so nobody's receiver can be called the same.
+    """
+    return f"{owner.namespace}/{owner.name}/{owner.kind.lower()}/version-{digest[:_VERSION_LENGTH]}"
+
+
+def is_routing_version(mark: str) -> bool:
+    """Say whether a mark is of the version of somebody's routing and not of an item."""
+    return _ROUTING_VERSION.fullmatch(mark) is not None
 
 
 def lease_name(instance: str) -> str:
