@@ -998,3 +998,46 @@ async def test_a_suspended_resource_is_observed_after_a_restart(cluster: MemoryC
             while run.status("a").get("sli") != "99.90%":
                 await asyncio.sleep(0.01)
         assert run.condition("a", "Ready")["reason"] == "Suspended"
+
+
+@pytest.mark.parametrize("spec", [{"invalid": True}, {"nothing": True}, {"text": "y", "suspend": True}])
+@pytest.mark.parametrize("answer", [Liveness.UNREACHABLE, Liveness.LOADED])
+async def test_after_a_restart_no_figures_are_shown_of_what_nobody_can_look_for(
+    cluster: MemoryCluster, spec: dict[str, Any], answer: Liveness
+) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    metrics = MetricsSeen(True, "there")
+    observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.92%"}, metrics=metrics)
+    async with Running(cluster, observer=observer) as run:
+        cluster.put(thing("a", text="x", metrics=["m"]))
+        await until(lambda: run.status("a").get("sli") == "99.92%")
+        cluster.put(thing("a", **spec))
+        await run.settle()
+        # Here it is still known what to look for.
+        assert run.status("a")["sli"] == "99.92%"
+        assert run.condition("a", "Live")["status"] == "True"
+    children = run.status("a")["children"]
+    for writes in ([Write("status", owner("a"))], []):
+        cluster.writes.clear()
+        observer.answers[key] = Observed(answer, "connection refused")
+        async with Running(cluster, observer=observer, reload_period="1s") as run:
+            await run.settle()
+            await asyncio.sleep(0.1)
+            for kind in ("Live", "DataPresent"):
+                said = run.condition("a", kind)
+                assert (said["status"], said["reason"]) == ("Unknown", "NotObserved")
+            assert "sli" not in run.status("a")
+            assert run.status("a")["children"] == children
+            assert cluster.writes == writes
+    # Corrected it is observed again, as a new one is: what is applied and the first word of it, in two writes.
+    observer.answers[key] = Observed(Liveness.LOADED, facts={"sli": "99.90%"}, metrics=metrics)
+    async with Running(cluster, observer=observer) as run:
+        cluster.writes.clear()
+        cluster.put(thing("a", text="z", metrics=["m"]))
+        await until(lambda: run.status("a").get("sli") == "99.90%")
+        await run.settle()
+        assert run.condition("a", "Live")["status"] == "True"
+        assert run.condition("a", "DataPresent")["status"] == "True"
+        assert [write.verb for write in cluster.writes].count("status") <= 2
+        lawful(cluster)

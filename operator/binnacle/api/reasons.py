@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BACKEND_UNREACHABLE = "BackendUnreachable"
     NOT_LOADED_YET = "NotLoadedYet"
     NOT_CHECKED_YET = "NotCheckedYet"
+    NOT_OBSERVED = "NotObserved"
     API_SERVER_UNAVAILABLE = "APIServerUnavailable"
     # findings: values and structure
     UNKNOWN_FIELD = "UnknownField"
@@ -223,6 +224,12 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "The metrics that the resource declares or refers to have not been looked for yet. They are once it is loaded, and new ones "
         "have a few minutes to appear.",
         "Wait.",
+    ),
+    Reason.NOT_OBSERVED: Doc(
+        "The operator has started anew since this version was applied, and the spec now does not compile, or waits (suspended, or a "
+        "dry run). What was applied stays, but the operator does not know any more what to look for in the backend, so it shows "
+        "neither figures nor whether they are loaded.",
+        "Correct the spec, or let it be applied: then it is observed again.",
     ),
     Reason.API_SERVER_UNAVAILABLE: Doc(
         "The API server did not answer or answered with an error that may pass. The work is tried again.",

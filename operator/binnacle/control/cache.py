@@ -43,7 +43,8 @@ class Resource:
         spec: apiVersion, kind, name, namespace and spec as canonical JSON text.
         status: the live status as canonical JSON text.
         reads: what its last compilation asked the world for.
-        marks, readback: what is to be observed of it; set once its outputs are applied.
+        marks, readback: what is to be observed of it; set once its outputs are applied, and so unknown of one that has not
+            compiled since the start.
         applied_at: monotonic time of the last apply that changed something, for the backends' time to load it.
         observed: the last observation.
         unwell_since: monotonic time since which the backend has lacked or refused it; None while all is well.

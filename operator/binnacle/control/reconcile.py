@@ -31,6 +31,7 @@ from binnacle.control.status import (
     condition_said,
     judge,
     judge_metrics,
+    unobserved,
 )
 from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientError
 from binnacle.intent.readback import READBACK_FIELDS
@@ -492,8 +493,9 @@ class Reconciler:
         applied = bool(before.get("children"))
         if desired.valid and not self._changes(key, desired):
             # What is applied is what the spec says, so it can be observed although nothing is applied now.
-            resource.marks, resource.readback = desired.marks, desired.readback
-        live, data = self._backend(key, resource, before)
+            self._expect(resource, desired)
+        known = resource.marks or resource.readback is not None or resource.observed is not None
+        live, data = self._backend(key, resource, before) if known else unobserved(before)
         return Situation(
             generation=resource.generation,
             valid=desired.valid,

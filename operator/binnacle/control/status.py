@@ -278,7 +278,9 @@ def judge_metrics(
     """
     if not configured:
         return Said(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, "prometheus.url is not set, so metrics are not looked for.")
-    said = condition_said(before, ConditionType.DATA_PRESENT) or Said(UNKNOWN, Reason.NOT_CHECKED_YET, UNCHECKED)
+    said = condition_said(before, ConditionType.DATA_PRESENT)
+    if said is None or said.reason is Reason.NOT_OBSERVED:
+        said = Said(UNKNOWN, Reason.NOT_CHECKED_YET, UNCHECKED)
     seen = observed.metrics if observed is not None else None
     if observed is None or seen is None:
         return said
@@ -293,6 +295,23 @@ def judge_metrics(
     return Said(FALSE, Reason.METRICS_MISSING, seen.message)
 
 
+def unobserved(before: Mapping[str, Any]) -> tuple[Live, Said | None]:
+    """Return what to say of the backend, and of the metrics there, when nobody can look for what is applied.
+
+    What was said before, and its figures, would stand there for ever. Where it was that nobody is asked, that stays.
+    """
+    live = condition_said(before, ConditionType.LIVE)
+    metrics = condition_said(before, ConditionType.DATA_PRESENT)
+    unknown = Said(UNKNOWN, Reason.NOT_OBSERVED, UNOBSERVED)
+    live = live if live is not None and live.reason in _UNASKED else unknown
+    if metrics is not None and metrics.reason not in _UNASKED:
+        metrics = unknown
+    return Live(live.status, live.reason, live.message), metrics
+
+
+_UNASKED = frozenset({Reason.BACKEND_NOT_CONFIGURED})
+
+
 def condition_said(status: Mapping[str, Any], kind: ConditionType) -> Said | None:
     """Return what a status says in a condition; None when it does not have it."""
     for one in status.get("conditions", ()):
@@ -303,13 +322,17 @@ def condition_said(status: Mapping[str, Any], kind: ConditionType) -> Said | Non
 
 LOADED = RULES_LOADED
 UNCHECKED = "Metrics have not been looked for yet."
+UNOBSERVED = (
+    "What is applied stays, but the operator has started anew since it was applied and does not know from this spec what to look "
+    "for in the backend."
+)
 WAITING = "Waiting until the backend has loaded it and the first figures are there."
 
 
 def _said(before: Mapping[str, Any], new_version: bool, shown: Mapping[str, Any]) -> Live:
     """Return what the live status says of the backend, or that it is not known yet."""
     said = condition_said(before, ConditionType.LIVE)
-    if said is not None and not (new_version and said.status is FALSE):
+    if said is not None and said.reason is not Reason.NOT_OBSERVED and not (new_version and said.status is FALSE):
         return Live(said.status, said.reason, said.message, shown)
     return Live(UNKNOWN, Reason.NOT_LOADED_YET, WAITING, shown)
 
