@@ -63,7 +63,7 @@ def card(rng: random.Random) -> str:
         ]
     )
     number = luhn(rng, prefix, length)
-    sign = rng.choice(["", "", " ", "-"])
+    sign = rng.choice(["", "", " ", "-", ".", "_", "\u00a0", "  "])
     if sign and length == 16:
         return sign.join(number[at : at + 4] for at in range(0, 16, 4))
     if sign and length == 15:
@@ -81,6 +81,8 @@ def iban(rng: random.Random) -> str:
             ("NO", "0" * 11),
             ("MT", "AAAA" + "0" * 5 + "B" * 18),
             ("CH", "0" * 5 + "B" * 12),
+            ("BE", "0" * 12),
+            ("AT", "0" * 16),
         ]
     )
     made = "".join(
@@ -89,7 +91,9 @@ def iban(rng: random.Random) -> str:
     )
     check = 98 - int("".join(str(int(one, 36)) for one in made + country + "00")) % 97
     text = f"{country}{check:02d}{made}"
-    return " ".join(text[at : at + 4] for at in range(0, len(text), 4)) if rng.random() < 0.4 else text
+    text = text.lower() if rng.random() < 0.3 else text
+    sign = rng.choice([" ", "-", "\u00a0"])
+    return sign.join(text[at : at + 4] for at in range(0, len(text), 4)) if rng.random() < 0.4 else text
 
 
 def phone(rng: random.Random) -> str:
@@ -108,6 +112,18 @@ def phone(rng: random.Random) -> str:
             f"+1 {d(3)} {d(3)} {d(4)}",
             f"+86{d(11)}",
             f"{d(3)}.{d(3)}.{d(4)}",
+            f"+49 (0){d(3)} {d(7)}",
+            f"0{d(3)} {d(7)}",
+            f"0{d(2)} {d(8)}",
+            f"(0{d(2)}) {d(7)}",
+            f"0{d(4)} {d(6)}",
+            f"0{d(3)}/{d(6)}",
+            f"0{d(3)}-{d(7)}",
+            f"0{d(2)} {d(4)} {d(4)}",
+            f"0{d(3)} {d(3)} {d(2)} {d(2)}",
+            f"0{d(1)} {d(2)} {d(2)} {d(2)} {d(2)}",
+            f"0{d(2)} {d(7)}-{d(1)}",
+            f"0{d(10)}",
         ]
     )
 
@@ -200,6 +216,8 @@ _AROUND = [
     "'{}'",
     '{{"k":"{}"}}',
     "ends with {}.",
+    "{} 200 paid",
+    "{} from anna",
 ]
 
 
@@ -260,6 +278,12 @@ def clean(seed: int, count: int) -> Iterator[str]:
         lambda: f"digest {base64.b64encode(rng.randbytes(24)).decode()} ok",
         lambda: f"token count {d(3)}, password policy checked, secret rotation done",
         lambda: f"range {d(4)}-{d(4)} rows {d(5)}/{d(6)} offset {d(10)}",
+        lambda: f"seq {int(d(5)):09d} of {int(d(6)):012d}, part 0{d(2)} of 0{d(2)}, batch 00{d(3)} {d(6)}",
+        lambda: (
+            f"on {rng.randrange(1, 10):02d}.0{d(1)}.2024, {rng.randrange(1, 10):02d}/0{d(1)}/2024 08:{d(2)}, 0{d(1)}-0{d(1)}-2024"
+        ),
+        lambda: f"isbn 0{d(9)} upc 0{d(11)} ean 0{d(12)} zip 0{d(4)} Dresden",
+        lambda: f"dump {' '.join(d(2) for _ in range(8))} 0x0{d(6)} 0{d(1)}:0{d(1)}:0{d(1)}.0{d(5)} 0.0{d(9)}",
         lambda: f"tracking 1Z{_chars(rng, string.ascii_uppercase + string.digits, 16)} lat 52.{d(6)} lon 13.{d(6)}",
     ]
     for number in range(count):

@@ -12,6 +12,7 @@ from binnacle.check.fluentd import rubyjson
 from binnacle.compile.onigmo.dialect import Regexp
 
 Record = dict[str, Any]
+_SIGN: Final = re.compile("[^0-9A-Za-z]")
 _HASHED: Final = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 
 
@@ -127,27 +128,37 @@ class Redaction:
 
 
 def _substituted(
-    pattern: "onigurumacffi._Pattern", line: str, instead: Callable[[str], str], check: Callable[[str], bool]
+    pattern: "onigurumacffi._Pattern", line: str, instead: Callable[[str], str], check: Callable[[str], int] | None
 ) -> str:
-    match = pattern.search(line)
-    if match is None:
-        return line
-    return "".join(_pieces(pattern, line, match, instead, check))
+    """Return a line without its finds. Where a part of a find stays, the next may begin in it: so the line is looked through again."""
+    again = True
+
+    def replaced(found: str) -> str:
+        nonlocal again
+        size = len(found) if check is None else check(found)
+        again = again or 0 < size < len(found)
+        return instead(found[:size]) + found[size:] if size or check is None else found
+
+    while again:
+        again = False
+        match = pattern.search(line)
+        if match is None:
+            return line
+        line = "".join(_pieces(pattern, line, match, replaced))
+    return line
 
 
 def _pieces(
     pattern: "onigurumacffi._Pattern",
     line: str,
     match: "onigurumacffi._Match | None",
-    instead: Callable[[str], str],
-    check: Callable[[str], bool],
+    replaced: Callable[[str], str],
 ) -> Iterator[str]:
     done = 0
     while match is not None:
         start, end = match.span()
-        found = line[start:end]
         yield line[done:start]
-        yield instead(found) if check(found) else found
+        yield replaced(line[start:end])
         done = end
         if end == start:
             yield line[end : end + 1]
@@ -170,15 +181,31 @@ def _fits(pattern: list[str], path: list[str]) -> bool:
     return all(part in ("*", here) for part, here in zip(fixed, path, strict=False))
 
 
-def _luhn(found: str) -> bool:
-    digits = [int(digit) for digit in reversed(re.sub("[^0-9]", "", found))]
+def _luhn(line: str) -> bool:
+    digits = [int(digit) for digit in reversed(line)]
     doubled = [sum(divmod(digit * 2, 10)) if at % 2 else digit for at, digit in enumerate(digits)]
     return sum(doubled) % 10 == 0
 
 
-def _iban(found: str) -> bool:
-    line = re.sub("[^0-9A-Za-z]", "", found).upper()
+def _iban(line: str) -> bool:
     return int("".join(str(int(one, 36)) for one in line[4:] + line[:4])) % 97 == 1
 
 
-_CHECKS: Final[dict[str, Callable[[str], bool]]] = {"": lambda _found: True, "luhn": _luhn, "iban": _iban}
+def _checked(found: str, check: Callable[[str], bool], least: int) -> int:
+    """Return how many characters of a find add up, from its beginning to one of its groups' ends; 0 for none.
+
+    What follows a number may look like one more group of it (`be68 5390 0754 7034 paid`).
+    """
+    ends = [*_SIGN.finditer(found)]
+    for size in (len(found), *(end.start() for end in reversed(ends))):
+        line = _SIGN.sub("", found[:size])
+        if len(line) >= least and check(line):
+            return size
+    return 0
+
+
+_CHECKS: Final[dict[str, Callable[[str], int] | None]] = {
+    "": None,
+    "luhn": lambda found: _checked(found, _luhn, 14),
+    "iban": lambda found: _checked(found, _iban, 15),
+}

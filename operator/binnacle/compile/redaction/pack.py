@@ -6,7 +6,10 @@ the time grows with the text and no faster. An `@` also hides as `\u0040` and `%
 
 Visa's old numbers of 13 digits are left out: they look like article numbers (EAN-13), and none is in use.
 
-Sources: ISO/IEC 7812 (card prefixes, Luhn), ISO 13616 (IBAN), ITU-T E.164, RFC 4291 and 5952 (IPv6), RFC 7519 (JWT),
+A phone number without `+` or `00` has a leading zero of its own. Of digits alone eleven count, the length of mobile numbers in
+many countries: ten may be a book (ISBN-10) and twelve an article (UPC).
+
+Sources: ISO/IEC 7812 (card prefixes, Luhn), ISO 13616 (IBAN), ITU-T E.164 and E.123, RFC 4291 and 5952 (IPv6), RFC 7519 (JWT),
 RFC 6750 (bearer), and the key formats that AWS, Google, Azure, GitHub, GitLab, Slack and Stripe publish.
 """
 
@@ -48,15 +51,30 @@ _GIVEN_AWAY: Final = (
     r"(?:password|passwd|passphrase|pwd|secret|client[_-]?secret|secret[_-]?access[_-]?key|api[_-]?key|account[_-]?key|"
     r"access[_-]?token|refresh[_-]?token|id[_-]?token|auth[_-]?token|session[_-]?token|private[_-]?key|sharedaccesskey)"
 )
+_SPACE: Final = "[ \u00a0]"
+_HYPHEN: Final = "[ \u00a0-]"
+_SLASH: Final = "[ \u00a0/-]"
+_BETWEEN: Final = "[ \u00a0._-]{1,2}"
+"""Between groups of a card's digits."""
 _DIGITS4: Final = r"[0-9]{4}"
 _CARD: Final = (
     r"(?:"
     rf"(?:4[0-9]{{3}}|5[1-5][0-9]{{2}}|2[2-7][0-9]{{2}}|6011|64[4-9][0-9]|65[0-9]{{2}}|62[0-9]{{2}}|35[2-8][0-9])"
-    rf"(?:{_DIGITS4}{_DIGITS4}{_DIGITS4}(?:[0-9]{{3}})?|[ -]{_DIGITS4}[ -]{_DIGITS4}[ -]{_DIGITS4}(?:[ -]?[0-9]{{3}})?)"
-    r"|3[47][0-9]{2}(?:[0-9]{11}|[ -][0-9]{6}[ -][0-9]{5})"
-    r"|3(?:0[0-5]|[689][0-9])[0-9](?:[0-9]{10}|[ -][0-9]{6}[ -][0-9]{4})"
+    rf"(?:{_DIGITS4}{_DIGITS4}{_DIGITS4}(?:[0-9]{{3}})?|(?:{_BETWEEN}{_DIGITS4}){{3}}(?:(?:{_BETWEEN})?[0-9]{{3}})?)"
+    rf"|3[47][0-9]{{2}}(?:[0-9]{{11}}|{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{5}})"
+    rf"|3(?:0[0-5]|[689][0-9])[0-9](?:[0-9]{{10}}|{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{4}})"
     r")"
 )
+_NATIONAL: Final = (
+    # Nine to thirteen digits altogether; the area has three or more with its zero, or it might be a day.
+    "(?=\\(?(?:[0-9][ \u00a0/()-]{0,3}){9,13}(?![0-9]))"
+    rf"(?:\(0[1-9][0-9]{{1,4}}\){_SLASH}{{0,2}}|0[1-9][0-9]{{1,4}}(?:{_SPACE}?[/-]{_SPACE}?|{_SPACE}))"
+    rf"[0-9]{{2,9}}(?:-[0-9]{{1,5}}|{_SPACE}[0-9]{{2,5}}){{0,4}}"
+    # Five pairs, and no more: rows of bytes have more.
+    r"|(?<![0-9][ .-])0[1-9](?:[ .-][0-9]{2}){4}(?![ .-][0-9A-Fa-f]{2}(?![0-9A-Za-z]))"
+    r"|(?<![/#])0[1-9][0-9]{9}"
+)
+"""Phone numbers as they are written within a country that dials a zero first."""
 
 _PATTERNS: Final = (
     Pattern(
@@ -67,7 +85,7 @@ _PATTERNS: Final = (
     Pattern("jwt", rf"{_START}eyJ[A-Za-z0-9_-]{{5,}}\.[A-Za-z0-9_-]{{5,}}(?:\.[A-Za-z0-9_-]*)?", "[JWT]"),
     Pattern(
         "bearer",
-        rf"(?i){_START}bearer(?:[ \t]|%20|\+|: ?)+[A-Za-z0-9._~+/=-]{{6,}}",
+        rf"(?i){_START}bearer(?:[ \t:+]|%20)+[A-Za-z0-9._~+/=-]{{6,}}",
         "[TOKEN]",
     ),
     Pattern("basic", r"(?i)(?<=authorization: |authorization:|authorization=)basic[ +][A-Za-z0-9+/=_-]{4,}", "[TOKEN]"),
@@ -106,7 +124,8 @@ _PATTERNS: Final = (
     ),
     Pattern(
         "iban",
-        rf"{_START}[A-Z]{{2}}[0-9]{{2}}(?:[A-Z0-9]{{11,30}}|(?:[ -][A-Z0-9]{{4}}){{2,7}}(?:[ -][A-Z0-9]{{1,3}})?){_END}",
+        rf"{_START}[A-Za-z]{{2}}[0-9]{{2}}"
+        rf"(?:[A-Za-z0-9]{{11,30}}|(?:{_HYPHEN}[A-Za-z0-9]{{4}}){{2,7}}(?:{_HYPHEN}[A-Za-z0-9]{{1,3}})?){_END}",
         "[IBAN]",
         "iban",
     ),
@@ -115,10 +134,11 @@ _PATTERNS: Final = (
         "phone",
         rf"(?:(?<![0-9A-Za-z+._-])|{_ESCAPED})(?:"
         r"\+[1-9][0-9]{6,14}"
-        r"|\+[1-9][0-9]{0,2}[ .-]?\(?[0-9]{1,4}\)?(?:[ ./-]?[0-9]{2,5}){1,5}"
-        r"|00[1-9][0-9]{0,2}[ /-][0-9]{2,4}(?:[ /-][0-9]{2,5}){1,4}"
+        r"|\+[1-9][0-9]{0,2}[ .-]?\(?[0-9]{1,4}\)?[ ./-]?[0-9]{2,14}(?:[ ./-][0-9]{2,8}){0,4}"
+        r"|00[1-9][0-9]{0,2}[ /-][0-9]{2,4}(?:[ /-][0-9]{2,8}){1,4}"
         r"|\([0-9]{3}\)[ -]?[0-9]{3}[ .-][0-9]{4}"
         r"|(?<!/)[2-9][0-9]{2}[.-][2-9][0-9]{2}[.-][0-9]{4}"
+        rf"|{_NATIONAL}"
         r")(?![0-9A-Za-z])(?![.:-][0-9])",
         "[PHONE]",
     ),
@@ -155,6 +175,11 @@ _KEYS: Final = (
     "cvc",
     "iban",
     "ssn",
+    "phone",
+    "phoneNumber",
+    "mobileNumber",
+    "telephone",
+    "msisdn",
 )
 
 PACKS: Final = {DEFAULT: Pack(_PATTERNS, tuple(PrivateKey((key,)) for key in _KEYS))}

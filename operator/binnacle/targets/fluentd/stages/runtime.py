@@ -259,15 +259,19 @@ lambda { |tag, time, record|
 """
 
 _REDACT: Final = r"""
-luhn = lambda { |found|
-  digits = found.delete("^0-9").chars.map(&:to_i).reverse
+luhn = lambda { |line|
+  digits = line.chars.map(&:to_i).reverse
   digits.each_with_index.sum { |digit, at| at.odd? ? (digit * 2).divmod(10).sum : digit } % 10 == 0
 }
-iban = lambda { |found|
-  line = found.gsub(/[^0-9A-Za-z]/, "").upcase
-  (line[4..-1] + line[0, 4]).each_char.map { |one| one.to_i(36).to_s }.join.to_i % 97 == 1
+iban = lambda { |line| (line[4..-1] + line[0, 4]).each_char.map { |one| one.to_i(36).to_s }.join.to_i % 97 == 1 }
+checked = lambda { |found, check, least|
+  ends = (0...found.length).reject { |at| found[at].match?(/[0-9A-Za-z]/) }.push(found.length)
+  ends.reverse.find { |size| (line = found[0, size].delete("^0-9A-Za-z")).length >= least && check.call(line) } || 0
 }
-checks = { "luhn" => luhn, "iban" => iban }
+checks = {
+  "luhn" => lambda { |found| checked.call(found, luhn, 14) },
+  "iban" => lambda { |found| checked.call(found, iban, 15) }
+}
 patterns = d[0].map { |regex, placeholder, check, action, longest| [Regexp.new(regex), placeholder, checks[check], action, longest] }
 fold = lambda { |key| text.call(key).downcase.delete("-_") }
 keys = d[1].map { |path, action| [path.map { |part| fold.call(part) }, action] }
@@ -284,7 +288,16 @@ clean = lambda { |line|
   patterns.inject(text.call(line)) { |now, (regex, placeholder, check, action, longest)|
     raise "too long" unless short.call(now, longest)
     next now unless regex.match?(now)
-    now.gsub(regex) { |found| check.nil? || check.call(found) ? instead.call(found, placeholder, action) : found }
+    again = true
+    while again
+      again = false
+      now = now.gsub(regex) { |found|
+        size = check.nil? ? found.length : check.call(found)
+        again ||= size > 0 && size < found.length
+        size == 0 && check ? found : instead.call(found[0, size], placeholder, action) + found[size..-1]
+      }
+    end
+    now
   }
 }
 fits = lambda { |pattern, path|
