@@ -354,6 +354,25 @@ def test_a_pattern_that_may_be_slow_has_a_limit_and_a_warning():
     assert sent(outcome, ["1x", long]).records("loki") == [{"message": long}]
 
 
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        ({"filter": {"drop": [{"field": "message", "matches": r"\d+x"}]}}, "a text beyond that does not match"),
+        ({"parse": {"format": "regex", "pattern": r"(?<a>\d+)x"}}, "a text beyond that cannot be parsed"),
+        ({"redact": {"patterns": [{"name": "a", "regex": r"\d+x"}]}}, "goes to quarantine as a stub, and to no output"),
+    ],
+)
+def test_what_becomes_of_a_text_that_is_too_long_for_a_pattern_is_told_and_true(stage, says):
+    outcome = stages_of(stage)
+    (finding,) = outcome.findings
+    assert (finding.severity, finding.reason) == ("warning", "SlowPattern")
+    assert says in finding.message
+    long = "1" * 9000 + "x"
+    came = sent(outcome, [long])
+    assert came.records("loki") == ([] if "redact" in stage else [{"message": long}])
+    assert [event.record["reason"] for event in came.quarantine] == ["NotRedacted"] * ("redact" in stage)
+
+
 def test_an_output_that_cannot_be_used_is_left_out_with_the_routes_to_it():
     other = {"name": "audit", "elasticsearch": {"index": "other-team"}}
     outcome = stages_of(JSON, ROUTE, outputs=[LOKI, other])

@@ -425,7 +425,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     ),
     Reason.SLOW_PATTERN: Doc(
         "The time that a regular expression takes can grow much faster than the text, so that one line could stop the collector of "
-        "everybody. As a warning: it is used, and texts beyond a length are not looked at.",
+        "everybody. As a warning: it is used, but not on texts beyond a length: those do not match, cannot be parsed, or (in redact) send their "
+        "record to quarantine.",
         "Let two repeats that follow each other, or lie in each other, not take the same characters: `[^ ]+ ` instead of `.* `. "
         "Begin with fixed text rather than with a repeat.",
     ),

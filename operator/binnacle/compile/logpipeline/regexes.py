@@ -27,7 +27,7 @@ class Usable:
     longest: int = 0
 
 
-def usable(source: str, path: str, findings: list[Finding], *, any_length: bool = False) -> Usable | None:
+def usable(source: str, path: str, findings: list[Finding], beyond: str | None) -> Usable | None:
     r"""Return a regular expression that may run, or None after a finding says why it may not.
 
     A `^` at its beginning becomes `\A`: people mean the beginning of the text, and a search need not begin at every line.
@@ -36,17 +36,18 @@ def usable(source: str, path: str, findings: list[Finding], *, any_length: bool 
         source: as it was written.
         path: its field.
         findings: grows.
-        any_length: the text cannot be measured before, so the time must grow with it and no faster.
+        beyond: what becomes of a text that is too long (`a text beyond that does not match`), to be told when the time grows with the
+            square of the text; None where a text cannot be measured before, so that the time must grow with it and no faster.
     """
     source = f"\\A{source[1:]}" if source.startswith("^") else source
 
-    refused = _refusal(source, path, any_length=any_length)
+    refused = _refusal(source, path, any_length=beyond is None)
     if refused is not None:
         findings.append(refused)
         return None
     if growth(source) is Growth.LINEAR:
         return Usable(source)
-    message = f"The time that it takes grows with the square of the length, so texts beyond {LONGEST} characters are not looked at."
+    message = f"The time that it takes grows with the square of the length, so it is used on at most {LONGEST} characters: {beyond}."
     findings.append(Finding(Severity.WARNING, Reason.SLOW_PATTERN, path, message, _SLOW_FIX))
     return Usable(source, LONGEST)
 

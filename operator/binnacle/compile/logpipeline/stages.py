@@ -88,14 +88,14 @@ def _multiline(name: str, given: api.Multiline, path: str, findings: list[Findin
     if given.preset is not None:
         return Multiline(name, STARTS[given.preset], flush)
     # Lines are joined by a plugin that measures no text before.
-    start = usable(given.start or "", f"{path}.start", findings, any_length=True)
+    start = usable(given.start or "", f"{path}.start", findings, None)
     return Multiline(name, start.source, flush) if start is not None else None
 
 
 def _parse(name: str, given: api.Parse, path: str, findings: list[Finding]) -> Parse | None:
     pattern: Usable | None = Usable("")
     if given.pattern is not None:
-        pattern = usable(given.pattern, f"{path}.pattern", findings)
+        pattern = usable(given.pattern, f"{path}.pattern", findings, "a text beyond that cannot be parsed")
         if pattern is not None:
             findings += _groups(pattern.source, f"{path}.pattern")
     if pattern is None:
@@ -115,15 +115,16 @@ def _parse(name: str, given: api.Parse, path: str, findings: list[Finding]) -> P
 def _groups(source: str, path: str) -> list[Finding]:
     """Return what is wrong with the groups that become fields."""
     names = tree.names(source)
+    reserved = [name for name in names if name.startswith(RESERVED_PREFIX)]
     if not names:
-        wrong, fix = "No group has a name, so no field would come of it.", "Name groups: (?<level>[A-Z]+)."
+        reason, wrong = Reason.INVALID_VALUE, "No group has a name, so no field would come of it."
+        fix = "Name groups: (?<level>[A-Z]+)."
     elif len(set(names)) < len(names):
-        wrong, fix = "Two groups have the same name.", "Give each its own name."
-    elif reserved := [name for name in names if name.startswith(RESERVED_PREFIX)]:
-        wrong, fix = f"The field {reserved[0]} is reserved.", "Choose another name."
+        reason, wrong, fix = Reason.INVALID_VALUE, "Two groups have the same name.", "Give each its own name."
+    elif reserved:
+        reason, wrong, fix = Reason.RESERVED_FIELD, f"The field {reserved[0]} is reserved.", "Choose another name."
     else:
         return []
-    reason = Reason.RESERVED_FIELD if "reserved" in wrong else Reason.INVALID_VALUE
     return [Finding(Severity.ERROR, reason, path, wrong, fix)]
 
 
@@ -136,7 +137,9 @@ def _redact(name: str, given: api.Redact, path: str, findings: list[Finding]) ->
     keys = [*(PrivateKey(one.keys, action) for one in given.keys or ()), *keys]
     for one in given.patterns or ():
         at = f"{path}.patterns[{one.name}].regex"
-        regex = usable(one.regex, at, findings)
+        regex = usable(
+            one.regex, at, findings, "a record with a text beyond that goes to quarantine as a stub, and to no output"
+        )
         if regex is None:
             continue
         if Regexp(regex.source).compiled().search("") is not None:
@@ -172,7 +175,7 @@ def _condition(given: api.Condition, path: str, findings: list[Finding]) -> Cond
     path = f"{path}.not" if negated else path
     field = given.field.keys
     if test.matches is not None:
-        regex = usable(test.matches, f"{path}.matches", findings)
+        regex = usable(test.matches, f"{path}.matches", findings, "a text beyond that does not match")
         if regex is None:
             return None
         return Condition(field, Asks.MATCHES, pattern=regex.source, negated=negated, longest=regex.longest)
