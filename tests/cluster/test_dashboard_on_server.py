@@ -72,7 +72,7 @@ def test_from_apply_to_ready_through_drift_to_its_end(shared: World, place: str)
     writes = [(one.verb, one.resource, one.subresource) for one in shared.writes(mark)]
     assert writes == [("patch", "configmaps", ""), ("patch", "dashboards", "status")]
     status = made["status"]
-    assert condition(made, "Live")["reason"] == "BackendNotConfigured"
+    assert condition(made, "Live")["reason"] == "NotReadBack"
     assert (status["folder"], status["panels"], status["size"] > 1000) == (place, 9, True)
     columns = shared.plane.kubectl("get", "dash", "-n", place).stdout
     assert columns.split()[:7] == ["NAME", "TITLE", "FOLDER", "PANELS", "URL", "READY", "AGE"]

@@ -20,7 +20,18 @@ from binnacle.compile.world import Claim, Compiled, World
 from binnacle.control.controller import Controller, Ports, Settings
 from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics
-from binnacle.control.ports import Event, Expectation, Gone, Observed, Observer, Present, Stamp, Store, Synced
+from binnacle.control.ports import (
+    Event,
+    Expectation,
+    Gone,
+    Observed,
+    Observer,
+    Present,
+    Stamp,
+    Store,
+    Synced,
+    Unconfigured,
+)
 from binnacle.errors import ConflictError
 from binnacle.intent.readback import Readback, WantedMetric
 from binnacle.intent.refs import Key, ObjectRef
@@ -28,6 +39,7 @@ from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
 
 CONFIG_MAP = ("v1", "ConfigMap")
+UNCONFIGURED = Unconfigured("prometheus.url is not set.")
 OWN = (conventions.API_VERSION, "SLO")
 
 
@@ -387,6 +399,7 @@ class Running:
         cluster: MemoryCluster,
         *,
         observer: Observer | None = None,
+        observers: Mapping[str, Observer] | None = None,
         reload_period: str = "2m",
         store: Store | None = None,
         resync_period: float = 0,
@@ -404,7 +417,7 @@ class Running:
                 self.guard,
                 self.warnings,
                 self.clock,
-                {"prometheus": observer} if observer is not None else {},
+                {"prometheus": UNCONFIGURED if observer is None else observer} if observers is None else observers,
                 random.Random(1),
             ),
             [OWN, CONFIG_MAP],

@@ -907,9 +907,26 @@ async def test_without_an_observer_metrics_are_not_looked_for(cluster: MemoryClu
         await run.settle()
         for name in ("a", "b"):
             assert run.condition(name, "DataPresent")["reason"] == "BackendNotConfigured"
-        assert run.condition("a", "Live")["reason"] == "BackendNotConfigured"
+        live = run.condition("a", "Live")
+        assert (live["reason"], live["message"]) == ("BackendNotConfigured", "prometheus.url is not set.")
         assert run.condition("b", "Live") is None
         assert [write.verb for write in cluster.writes].count("status") == 2
+
+
+async def test_of_a_backend_that_nobody_can_ask_it_is_not_said_that_its_address_is_missing(
+    cluster: MemoryCluster,
+) -> None:
+    for _ in range(2):
+        cluster.writes.clear()
+        async with Running(cluster, observers={"alertmanager": ScriptedObserver()}) as run:
+            cluster.put(thing("a", text="x", metrics=["x"]))
+            await run.settle()
+            for kind in ("Live", "DataPresent"):
+                said = run.condition("a", kind)
+                assert (said["status"], said["reason"]) == ("Unknown", "NotReadBack")
+                assert "does not ask this backend yet" in said["message"]
+            assert run.condition("a", "Ready")["status"] == "True"
+    assert cluster.writes == []
 
 
 async def until(holds: Callable[[], bool]) -> None:

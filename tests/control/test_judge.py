@@ -102,18 +102,16 @@ def test_what_is_said_of_metrics(
     seen: MetricsSeen | None, before: dict[str, Any], live: Live, settled: bool, grace_over: bool, reason: Reason
 ) -> None:
     observed = Observed(Liveness.LOADED, settled=settled, metrics=seen)
-    found = judge_metrics(observed, before, live, configured=True, grace_over=grace_over)
+    found = judge_metrics(observed, before, live, grace_over=grace_over)
     assert found.reason is reason
     expected = {Reason.METRICS_FOUND: "True", Reason.METRICS_MISSING: "False"}.get(reason, "Unknown")
     assert found.status == expected
-    unconfigured = judge_metrics(observed, before, live, configured=False, grace_over=grace_over)
-    assert (unconfigured.status, unconfigured.reason) == ("Unknown", Reason.BACKEND_NOT_CONFIGURED)
 
 
 def test_how_a_backend_fails_to_answer_is_told_once() -> None:
     before = {"conditions": [{**CHECKED["conditions"][0], "status": "Unknown", "reason": "BackendUnreachable"}]}
     observed = Observed(Liveness.UNREACHABLE, metrics=MetricsSeen(None, "away in other words"))
-    assert judge_metrics(observed, before, IS_LIVE, configured=True, grace_over=True).message == "said"
+    assert judge_metrics(observed, before, IS_LIVE, grace_over=True).message == "said"
 
 
 def test_where_there_is_nothing_to_load_nothing_is_said_of_it() -> None:

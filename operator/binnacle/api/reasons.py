@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NOT_LOADED_YET = "NotLoadedYet"
     NOT_CHECKED_YET = "NotCheckedYet"
     NOT_OBSERVED = "NotObserved"
+    NOT_READ_BACK = "NotReadBack"
     API_SERVER_UNAVAILABLE = "APIServerUnavailable"
     # findings: values and structure
     UNKNOWN_FIELD = "UnknownField"
@@ -206,8 +207,7 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Report the message and the operator's log as a bug. A change of the resource is tried at once.",
     ),
     Reason.BACKEND_NOT_CONFIGURED: Doc(
-        "The administrator's configuration names no address of the backend, or it is one that is not asked (Grafana), so nothing "
-        "is read back from it.",
+        "The administrator's configuration names no address of the backend, so nothing is read back from it.",
         "Set `prometheus.url` in the configuration to see SLI, budget, loaded rules and missing metrics in status, and "
         "`alertmanager.url` to see whether routing is loaded.",
     ),
@@ -230,6 +230,11 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "dry run). What was applied stays, but the operator does not know any more what to look for in the backend, so it shows "
         "neither figures nor whether they are loaded.",
         "Correct the spec, or let it be applied: then it is observed again.",
+    ),
+    Reason.NOT_READ_BACK: Doc(
+        "Binnacle does not ask this backend yet (Grafana, Fluentd, the blackbox exporter), so it is not known whether it has loaded "
+        "what was applied.",
+        "Nothing need be done. Look in the backend itself: for the dashboard, or in its log.",
     ),
     Reason.API_SERVER_UNAVAILABLE: Doc(
         "The API server did not answer or answered with an error that may pass. The work is tried again.",

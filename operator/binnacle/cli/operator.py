@@ -21,8 +21,10 @@ from binnacle.cluster.run import Options, rights, run_operator
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
+from binnacle.observe.alertmanager import UNCONFIGURED as ALERTMANAGER_UNCONFIGURED
 from binnacle.observe.alertmanager import AlertmanagerObserver
 from binnacle.observe.backend import open_session
+from binnacle.observe.observer import UNCONFIGURED as PROMETHEUS_UNCONFIGURED
 from binnacle.observe.observer import PrometheusObserver
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -41,13 +43,13 @@ class Level(StrEnum):
 
 @asynccontextmanager
 async def _observers(config: Config, clock: Clock) -> AsyncIterator[Mapping[str, Observer]]:
-    """Give an observer for each backend whose address is configured."""
+    """Give the observer of each backend that can be asked; of one whose address is not configured, the one that says so."""
     async with open_session() as session:
-        observers: dict[str, Observer] = {}
-        if config.prometheus.url is not None:
-            observers["prometheus"] = PrometheusObserver(config, session, clock)
-        if config.alertmanager.url is not None:
-            observers["alertmanager"] = AlertmanagerObserver(config, session)
+        prometheus, alertmanager = config.prometheus.url, config.alertmanager.url
+        observers: dict[str, Observer] = {
+            "prometheus": PrometheusObserver(config, session, clock) if prometheus else PROMETHEUS_UNCONFIGURED,
+            "alertmanager": AlertmanagerObserver(config, session) if alertmanager else ALERTMANAGER_UNCONFIGURED,
+        }
         yield observers
 
 

@@ -80,7 +80,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
 
     Args:
         options: how.
-        observer: gives the observers for a configuration, by backend; none for one whose address is not known.
+        observer: gives the observers for a configuration, by backend.
 
     Returns:
         Whether the end was an orderly one; a lost lease is not, nor a defect in what keeps it.

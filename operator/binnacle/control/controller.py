@@ -35,6 +35,7 @@ from binnacle.control.ports import (
     Store,
     Synced,
     Trouble,
+    Unconfigured,
     merged,
 )
 from binnacle.control.queue import Priority, WorkQueue
@@ -47,6 +48,9 @@ from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey
 
 log = logging.getLogger(__name__)
+
+_NOT_SEEN = frozenset({Liveness.UNCONFIGURED, Liveness.UNASKED})
+"""What no look at a backend finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class Controller:
             clock=ports.clock,
             fingerprints=fingerprinter(tools),
             aggregate_debounce=self.settings.aggregate_debounce,
-            backends=frozenset(ports.observers),
+            observers=ports.observers,
             metrics=metrics,
             journal=self.journal,
         )
@@ -168,7 +172,7 @@ class Controller:
         tasks = [self._spawn(self._intake(), "intake"), self._spawn(self._work(), "work")]
         if self.settings.resync_period > 0:
             tasks.append(self._spawn(self._resync_regularly(), "resync"))
-        if self.ports.observers:
+        if any(not isinstance(one, Unconfigured) for one in self.ports.observers.values()):
             tasks.append(self._spawn(self._observe_regularly(), "observe"))
         stopping = self._spawn(_wait(stop), "stop")
         try:
@@ -435,12 +439,14 @@ class Controller:
         """Look at the backends once; resources whose status would say something else are enqueued."""
         found: dict[Key, list[Observed]] = {}
         for backend, observer in self.ports.observers.items():
+            if isinstance(observer, Unconfigured):
+                continue  # it would say the same again
             expectations = self._expectations(backend)
             if not expectations:
                 continue
             with self.metrics.observe_seconds.labels(backend).time():
                 answers = await observer.observe(expectations)
-            for liveness in (one for one in Liveness if one is not Liveness.UNCONFIGURED):
+            for liveness in (one for one in Liveness if one not in _NOT_SEEN):
                 count = sum(one.liveness is liveness for one in answers.values())
                 self.metrics.observed.labels(backend, liveness.value).set(count)
             for key, one in answers.items():

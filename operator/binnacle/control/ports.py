@@ -124,7 +124,11 @@ class Clock(Protocol):
 
 
 class Liveness(StrEnum):
-    """What a backend says about what was applied of a resource. `NOTHING`: there is nothing for it to have."""
+    """What a backend says about what was applied of a resource.
+
+    `NOTHING`: there is nothing for it to have. `UNCONFIGURED`: it could be asked if its address were known. `UNASKED`: nobody
+    knows how to ask it.
+    """
 
     NOTHING = "nothing"
     LOADED = "loaded"
@@ -132,6 +136,7 @@ class Liveness(StrEnum):
     UNHEALTHY = "unhealthy"
     UNREACHABLE = "unreachable"
     UNCONFIGURED = "unconfigured"
+    UNASKED = "unasked"
 
 
 class Mark(NamedTuple):
@@ -189,7 +194,7 @@ RULES_LOADED = "The rules are loaded and healthy."
 """What is said of a backend that has the rules, when its observer says nothing."""
 _WORST_FIRST = (
     *(Liveness.UNHEALTHY, Liveness.MISSING, Liveness.UNREACHABLE),
-    *(Liveness.LOADED, Liveness.UNCONFIGURED, Liveness.NOTHING),
+    *(Liveness.LOADED, Liveness.UNCONFIGURED, Liveness.UNASKED, Liveness.NOTHING),
 )
 
 
@@ -212,3 +217,18 @@ class Observer(Protocol):
 
     async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
         """Look at all of them in few requests; never raises: a backend that is away is an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfigured:
+    """The Observer of a backend whose address is not known.
+
+    Attributes:
+        message: says so, and which setting is missing.
+    """
+
+    message: str
+
+    async def observe(self, expectations: Iterable[Expectation]) -> Mapping[Key, Observed]:
+        """Say of all of them that nothing is read back."""
+        return {one.key: Observed(Liveness.UNCONFIGURED, self.message) for one in expectations}

@@ -19,7 +19,18 @@ from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
 from binnacle.control.journal import Journal
 from binnacle.control.metrics import Metrics
-from binnacle.control.ports import Clock, Event, LeaseGuard, Liveness, Observed, Present, Recorder, Store
+from binnacle.control.ports import (
+    Clock,
+    Event,
+    LeaseGuard,
+    Liveness,
+    Observed,
+    Observer,
+    Present,
+    Recorder,
+    Store,
+    Unconfigured,
+)
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import (
     ChildStatus,
@@ -70,7 +81,7 @@ class Reconciler:
         clock: Clock,
         fingerprints: Fingerprinter,
         aggregate_debounce: float,
-        backends: frozenset[str],
+        observers: Mapping[str, Observer],
         metrics: Metrics,
         journal: Journal,
     ):
@@ -84,7 +95,8 @@ class Reconciler:
         self._clock = clock
         self._fingerprints = fingerprints
         self._debounce = aggregate_debounce
-        self._backends = backends
+        self._unconfigured = {name: one.message for name, one in observers.items() if isinstance(one, Unconfigured)}
+        self._asked = observers.keys() - self._unconfigured.keys()
         self._metrics = metrics
         self._journal = journal
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
@@ -201,8 +213,8 @@ class Reconciler:
         resource.marks, resource.readback = desired.marks, desired.readback
         if not (desired.outputs or desired.shares):
             resource.observed = replace(resource.observed or NOTHING, liveness=Liveness.NOTHING, message="")
-        elif not self._observable(resource):
-            resource.observed = UNCONFIGURED
+        elif not (backends := self._backends_of(resource)) & self._asked:
+            resource.observed = self._nobody(backends)
 
     def _lost(self, outputs: Iterable[Output], before: Mapping[str, Any]) -> bool:
         """Say whether an object that was applied before is not there any more."""
@@ -541,12 +553,17 @@ class Reconciler:
         """Return what status should say of the backend, and of the metrics there, at this moment."""
         return self._backend(key, resource, resource.live_status())
 
-    def _observable(self, resource: Resource) -> bool:
-        """Say whether there is an observer that knows something of the resource."""
-        asked = {mark.backend for mark in resource.marks}
+    def _backends_of(self, resource: Resource) -> frozenset[str]:
+        """Return the backends that have something of the resource."""
+        backends = {mark.backend for mark in resource.marks}
         if resource.readback is not None and resource.readback.metrics:
-            asked.add(resource.readback.backend)
-        return not self._backends.isdisjoint(asked)
+            backends.add(resource.readback.backend)
+        return frozenset(backends)
+
+    def _nobody(self, backends: Iterable[str]) -> Observed:
+        """Return what is known from backends of which none is asked: why not, in the words of those that could be."""
+        words = [self._unconfigured[name] for name in sorted(backends) if name in self._unconfigured]
+        return Observed(Liveness.UNCONFIGURED, " ".join(words)) if words else UNASKED
 
     def _backend(self, key: Key, resource: Resource, before: Mapping[str, Any]) -> tuple[Live, Said | None]:
         """Judge the last observation; see `status.judge` and `status.judge_metrics`."""
@@ -575,8 +592,12 @@ class Reconciler:
             return live, condition_said(before, ConditionType.DATA_PRESENT)  # not compiled since the start
         if not readback.metrics:
             return live, None
-        configured = readback.backend in self._backends
-        return live, judge_metrics(observed, before, live, configured=configured, grace_over=grace_over)
+        if readback.backend not in self._asked:
+            nobody = judge(
+                self._nobody([readback.backend]), before, grace_over=grace_over, new_version=False, carried=()
+            )
+            return live, nobody.said()
+        return live, judge_metrics(observed, before, live, grace_over=grace_over)
 
     # The rest.
 
@@ -606,7 +627,10 @@ class Reconciler:
             raise TransientError("this replica does not hold the lease any more")
 
 
-UNCONFIGURED = Observed(Liveness.UNCONFIGURED, "No backend address is configured, so nothing is read back.")
+UNASKED = Observed(
+    Liveness.UNASKED,
+    "Binnacle does not ask this backend yet, so it is not known whether it has loaded what was applied.",
+)
 NOTHING = Observed(Liveness.NOTHING)
 
 

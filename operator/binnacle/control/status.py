@@ -244,6 +244,8 @@ def judge(
     shown = {name: before[name] for name in carried if name in before}
     if observed is not None and observed.liveness is Liveness.UNCONFIGURED:
         return Live(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, observed.message, shown)
+    if observed is not None and observed.liveness is Liveness.UNASKED:
+        return Live(UNKNOWN, Reason.NOT_READ_BACK, observed.message, shown)
     if observed is not None and observed.liveness is Liveness.NOTHING:
         return Live(None, Reason.LOADED, "", observed.facts or shown)
     said = _said(before, new_version, shown)
@@ -264,20 +266,15 @@ def judge(
     return Live(FALSE, Reason.BACKEND_REFUSED, observed.message, observed.facts or shown)
 
 
-def judge_metrics(
-    observed: Observed | None, before: Mapping[str, Any], live: Live, *, configured: bool, grace_over: bool
-) -> Said:
+def judge_metrics(observed: Observed | None, before: Mapping[str, Any], live: Live, *, grace_over: bool) -> Said:
     """Return what to say of the metrics that a resource declares or refers to.
 
     Args:
         observed: the last observation, None before the first.
         before: the live status.
         live: what is said of the backend. The first word of the metrics waits for that one's, so that both are one write.
-        configured: whether there is a backend that could be asked.
         grace_over: as for `judge`.
     """
-    if not configured:
-        return Said(UNKNOWN, Reason.BACKEND_NOT_CONFIGURED, "prometheus.url is not set, so metrics are not looked for.")
     said = condition_said(before, ConditionType.DATA_PRESENT)
     if said is None or said.reason is Reason.NOT_OBSERVED:
         said = Said(UNKNOWN, Reason.NOT_CHECKED_YET, UNCHECKED)
@@ -309,7 +306,7 @@ def unobserved(before: Mapping[str, Any]) -> tuple[Live, Said | None]:
     return Live(live.status, live.reason, live.message), metrics
 
 
-_UNASKED = frozenset({Reason.BACKEND_NOT_CONFIGURED})
+_UNASKED = frozenset({Reason.BACKEND_NOT_CONFIGURED, Reason.NOT_READ_BACK})
 
 
 def condition_said(status: Mapping[str, Any], kind: ConditionType) -> Said | None:

@@ -14,7 +14,7 @@ from typing import Final
 import aiohttp
 
 from binnacle.api.config import Config
-from binnacle.control.ports import Expectation, Liveness, Observed
+from binnacle.control.ports import Expectation, Liveness, Observed, Unconfigured
 from binnacle.intent.refs import Key
 from binnacle.observe.backend import Backend, Failure, Limits
 from binnacle.observe.loaded import several
@@ -22,6 +22,9 @@ from binnacle.targets import conventions
 
 log = logging.getLogger(__name__)
 
+UNCONFIGURED: Final = Unconfigured(
+    "alertmanager.url is not set in the operator's configuration, so nothing is read back."
+)
 _LOADED: Final = "Alertmanager has the routing."
 _LACKS: Final = "Alertmanager has not loaded the routing; it lacks {}."
 _OLDER: Final = "Alertmanager has another version of the routing than the one that was applied."
@@ -48,8 +51,7 @@ class AlertmanagerObserver:
         """Look at all of them; see `control.ports.Observer`."""
         asked = tuple(expectations)
         if self._api is None:
-            text = "alertmanager.url is not set in the operator's configuration, so nothing is read back."
-            return {one.key: Observed(Liveness.UNCONFIGURED, text) for one in asked}
+            return await UNCONFIGURED.observe(asked)
         if not asked:
             return {}
         try:

@@ -8,13 +8,13 @@ that it has.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
 
 from binnacle.api.config import Config, RuleOutput
-from binnacle.control.ports import Clock, Expectation, Liveness, MetricsSeen, Observed
+from binnacle.control.ports import Clock, Expectation, Liveness, MetricsSeen, Observed, Unconfigured
 from binnacle.intent.readback import MetricSetReadback, SLOReadback
 from binnacle.intent.refs import Key
 from binnacle.observe.backend import Failure, Limits
@@ -26,6 +26,9 @@ from binnacle.targets import conventions
 
 log = logging.getLogger(__name__)
 
+UNCONFIGURED: Final = Unconfigured(
+    "prometheus.url is not set in the operator's configuration, so nothing is read back."
+)
 _SELECTION = 6000
 """Characters of selected group names up to which they are asked for instead of all; proxies refuse addresses over 8 KiB."""
 _PATIENCE = 2.5
@@ -66,8 +69,7 @@ class PrometheusObserver:
         """
         asked = tuple(expectations)
         if self._api is None:
-            text = "prometheus.url is not set in the operator's configuration, so nothing is read back."
-            return {one.key: Observed(Liveness.UNCONFIGURED, text) for one in asked}
+            return await UNCONFIGURED.observe(asked)
         if not asked:
             return {}
         try:
