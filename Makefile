@@ -91,7 +91,7 @@ layers: setup ## check that each layer imports only what lies below it
 ##@ Generated files
 
 .PHONY: generate
-generate: setup ## regenerate crds/, manifests/, docs/reasons.md, docs/pictures/; take new fields into the compatibility record
+generate: setup ## regenerate crds/, manifests/, reference pages, docs/pictures/; take new fields into the compatibility record
 	PYTHONPATH=tests $(BIN)/python .ci/generate.py
 
 .PHONY: generated-check

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from api.crd_baseline import NarrowedError, current, grown, recorded
+from binnacle.api.config_reference import render_configuration
 from binnacle.api.crd import render_crds
 from binnacle.api.reasons import render_reasons
 from binnacle.cli.pictures import pictures_in
@@ -23,6 +24,7 @@ GENERATED: tuple[tuple[str, str, Callable[[], dict[str, str]]], ...] = (
     ("crds", "*.yaml", render_crds),
     ("manifests", "*.yaml", shipped_manifests),
     ("docs", "reasons.md", lambda: {"reasons.md": render_reasons()}),
+    ("docs", "configuration.md", lambda: {"configuration.md": render_configuration()}),
     ("docs/pictures", "*.svg", lambda: pictures_in(ROOT / "examples" / "quickstart")),
     # The last, since it can refuse.
     ("tests/data/crds-baseline/v1alpha1", "*.yaml", lambda: grown(recorded(), current())),

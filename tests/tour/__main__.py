@@ -69,7 +69,7 @@ class ClusterTour:
         self._stage.step("What the operator has made of it")
         self._show("get", "configmap", "-n", "monitoring", "-l", "app.kubernetes.io/managed-by=binnacle")
         self._stage.remark(
-            "Mount them where Prometheus, Alertmanager and Grafana look. With prometheus-operator it would be"
+            "Mount them where Prometheus, Alertmanager, Grafana and Fluentd look. With prometheus-operator it would be"
         )
         self._stage.remark("PrometheusRules and PodMonitors; nothing of yours is annotated, nothing has a finalizer.")
 

@@ -188,7 +188,7 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     ),
     Reason.PERMISSION_DENIED: Doc(
         "The API server does not allow the operator to read or write an object that the resource needs.",
-        "Grant the operator's ServiceAccount the permission that the message names; `manifests/` holds the roles that it needs.",
+        "Grant the operator's ServiceAccount the permission that the message names; `binnacle operator --config FILE --print-rights` prints all that the configuration needs.",
     ),
     Reason.APPLY_REFUSED: Doc(
         "The API server or an admission webhook refused an object that was to be written.",
