@@ -1058,3 +1058,17 @@ async def test_after_a_restart_no_figures_are_shown_of_what_nobody_can_look_for(
         assert run.condition("a", "DataPresent")["status"] == "True"
         assert [write.verb for write in cluster.writes].count("status") <= 2
         lawful(cluster)
+
+
+async def test_a_message_longer_than_a_condition_holds_is_no_news_at_every_look(cluster: MemoryCluster) -> None:
+    observer = ScriptedObserver()
+    key = Key("SLO", "shop", "a")
+    observer.answers[key] = Observed(Liveness.MISSING, "x" * 5000, metrics=MetricsSeen(False, "y" * 5000))
+    async with Running(cluster, observer=observer, reload_period="1s") as run:
+        cluster.put(thing("a", text="x", metrics=["m"]))
+        await until(lambda: (run.condition("a", "Live") or {}).get("reason") == "BackendRefused")
+        await until(lambda: (run.condition("a", "DataPresent") or {}).get("reason") == "MetricsMissing")
+        await run.settle()
+        assert len(run.condition("a", "Live")["message"]) == 1024
+        resource = run.controller.cache.resources[key]
+        assert not run.controller._says_something_new(key, resource)

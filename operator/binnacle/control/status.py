@@ -46,11 +46,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Status, reason and message of a condition."""
+    """Status, reason and message of a condition; a message is cut to what a condition holds, so that both compare."""
 
     status: ConditionStatus
     reason: Reason
     message: str
+
+    def __post_init__(self) -> None:
+        """Cut the message."""
+        object.__setattr__(self, "message", _cut(self.message))
 
     def as_condition(self, kind: ConditionType) -> Condition:
         """Return it as a condition of that type."""
