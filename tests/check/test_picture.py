@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from binnacle.check.picture import draw, theme
@@ -165,6 +165,8 @@ def test_values_are_written_as_grafana_writes_them(value: float, unit: str, text
 
 
 NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-5, 5000), st.text())
+BOUNDS = st.one_of(st.sampled_from([0, 1, 100, 100.0, -100, 5e-324, 1e-200]), NUMBERS)
+"""Ends of axes: often the same one twice, or above all values."""
 ANY_TEXT = st.one_of(
     st.text(max_size=40),
     st.sampled_from(
@@ -199,8 +201,8 @@ PANELS = st.fixed_dictionaries(
                     {},
                     optional={
                         "unit": st.one_of(ANY_TEXT, st.sampled_from(["s", "bytes", "percentunit"])),
-                        "min": NUMBERS,
-                        "max": NUMBERS,
+                        "min": BOUNDS,
+                        "max": BOUNDS,
                         "thresholds": st.fixed_dictionaries(
                             {
                                 "steps": st.lists(
@@ -230,6 +232,19 @@ def test_whatever_a_dashboard_says_is_drawn_and_does_nothing(
         assert not [name for name in shape if name.startswith("on") or "href" in name or name == "style"]
         assert "nan" not in " ".join(shape.values())
     assert "\u202e" not in svg
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["gauge", "timeseries", "stat"]), BOUNDS, BOUNDS, st.sampled_from(["", "percent", "percentunit"])
+)
+@example("gauge", 100, None, "")
+@example("gauge", 100, 100, "percent")
+@example("timeseries", 0, 5e-324, "")
+def test_axes_have_an_extent_whatever_their_ends_are(kind: str, low: Any, high: Any, unit: str) -> None:
+    svg = draw(board(panel(kind, min=low, max=high, unit=unit)))
+    assert "nan" not in svg
+    assert "inf" not in " ".join(value for _, shape in elements(svg) for value in shape.values())
 
 
 def test_what_is_no_dashboard_is_refused() -> None:

@@ -18,6 +18,8 @@ NOW: Final = datetime(2026, 1, 15, 14, 0)  # noqa: DTZ001 - the time of day on m
 _TICK_MINUTES: Final = (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 43200)
 _LEGEND_LINE: Final = 18
 _SMALL: Final = 11
+_LEAST: Final = 1e-100
+"""Extent below which steps between its ends cannot be counted any more."""
 
 
 def timeseries(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> None:
@@ -71,7 +73,14 @@ def _range(panel: Panel, found: Sequence[Series]) -> tuple[float, float]:
         low = 0.0
     low = panel.minimum if panel.minimum is not None else low
     high = panel.maximum if panel.maximum is not None else high
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+    return _apart(low, high)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Return a range with an extent, whatever a panel or its series say of the ends: a `min` above all that is shown, say."""
+    if high - low > _LEAST:
+        return low, high
+    return low, low + (abs(low) if abs(low) > _LEAST else 1.0)
 
 
 def _threshold_lines(
@@ -191,7 +200,7 @@ def gauge(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> Non
     wide = w / max(1, len(found))
     low = panel.minimum or 0.0
     for number, one in enumerate(found):
-        high = panel.maximum if panel.maximum is not None else _full(panel, one)
+        _, high = _apart(low, panel.maximum if panel.maximum is not None else _full(panel, one))
         names = len(found) > 1
         room = h - (22 if names else 0)
         radius = max(10.0, min(wide * 0.44, room * 0.54))
