@@ -26,6 +26,7 @@ from binnacle.cli.tour.stage import Stage
 from binnacle.cli.tour.tables import table, value_at
 from binnacle.control.clock import SystemClock
 from binnacle.control.ports import Expectation, Observed
+from binnacle.control.status import judge
 from binnacle.control.toolchain import shipped
 from binnacle.errors import BinnacleError
 from binnacle.folder.compilation import Compilation
@@ -321,8 +322,12 @@ def _with(body: Mapping[str, Any], observed: Mapping[Key, Observed]) -> dict[str
     key = Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
     status = body["status"]
     conditions = [one for one in status.get("conditions", ()) if one["type"] != "Live"]
-    live = {"type": "Live", "status": "True"}
-    return {**body, "status": {**status, **observed[key].facts, "conditions": [*conditions, live]}}
+    seen = observed[key]
+    # Nothing was there before the look, and nobody waits here for a reload: what was seen counts at once.
+    live = judge(seen, {}, grace_over=True, new_version=False, carried=()).said()
+    if live is not None:
+        conditions.append({"type": "Live", "status": live.status, "reason": live.reason, "message": live.message})
+    return {**body, "status": {**status, **seen.facts, "conditions": conditions}}
 
 
 def _firing(alerts: Sequence[Mapping[str, Any]]) -> bool:
