@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from binnacle.check.picture import draw
 from binnacle.cli.compiling import compile_paths
+from binnacle.cli.picture import draw
 from binnacle.control.desired import Desired
 from binnacle.errors import BinnacleError
 from binnacle.intent.dashboard import Board

@@ -3,10 +3,10 @@
 from typing import Final
 
 from binnacle.api.dashboard_panels import COLUMNS
-from binnacle.check.picture import theme
-from binnacle.check.picture.board import Board, Panel, read
-from binnacle.check.picture.panels import DRAWN, unknown
-from binnacle.check.picture.svg import Canvas, document, text_of
+from binnacle.cli.picture import theme
+from binnacle.cli.picture.board import Board, Panel, read
+from binnacle.cli.picture.panels import DRAWN, unknown
+from binnacle.cli.picture.svg import Canvas, document, text_of
 
 WIDTH: Final = 1280
 _MARGIN: Final = 16

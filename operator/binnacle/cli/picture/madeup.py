@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from binnacle.check.picture.board import Board, Panel, Target
-from binnacle.check.picture.theme import color
+from binnacle.cli.picture.board import Board, Panel, Target
+from binnacle.cli.picture.theme import color
 
 POINTS: Final = 120
 """Of each series."""

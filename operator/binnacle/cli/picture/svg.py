@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from binnacle.check.picture import theme
+from binnacle.cli.picture import theme
 
 _FONT: Final = "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MONO: Final = "'Roboto Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"

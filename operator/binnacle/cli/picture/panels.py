@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from binnacle.check.picture import theme
-from binnacle.check.picture.board import Board, Panel
-from binnacle.check.picture.madeup import POINTS, Series, log_lines, series, table_rows
-from binnacle.check.picture.markdown import blocks
-from binnacle.check.picture.svg import Canvas
-from binnacle.check.picture.units import ticks, written
+from binnacle.cli.picture import theme
+from binnacle.cli.picture.board import Board, Panel
+from binnacle.cli.picture.madeup import POINTS, Series, log_lines, series, table_rows
+from binnacle.cli.picture.markdown import blocks
+from binnacle.cli.picture.svg import Canvas
+from binnacle.cli.picture.units import ticks, written
 
 NOW: Final = datetime(2026, 1, 15, 14, 0)  # noqa: DTZ001 - the time of day on made-up axes, of no zone
 """When all pictures were taken."""

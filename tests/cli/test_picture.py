@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from binnacle.check.picture import draw, theme
-from binnacle.check.picture.board import Step, read
-from binnacle.check.picture.madeup import POINTS, Series, series
-from binnacle.check.picture.panels import DRAWN
-from binnacle.check.picture.units import ticks, written
+from binnacle.cli.picture import draw, theme
+from binnacle.cli.picture.board import Step, read
+from binnacle.cli.picture.madeup import POINTS, Series, series
+from binnacle.cli.picture.panels import DRAWN
+from binnacle.cli.picture.units import ticks, written
 from binnacle.cli.pictures import pictures_in
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
