@@ -24,14 +24,14 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def fields(model: type[BaseModel], section: str = "", before: str = "") -> Iterator[tuple[str, str]]:
-    """Section and name of every field as the page writes them; a section itself is none."""
+    """Section and name of every field as the page writes them; what only holds others is none."""
     for field in model.model_fields.values():
         name = before + str(field.alias)
         inner = list(models_in(field.annotation))
         if not inner:
             yield section, name
         elif inner == [field.annotation]:
-            yield from fields(inner[0], name)
+            yield from fields(inner[0], section, f"{name}.") if section else fields(inner[0], name)
         else:
             yield section, name
             yield from fields(inner[0], section, f"{name}[].")

@@ -273,6 +273,23 @@ def test_a_dashboard_is_drawn_into_the_file_that_is_named(run: Runner, tmp_path:
     assert file.read_text().startswith("<svg ")
 
 
+def test_an_slo_is_told_where_it_is_shown_and_its_own_dashboard_is_drawn(run: Runner, tmp_path: Path) -> None:
+    plain, own = slo(), slo()
+    own["metadata"]["name"] = "own"
+    own["spec"]["dashboard"] = {"folder": "shop SLOs"}
+    path, file = write(tmp_path, plain, own), tmp_path / "own.svg"
+    nowhere = run("explain", path, "slo/checkout").out
+    assert "On no dashboard." in nowhere
+    context = tmp_path / "context.yaml"
+    context.write_text("grafana: {url: https://grafana.example}\n")
+    said = " ".join(run("explain", path, "slo/checkout", "--context", context).out.split())
+    assert "On the dashboard One SLO in the folder SLOs; its address is https://grafana.example/d/" in said
+    assert "var-slo_namespace=shop&var-slo=checkout" in said.replace(" ", "")
+    ended = run("explain", path, "slo/own", "--context", context, "--picture", file)
+    assert "On the dashboard SLO own in the folder shop SLOs" in " ".join(ended.out.split())
+    assert (ended.status, file.read_text().startswith("<svg ")) == (0, True)
+
+
 def test_a_picture_needs_one_dashboard_that_compiles_and_a_name_for_an_svg(run: Runner, tmp_path: Path) -> None:
     row = {"name": "r", "title": "R", "panels": [{"name": "p", "type": "text", "content": "Hello"}]}
     boards = [

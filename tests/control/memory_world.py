@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ from binnacle.errors import ConflictError
 from binnacle.intent.readback import Readback, WantedMetric
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
-from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share, Standing
 
 CONFIG_MAP = ("v1", "ConfigMap")
 UNCONFIGURED = Unconfigured("prometheus.url is not set.")
@@ -403,12 +404,13 @@ class Running:
         reload_period: str = "2m",
         store: Store | None = None,
         resync_period: float = 0,
+        standing: Sequence[Standing] = (),
     ) -> None:
         self.cluster = cluster
         self.guard = Guard()
         self.warnings = Warnings()
         self.clock = LoopClock()
-        self.tools = toolchain(reload_period)
+        self.tools = replace(toolchain(reload_period), standing=standing)
         self.controller = Controller(
             self.tools,
             Ports(

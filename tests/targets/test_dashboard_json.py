@@ -19,10 +19,14 @@ from pydantic import ValidationError
 
 from binnacle.api.dashboard import Dashboard
 from binnacle.api.reasons import Reason
+from binnacle.compile.registry import KINDS
+from binnacle.compile.slo.boards import shared_boards
 from binnacle.errors import SpecError
+from binnacle.intent.dashboard import Board
 from binnacle.targets import conventions
 from binnacle.targets.base import Owner
 from binnacle.targets.grafana import GrafanaDashboards
+from binnacle.targets.grafana.board import text_of
 from compile.building import make_slo
 from compile.dashboards import (
     REQUESTS,
@@ -69,6 +73,13 @@ def example() -> dict[str, Any]:
     return next(one for one in yaml.safe_load_all(EXAMPLE.read_text()) if one["kind"] == "Dashboard")
 
 
+def slo_boards() -> dict[str, dict[str, Any]]:
+    boards = dict(shared_boards(make_world(url="https://g.example").config))
+    grouped = KINDS["SLO"](make_slo(dashboard={}, groupBy=["region"]), make_world())
+    boards["own"] = next(one for one in grouped.intents if isinstance(one, Board))
+    return {name.replace("-", "_"): json.loads(text_of(board)) for name, board in boards.items()}
+
+
 def specimens() -> dict[str, dict[str, Any]]:
     there = {key_of({"kind": "SLO", "metadata": {"namespace": "shop", "name": "checkout"}}): make_slo("checkout")}
     config = {"datasources": [{"type": "prometheus", "uid": "mimir", "name": "Mimir"}], "url": "https://g.example"}
@@ -78,6 +89,7 @@ def specimens() -> dict[str, dict[str, Any]]:
         "every": grafana(every_panel()),
         "example": grafana(example(), make_world(there)),
         "configured": grafana(good_dashboard(), make_world(**config)),
+        **slo_boards(),
         "red": grafana(plain_dashboard(template={"name": "red", "service": "a"}, rows=...)),
     }
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, model_validator
 
 from binnacle.api.cel import Cel, matches
+from binnacle.api.grafana_names import Folder, Title
 from binnacle.api.model import Items, Law, Model, refusal
 from binnacle.api.problems import findings_of
 from binnacle.api.values import DNS_LABEL_PATTERN, DnsLabel, Duration, HttpUrl, Shape, duration_between
@@ -182,6 +183,38 @@ class GrafanaDatasource(Model):
     name: Annotated[str, Field(min_length=1, max_length=128, description="Its name in Grafana.")]
 
 
+class SLOBoardsConfig(Model):
+    """The two dashboards that show all SLOs."""
+
+    enabled: Annotated[
+        bool | None,
+        Field(
+            strict=True,
+            description="Whether they are made, while there is any SLO. Absent means that they are where grafana.url is given.",
+        ),
+    ] = None
+    folder: Annotated[
+        Folder,
+        Field(
+            description="Their folder in Grafana, which nobody else may use. Two installations that share a Grafana need two."
+        ),
+    ] = "SLOs"
+    overview_title: Annotated[Title, Field(description="Title of the list of all SLOs.")] = "All SLOs"
+    detail_title: Annotated[Title, Field(description="Title of the dashboard that shows one SLO, which is chosen.")] = (
+        "One SLO"
+    )
+
+    @model_validator(mode="after")
+    def _titles_differ(self) -> Self:
+        if self.overview_title == self.detail_title:
+            raise refusal(
+                "Both dashboards have the same title.",
+                fix="Give each its own: Grafana takes no title twice in one folder.",
+                at=("detailTitle",),
+            )
+        return self
+
+
 class GrafanaConfig(Model):
     """The Grafana that shows the dashboards."""
 
@@ -211,6 +244,19 @@ class GrafanaConfig(Model):
             description="The datasource of each type that dashboards show at first. Without one Grafana chooses its own default."
         ),
     ] = ()
+    slo_boards: Annotated[
+        SLOBoardsConfig,
+        Field(description="The two dashboards that show all SLOs.", default_factory=SLOBoardsConfig),
+    ]
+
+    @property
+    def has_slo_boards(self) -> bool:
+        """Whether the dashboards of all SLOs are made."""
+        return self.url is not None if self.slo_boards.enabled is None else self.slo_boards.enabled
+
+    def address_of(self, uid: str) -> str | None:
+        """Return the address of a dashboard; None where it is not known where Grafana is."""
+        return None if self.url is None else f"{self.url.rstrip('/')}/d/{uid}"
 
 
 _SERVER: Final = Shape(

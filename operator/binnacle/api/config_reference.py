@@ -70,13 +70,20 @@ class _Page:
         return str(field.get("description") or self.resolved(field)["description"])
 
     def table(self, fields: Mapping[str, Schema], defaults: Mapping[str, Any]) -> list[str]:
-        """Return a table of fields; those of a list's items stand below the list."""
-        lines = ["| field | takes | default | meaning |", "|---|---|---|---|"]
+        """Return a table of fields; those of a list's items stand below the list, those of a member in its place."""
+        rows = self._rows(fields, defaults)
+        return ["| field | takes | default | meaning |", "|---|---|---|---|", *map(_row, rows)]
+
+    def _rows(
+        self, fields: Mapping[str, Schema], defaults: Mapping[str, Any], within: str = ""
+    ) -> Iterator[tuple[str, ...]]:
         for name, field in fields.items():
-            row = (f"`{name}`", self._takes(field), _default(defaults.get(name)), self.meaning(field))
-            lines.append(_row(row))
-            lines += [_row(item) for item in self._items(name, field)]
-        return lines
+            inner = self.resolved(field).get("properties")
+            if inner is not None:
+                yield from self._rows(inner, defaults[name], f"{within}{name}.")
+                continue
+            yield f"`{within}{name}`", self._takes(field), _default(defaults.get(name)), self.meaning(field)
+            yield from self._items(f"{within}{name}", field)
 
     def _items(self, name: str, field: Schema) -> Iterator[tuple[str, ...]]:
         item = self.resolved(self.resolved(field).get("items", {}))

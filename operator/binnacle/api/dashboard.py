@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 
 from binnacle.api.cel import Cel
 from binnacle.api.config import DatasourceType, DatasourceUid
-from binnacle.api.dashboard_panels import Link, Row, Title
+from binnacle.api.dashboard_panels import Link, Row
 from binnacle.api.dashboard_variables import Variable
+from binnacle.api.grafana_names import Folder, Title
 from binnacle.api.meta import (
     AGE_COLUMN,
     READY_COLUMNS,
@@ -22,16 +23,6 @@ from binnacle.api.model import Items, Model, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.status import CommonStatus
 from binnacle.api.values import DnsLabel, Duration, PlainText, Shape, Token, duration_between
-
-Folder = Annotated[
-    str,
-    Shape(
-        "^[A-Za-z0-9_-]([A-Za-z0-9 _-]*[A-Za-z0-9_-])?$",
-        "letters, digits, spaces, _ and -, without spaces before and behind them",
-        64,
-    ),
-]
-"""A folder of Grafana. Grafana makes no folder within a folder from files, so there is no / in it."""
 
 TimePoint = Annotated[
     str,

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from binnacle.api.cel import Cel
+from binnacle.api.grafana_names import Title
 from binnacle.api.model import Items, Model, OneOf, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.values import HTTP_URL, DnsLabel, Number, PlainText, Shape
@@ -20,17 +21,6 @@ VariableName = Annotated[
     str, Shape(VARIABLE_NAME_PATTERN, "letters, digits and _, beginning with a letter, such as region", 50)
 ]
 """Name of a variable. One that begins with _ could be mistaken for Grafana's own (`$__interval`)."""
-
-Title = Annotated[
-    str,
-    Shape(
-        r"^[^\x00-\x20\x7F]([^\x00-\x1F\x7F]*[^\x00-\x20\x7F])?$",
-        "text in one line, without spaces before and behind it",
-        128,
-    ),
-]
-"""A heading."""
-
 
 LinkUrl = Annotated[str, replace(HTTP_URL, in_words=False)]
 """An absolute http(s) URL, deep within lists."""

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from binnacle.api.cel import Cel
 from binnacle.api.config import DatasourceType
-from binnacle.api.dashboard_panels import Title, VariableName
+from binnacle.api.dashboard_panels import VariableName
+from binnacle.api.grafana_names import Title
 from binnacle.api.model import Items, Model, refusal
 from binnacle.api.reasons import Reason
 from binnacle.api.values import DnsLabel, Shape

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from binnacle.api.cel import Cel
+from binnacle.api.grafana_names import Folder
 from binnacle.api.labels import FreeLabelName
 from binnacle.api.meta import AGE_COLUMN, READY_COLUMNS, Column, CommonSpec, Resource, condition_column
 from binnacle.api.model import Items, Model, StatusModel, refusal
@@ -28,6 +29,21 @@ class Maintenance(Model):
     """Time that counts neither good nor bad."""
 
     schedule: Annotated[DnsLabel, Field(description="Name of one of the schedules.")]
+
+
+class OwnDashboard(Model):
+    """A dashboard of this SLO alone."""
+
+    enabled: Annotated[
+        bool, Field(strict=True, description="Whether the SLO has a dashboard of its own. Absent means true.")
+    ] = True
+    folder: Annotated[
+        Folder | None,
+        Field(
+            description="Folder in Grafana: the namespace's name, alone or followed by a space or _ and more. Absent means the "
+            "namespace's name."
+        ),
+    ] = None
 
 
 class SLOSpec(CommonSpec):
@@ -87,6 +103,13 @@ class SLOSpec(CommonSpec):
         Items("map", 16),
         Field(description="Spans of local time that come again each week, or once, by name."),
     ] = ()
+    dashboard: Annotated[
+        OwnDashboard | None,
+        Field(
+            description="A dashboard of this SLO alone, which knows its groups and limits, beside the one that shows any SLO. Absent "
+            "means that it has none."
+        ),
+    ] = None
     depends_on: Annotated[
         tuple[Dependency, ...],
         Items("map", 16),
@@ -187,6 +210,13 @@ class SLOStatus(CommonStatus):
         ),
     ] = None
     groups: Annotated[GroupsStatus | None, Field(description="The groups that groupBy makes.")] = None
+    dashboard: Annotated[
+        str | None,
+        Field(
+            max_length=2048,
+            description="Address of the dashboard that shows it, where the administrator's configuration says Grafana's.",
+        ),
+    ] = None
     cost: Annotated[CostStatus | None, Field(description="What the SLO costs Prometheus.")] = None
 
 

@@ -23,11 +23,12 @@ from binnacle.check.explain.registry import EXPLANATIONS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date
 from binnacle.cli.output import Format, exit_status, printable, write_findings
-from binnacle.cli.pictures import picture_of, write_picture
+from binnacle.cli.pictures import has_board, picture_of, write_picture
 from binnacle.control.onepass import Pass
 from binnacle.errors import BinnacleError
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.located import Located
+from binnacle.intent.dashboard import OWN_KIND
 from binnacle.intent.refs import Key
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -179,15 +180,20 @@ def _refuse_unknown(picks: Iterable[Pick], known: Set[Key]) -> None:
 
 
 def _drawn_board(done: Compilation, wanted: Callable[[Key], bool]) -> str | None:
-    """Return the picture of the only Dashboard that is wanted; None where nothing comes of it.
+    """Return the picture of the only dashboard that is wanted; None where nothing comes of it.
+
+    Dashboards go before resources of other kinds that have a dashboard besides.
 
     Raises:
         BinnacleError: there is none, or there are several.
     """
-    keys = [key for key in done.documents if key.kind == "Dashboard" and wanted(key)]
+    chosen = [key for key in done.documents if wanted(key)]
+    keys = [key for key in chosen if key.kind == OWN_KIND] or [
+        key for key in chosen if has_board(done.outcome.desired[key])
+    ]
     if len(keys) == 1:
         return picture_of(done.outcome.desired[keys[0]])
-    there = ", ".join(f"dashboard/{key.namespace}/{key.name}" for key in sorted(keys))
+    there = ", ".join(f"{key.kind.lower()}/{key.namespace}/{key.name}" for key in sorted(keys))
     raise BinnacleError(
         f"--picture draws one Dashboard; pick one of {printable(there)}"
         if keys

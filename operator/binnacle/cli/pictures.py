@@ -13,10 +13,18 @@ from binnacle.targets.grafana.board import text_of
 
 def picture_of(desired: Desired) -> str | None:
     """Return the picture of a resource's dashboard as SVG; None where nothing comes of it, or no dashboard."""
+    return next((draw(text_of(board)) for board in _boards(desired)), None)
+
+
+def has_board(desired: Desired) -> bool:
+    """Say whether a resource has a dashboard."""
+    return bool(_boards(desired))
+
+
+def _boards(desired: Desired) -> list[Board]:
     if desired.compiled is None or not desired.valid:
-        return None
-    boards = (intent for intent in desired.compiled.intents if isinstance(intent, Board))
-    return next((draw(text_of(board)) for board in boards), None)
+        return []
+    return [intent for intent in desired.compiled.intents if isinstance(intent, Board)]
 
 
 def pictures_in(folder: Path) -> dict[str, str]:

@@ -228,6 +228,7 @@ class Controller:
         self.queue.forget(key)
         if self.ready:
             self.queue.add(key, Priority.EDIT)
+            self._look_at_standing(key)
         self._tell_readers(key, appeared_or_vanished=change is Change.APPEARED)
         if change is Change.APPEARED:
             self._tell(rivals)
@@ -237,8 +238,15 @@ class Controller:
         if self.cache.drop_resource(key, uid):
             self.queue.forget(key)
             self.queue.add(key)
+            self._look_at_standing(key)
             self._tell_readers(key, appeared_or_vanished=True)
             self._tell(rivals)
+
+    def _look_at_standing(self, key: Key) -> None:
+        """See to what there is while there is any resource of a kind: this one may be the first, or have been the last."""
+        for standing in self.tools.standing:
+            if standing.kind == key.kind:
+                self.queue.add_after(standing.aggregate, self.settings.aggregate_debounce)
 
     def _tell_readers(self, key: Key, *, appeared_or_vanished: bool) -> None:
         self._tell(self.cache.readers(key, appeared_or_vanished=appeared_or_vanished))
@@ -316,7 +324,8 @@ class Controller:
         order of keys, because of those who claim the same name the first one holds it: at a restart it is compiled
         before the others, which so never take the name for a moment.
         """
-        for key in (*sorted(self.cache.resources), *self.cache.owners(), *self.aggregates.keys()):
+        standing = (one.aggregate for one in self.tools.standing)
+        for key in (*sorted(self.cache.resources), *self.cache.owners(), *self.aggregates.keys(), *standing):
             self.queue.add(key, priority)
 
     # Work out.

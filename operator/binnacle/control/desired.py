@@ -15,7 +15,7 @@ from binnacle.compile.world import Compiled, Read, World
 from binnacle.control.ports import Mark
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.intent.readback import Readback
-from binnacle.targets.base import File, Output, Owner, Share, Target
+from binnacle.targets.base import File, Output, Owner, Share, Standing, Target
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Toolchain:
         compilers: kind -> what it means.
         targets: how each backend spells it.
         checks: kind -> what is checked of it with every compilation.
+        standing: what there is while there is any resource of a kind.
         config: the administrator's configuration with `auto` resolved.
     """
 
@@ -40,6 +41,7 @@ class Toolchain:
     targets: Sequence[Target]
     config: Config
     checks: Mapping[str, Check] = field(default_factory=dict)
+    standing: Sequence[Standing] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey, File, Output, Owner, Share
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Share, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Pass:
         objects: all objects, aggregates included; empty when files were asked for.
         files: all files; empty when objects were asked for.
         shared: aggregate -> the paths of its files.
+        standing: kind -> the paths of the files that there are while there is any resource of it.
     """
 
     desired: Mapping[Key, Desired]
@@ -40,6 +41,7 @@ class Pass:
     objects: tuple[Output, ...] = ()
     files: tuple[File, ...] = ()
     shared: Mapping[AggregateKey, tuple[str, ...]] = field(default_factory=dict)
+    standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,9 @@ def run(
             spelled.extend(assembled)
         else:
             objects.extend(aggregates.assemble(aggregate)[0])
+    standing = [one for one in tools.standing if _is_wanted(one, earlier or Earlier(), desired, left)]
+    spelled.extend(file for one in standing if files for file in one.files)
+    objects.extend(output for one in standing if not files for output in one.outputs)
     return Pass(
         desired,
         left,
@@ -161,7 +166,21 @@ def run(
         tuple(sorted(objects, key=lambda one: one.ref)),
         tuple(sorted(spelled, key=lambda one: one.path)),
         shared,
+        {one.kind: tuple(file.path for file in one.files) for one in standing},
     )
+
+
+def _is_wanted(
+    standing: Standing, earlier: Earlier, desired: Mapping[Key, Desired], left: Mapping[Key, Reason]
+) -> bool:
+    """Say whether there is a resource for which something stands; what is there already stays for any, also for an unread one."""
+    of_kind = [key for key in (*desired, *earlier.unread) if key.kind == standing.kind]
+    if any(key in desired and left.get(key) is not Reason.DRY_RUN for key in of_kind):
+        return True
+    there = any(file.path in earlier.files for file in standing.files) or any(
+        owner_of(body) == standing.aggregate for body in earlier.objects
+    )
+    return there and (bool(of_kind) or earlier.all_wanted)
 
 
 def _among(keys: Iterable[Key]) -> Mapping[tuple[str, str], tuple[Key, ...]]:

@@ -48,7 +48,7 @@ from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientEr
 from binnacle.intent.readback import READBACK_FIELDS
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
-from binnacle.targets.base import AggregateKey, Output, Owner
+from binnacle.targets.base import AggregateKey, Output, Owner, Standing
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,8 @@ class Reconciler:
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self._awaited: dict[ObjectRef, set[str]] = {}
         """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
+        self._fallen: dict[str, Problem | None] = {}
+        """Kind -> why what stands for all its resources cannot be written."""
         self.deliver: Callable[[Event], None] = lambda _event: None
         """Takes what was found beside the watches, as if a watch had told it."""
         self.synced = False
@@ -114,7 +116,8 @@ class Reconciler:
         Raises `TransientError` when the replica may not write any more.
         """
         if isinstance(key, AggregateKey):
-            return await self._aggregate(key)
+            standing = next((one for one in self._tools.standing if one.aggregate == key), None)
+            return await (self._aggregate(key) if standing is None else self._stand(standing))
         resource = self._cache.resources.get(key)
         if resource is None:
             return await self._vanished(key)
@@ -343,6 +346,9 @@ class Reconciler:
                 self._queue.add(owner, Priority.DEPENDENT)
 
     def _aggregate_problem(self, key: Key) -> Problem | None:
+        fallen = self._fallen.get(key.kind)
+        if fallen is not None:
+            return fallen
         for aggregate in self._aggregates.contributes(key):
             state = self._aggregates.get(aggregate)
             if state is None:
@@ -357,6 +363,40 @@ class Reconciler:
                     terminal=True,
                 )
         return None
+
+    # What there is while there is any resource of a kind.
+
+    async def _stand(self, standing: Standing) -> Retry | None:
+        """Make it be there, or go. Nobody's status waits for it, but all show why it cannot be written."""
+        key = standing.aggregate
+        outputs = standing.outputs if self._is_wanted(standing) else ()
+        try:
+            for output in outputs:
+                await self._ensure(key, output)
+            for ref in self._unwanted(key, outputs):
+                await self._delete(key, ref)
+        except BinnacleError as error:
+            self._stands(standing, _problem(error))
+            return self._again(key, error)
+        self._stands(standing, None)
+        return None
+
+    def _is_wanted(self, standing: Standing) -> bool:
+        """Say whether there is a resource for which it is there: one that is only tried brings nothing, and takes nothing away."""
+        kept = bool(self._cache.children_of(standing.aggregate))
+        return any(
+            kept or (resource.document().get("spec") or {}).get("mode") != Mode.DRY_RUN
+            for key, resource in self._cache.resources.items()
+            if key.kind == standing.kind
+        )
+
+    def _stands(self, standing: Standing, problem: Problem | None) -> None:
+        """Remember why it cannot be written, and let all show it who are the reason for it, unless that may pass by itself."""
+        if problem is not None and problem.reason is Reason.PROGRESSING:
+            return
+        if self._fallen.get(standing.kind) != problem:
+            self._fallen[standing.kind] = problem
+            self._tell(key for key in tuple(self._cache.resources) if key.kind == standing.kind)
 
     # One object.
 

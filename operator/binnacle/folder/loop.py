@@ -217,7 +217,7 @@ class FolderLoop:
                 plan.blocked[file.owner] = _problem(taken[file.path])
                 plan.keep.add(file.owner)
         for key, desired in outcome.desired.items():
-            for path in _shared(done, desired):
+            for path in (*_shared(done, desired), *outcome.standing.get(key.kind, ())):
                 if path in taken:
                     plan.blocked.setdefault(key, _problem(taken[path]))
         return plan

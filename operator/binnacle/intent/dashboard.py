@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from binnacle.api.config import DatasourceType
 from binnacle.api.dashboard_panels import PanelType
@@ -15,13 +16,22 @@ from binnacle.api.dashboard_variables import VariableType
 from binnacle.intent.base import Intent
 from binnacle.intent.refs import Key
 
+OWN_KIND: Final = "Dashboard"
+"""The kind of the resources that are dashboards; those of other kinds have one besides what they are."""
+
 
 def dashboard_uid(key: Key) -> str:
-    """Return the uid of a resource's dashboard: `b` and 20 base32 characters of sha256(namespace/name), in lower case.
+    """Return the uid of a resource's dashboard, which follows from namespace and name; of other kinds, from the kind too."""
+    whose = f"{key.namespace}/{key.name}"
+    return uid_of(whose if key.kind == OWN_KIND else f"{key.kind}/{whose}")
+
+
+def uid_of(whose: str) -> str:
+    """Return the uid of a dashboard: `b` and 20 base32 characters of the sha256 of whose it is, in lower case.
 
     Grafana takes at most 40 characters, and says that future uids are names of Kubernetes.
     """
-    digest = hashlib.sha256(f"{key.namespace}/{key.name}".encode()).digest()
+    digest = hashlib.sha256(whose.encode()).digest()
     return "b" + base64.b32encode(digest)[:20].decode().lower()
 
 
@@ -91,8 +101,51 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        field: what is in it: a label, or the reference name of the query whose values these are.
+        title: its heading.
+        of_query: whether `field` is a query.
+        link: where its cells lead; may name other columns of the row by their titles, as `${__data.fields["Title"]}`.
+    """
+
+    field: str
+    title: str
+    of_query: bool = False
+    unit: str = ""
+    decimals: int | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How the results of a table's queries become one table: a row for each set of labels that all have in common.
+
+    Attributes:
+        columns: in their order; labels that are not among them come behind.
+        hidden: labels that are not shown.
+        worst: the title of the column by which rows are sorted, the least first.
+    """
+
+    columns: tuple[Column, ...]
+    hidden: tuple[str, ...] = ()
+    worst: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel; `content` is Markdown and only of a text panel."""
+    """One panel.
+
+    Attributes:
+        content: Markdown; only of a text panel.
+        decimals: how many places values have; None lets Grafana choose, which shows 99.95% as 100%.
+        empty: what is shown where there is no value; empty for Grafana's own words.
+        least, most: the ends of the scale; None lets the values choose.
+        table: of a table that joins its queries.
+    """
 
     id: int
     type: PanelType
@@ -104,6 +157,11 @@ class Panel:
     queries: tuple[Query, ...] = ()
     links: tuple[Link, ...] = ()
     content: str = ""
+    decimals: int | None = None
+    empty: str = ""
+    least: Decimal | None = None
+    most: Decimal | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +185,7 @@ class Variable:
         datasource: of type query, what is asked.
         offers: of type datasource, the type of what can be chosen.
         chosen: text and value of what is chosen at first; None lets Grafana choose.
+        every: what stands for all values; empty lets Grafana list them.
     """
 
     name: str
@@ -139,6 +198,7 @@ class Variable:
     chosen: tuple[str, str] | None = None
     multi: bool = False
     include_all: bool = False
+    every: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,14 @@ def errors_sum(window: Duration) -> str:
     return f"slo:errors:sum{window}"
 
 
+def error_ratio_of(window: str) -> str:
+    """Return the name of the share of bad events over a window as it is written; of an empty one, how all such names begin."""
+    return f"slo:sli_error:ratio_rate{window}"
+
+
 def error_ratio(window: Duration) -> str:
     """Return the name of the share of bad events over `window`."""
-    return f"slo:sli_error:ratio_rate{window}"
+    return error_ratio_of(str(window))
 
 
 def job(namespace: str, name: str, item: str) -> str:

@@ -83,6 +83,23 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is while there is any resource of a kind, whichever they are: no resource changes a byte of it.
+
+    Attributes:
+        kind: of the resources.
+        aggregate: what it is called as an owner of objects.
+        outputs: in a cluster; none when there shall be none.
+        files: in a folder.
+    """
+
+    kind: str
+    aggregate: AggregateKey
+    outputs: tuple[Output, ...]
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A kind of object that a target writes, for watches and for RBAC.
 

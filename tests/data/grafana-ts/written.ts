@@ -1,5 +1,5 @@
 // The type of a dashboard as JSON: Grafana's types, with the values of its enumerations instead of their names.
-import type { Dashboard, DataSourceRef, FieldConfig, GraphFieldConfig, Panel, RowPanel } from '@grafana/schema';
+import type { Dashboard, DataSourceRef, FieldConfig, FieldConfigSource, GraphFieldConfig, Panel, RowPanel } from '@grafana/schema';
 import type { Options as Gauge } from '@grafana/schema/dist/esm/raw/composable/gauge/panelcfg/x/GaugePanelCfg_types.gen';
 import type { Options as Logs } from '@grafana/schema/dist/esm/raw/composable/logs/panelcfg/x/LogsPanelCfg_types.gen';
 import type { Options as Stat } from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
@@ -37,7 +37,7 @@ type Of<Type extends string, Options, Custom = never> = Json<Omit<Panel, 'type' 
   type: Type;
   options: Json<Partial<Options>>;
   targets: Target[];
-  fieldConfig: { defaults: Json<Omit<FieldConfig, 'custom'>> & { custom?: Json<Custom> }; overrides: [] };
+  fieldConfig: { defaults: Json<Omit<FieldConfig, 'custom'>> & { custom?: Json<Custom> }; overrides: FieldConfigSource['overrides'] };
 };
 
 type AnyPanel =

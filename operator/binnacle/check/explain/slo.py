@@ -28,6 +28,7 @@ from binnacle.compile.slo.cost import ASSUMED_SERIES
 from binnacle.compile.slo.timing import Timing
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
+from binnacle.intent.dashboard import Board
 from binnacle.intent.refs import Key
 from binnacle.intent.rules import Recording, RuleSet
 
@@ -41,6 +42,7 @@ def explain_slo(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: W
         _alerts(slo, facts),
         *_maintenance(slo, facts),
         _told(slo, compiled, world),
+        _shown(compiled, facts, world),
         _recorded(slo, compiled, facts, world),
         _cost(facts),
         *effective(facts),
@@ -253,6 +255,32 @@ def _carried(slo: SLO, world: World) -> str:
     if policy is None:
         return f"{said} {route.alert_policy} is not among the resources that were given."
     return said if in_force(policy) else f"{said} {route.alert_policy} is suspended or only tried and counts as absent."
+
+
+def _shown(compiled: Compiled, facts: Mapping[str, Any], world: World) -> Section:
+    """Return which dashboard shows the SLO, and where."""
+    title = "Where it is shown"
+    own = next((intent for intent in compiled.intents if isinstance(intent, Board)), None)
+    shared = world.config.grafana.slo_boards
+    if own is not None:
+        name, folder = own.title, own.folder
+        address = facts.get("dashboard") or f"/d/{own.uid} of Grafana"
+    elif world.config.grafana.has_slo_boards:
+        name, folder = shared.detail_title, shared.folder
+        address = facts.get("dashboard") or "where the administrator's Grafana is"
+    else:
+        none = (
+            "On no dashboard. spec.dashboard gives it one of its own; those of all SLOs are there where the "
+            "administrator's configuration has grafana.url."
+        )
+        return Section(title, (none,))
+    said = f"On the dashboard {name} in the folder {folder}; its address is {address}"
+    listed_too = (
+        (f"{shared.overview_title} in the folder {shared.folder} lists it with all others.",)
+        if world.config.grafana.has_slo_boards
+        else ()
+    )
+    return Section(title, (said, *listed_too))
 
 
 def _recorded(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: World) -> Section:

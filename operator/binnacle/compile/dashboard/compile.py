@@ -5,21 +5,20 @@ from typing import Any, Final
 
 from binnacle.api.config import Config
 from binnacle.api.dashboard import Dashboard
-from binnacle.api.findings import Finding, Severity
+from binnacle.api.findings import Finding
 from binnacle.api.meta import Mode
-from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
 from binnacle.compile.contract import Contract
 from binnacle.compile.dashboard import links, panels, variables
 from binnacle.compile.dashboard.datasources import Datasources
+from binnacle.compile.dashboard.places import refusal_of, taken
 from binnacle.compile.dashboard.red import red
 from binnacle.compile.dashboard.template import Part
-from binnacle.compile.world import Claim, Compiled, World
-from binnacle.intent.dashboard import Board, dashboard_uid, folder_slug
+from binnacle.compile.world import Compiled, World
+from binnacle.intent.dashboard import OWN_KIND, Board, dashboard_uid
 from binnacle.intent.refs import Key
 from binnacle.promql import parse
 
-KIND: Final = "Dashboard"
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
 
 
@@ -30,17 +29,16 @@ def compile_dashboard(dashboard: Dashboard, world: World) -> Compiled:
     title that another dashboard of the folder has, leaves nothing.
     """
     namespace = dashboard.metadata.namespace
-    key = Key(KIND, namespace, dashboard.metadata.name)
+    key = Key(OWN_KIND, namespace, dashboard.metadata.name)
     spec = dashboard.spec
     folder = spec.folder or namespace
-    refused = _folder_finding(folder, namespace)
+    refused = refusal_of(folder, namespace, "spec.folder", world.config)
     if refused is not None:
         return Compiled((), (refused,))
     if spec.mode is not Mode.DRY_RUN:
-        # One duplicate keeps Grafana from updating any dashboard of its provider, so the second one must go.
-        holder = world.claim(Claim(KIND, namespace, f"{folder_slug(folder)}/{spec.title}"), key)
-        if holder != key:
-            return Compiled((), (_taken(holder, folder, spec.title),), withdrawn=True)
+        rival = taken(folder, spec.title, key, "spec.title", world, fix="Choose another title or another folder.")
+        if rival is not None:
+            return Compiled((), (rival,), withdrawn=True)
 
     contract = Contract.of(world, namespace)
     datasources = Datasources.of(dashboard)
@@ -69,8 +67,9 @@ def compile_dashboard(dashboard: Dashboard, world: World) -> Compiled:
         refresh=_in_one_unit(spec.refresh) if spec.refresh is not None else "",
     )
     facts: dict[str, Any] = {"uid": uid, "folder": folder, "panels": sum(len(row.panels) for row in rows)}
-    if world.config.grafana.url is not None:
-        facts["url"] = f"{world.config.grafana.url.rstrip('/')}/d/{uid}"
+    address = world.config.grafana.address_of(uid)
+    if address is not None:
+        facts["url"] = address
     facts["effective"] = _effective(world.config)
     return Compiled((board,), tuple(sorted(findings)), facts)
 
@@ -89,33 +88,6 @@ def _effective(config: Config) -> list[dict[str, str]]:
         *({"name": f"grafana.datasources[{one.type.value}]", "value": one.uid} for one in grafana.datasources),
         {"name": "grafana.namespace", "value": grafana.namespace},
     ]
-
-
-def _folder_finding(folder: str, namespace: str) -> Finding | None:
-    """Return why a folder may not be used from a namespace.
-
-    It must be the namespace's name, alone or before a character that no namespace has in its name: a hyphen there would
-    let `shop` use the folder of the namespace `shop-eu`.
-    """
-    if folder == namespace or folder.startswith((f"{namespace} ", f"{namespace}_")):
-        return None
-    return Finding(
-        Severity.ERROR,
-        Reason.FOLDER_NOT_ALLOWED,
-        "spec.folder",
-        f"The folder {folder} is not one of the namespace {namespace}.",
-        f"Write {namespace}, alone or followed by a space or _ and more, or leave the field out.",
-    )
-
-
-def _taken(holder: Key, folder: str, title: str) -> Finding:
-    return Finding(
-        Severity.ERROR,
-        Reason.DUPLICATE_TITLE,
-        "spec.title",
-        f"The Dashboard {holder.name} has the title {title} in the folder {folder}; it comes first and is kept.",
-        "Choose another title or another folder.",
-    )
 
 
 def _in_one_unit(duration: Duration) -> str:

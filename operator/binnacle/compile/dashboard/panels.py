@@ -1,7 +1,7 @@
 """Rows of panels: what each asks, where it stands, and which are left out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from binnacle.api.config import DatasourceType
 from binnacle.api.dashboard import Dashboard
@@ -15,16 +15,16 @@ from binnacle.api.reasons import Reason
 from binnacle.compile.contract import Contract
 from binnacle.compile.dashboard import links, logql, promql
 from binnacle.compile.dashboard.datasources import Datasources
-from binnacle.compile.dashboard.identity import PANEL, ROW, TEMPLATE, identities, ids_of, ref_id
-from binnacle.compile.dashboard.layout import Wish, arrange
+from binnacle.compile.dashboard.identity import PANEL, ROW, TEMPLATE, identities, ref_id
+from binnacle.compile.dashboard.layout import Wish
+from binnacle.compile.dashboard.placing import NOWHERE, Draft, place
 from binnacle.compile.dashboard.references import Scope
 from binnacle.compile.dashboard.template import Part
 from binnacle.compile.world import World
-from binnacle.intent.dashboard import Box, Panel, Query, Row, Shown, Threshold
+from binnacle.intent.dashboard import Panel, Query, Row, Shown, Threshold
 
 _ONE_VALUE = frozenset({PanelType.STAT, PanelType.GAUGE, PanelType.TABLE})
 """Panels that show the newest value and not its course."""
-_NOWHERE = Box(0, 0, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,6 @@ class Surroundings:
     datasources: Datasources
     contract: Contract
     world: World
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A row whose panels have no ids and places yet: `key` and the keys of the panels are what ids follow from."""
-
-    key: str
-    row: Row
-    panels: tuple[tuple[str, Wish, Panel], ...]
 
 
 def read(dashboard: Dashboard, parts: Sequence[Part], around: Surroundings) -> tuple[tuple[Row, ...], list[Finding]]:
@@ -62,32 +53,21 @@ def read(dashboard: Dashboard, parts: Sequence[Part], around: Surroundings) -> t
             (keys[spec.name, panel.name], Wish(panel.type, panel.width, panel.height), done) for panel, done in made[1]
         )
         if panels:
-            drafts.append(_Draft(f"{ROW}/{spec.name}", made[0], panels))
+            drafts.append(Draft(f"{ROW}/{spec.name}", made[0], panels))
     # Of all names, also those left out: a panel that is left out for a while must not give its id to another.
-    own = [*keys.values(), *(f"{ROW}/{spec.name}" for spec in specs)]
-    ids = ids_of([*own, *(draft.key for draft in drafts), *(key for draft in drafts for key, _, _ in draft.panels)])
-    rows = []
-    y = 0
-    for draft in drafts:
-        boxes, below = arrange([wish for _, wish, _ in draft.panels], y + 1)
-        placed = tuple(
-            replace(panel, id=ids[key], box=box) for (key, _, panel), box in zip(draft.panels, boxes, strict=True)
-        )
-        rows.append(replace(draft.row, id=ids[draft.key], y=y, panels=placed))
-        y = below
-    return tuple(rows), findings
+    return place(drafts, [*keys.values(), *(f"{ROW}/{spec.name}" for spec in specs)]), findings
 
 
-def _from_template(part: Part) -> _Draft:
+def _from_template(part: Part) -> Draft:
     panels = tuple(
         (
             f"{TEMPLATE}/{PANEL}/{part.name}/{one.name}",
             Wish(one.type, one.width),
-            Panel(0, one.type, one.title, _NOWHERE, one.description, one.unit, queries=one.queries),
+            Panel(0, one.type, one.title, NOWHERE, one.description, one.unit, queries=one.queries),
         )
         for one in part.panels
     )
-    return _Draft(f"{TEMPLATE}/{ROW}/{part.name}", Row(0, part.title, 0, ()), panels)
+    return Draft(f"{TEMPLATE}/{ROW}/{part.name}", Row(0, part.title, 0, ()), panels)
 
 
 def _row(spec: RowSpec, around: Surroundings, findings: list[Finding]) -> tuple[Row, list[tuple[PanelSpec, Panel]]]:
@@ -125,7 +105,7 @@ def _panel(spec: PanelSpec, path: str, around: Surroundings, findings: list[Find
         id=0,
         type=spec.type,
         title=spec.title or spec.name,
-        box=_NOWHERE,
+        box=NOWHERE,
         description=spec.description or "",
         unit=spec.unit or "",
         thresholds=_thresholds(spec.thresholds, f"{path}.thresholds", findings),

@@ -26,8 +26,15 @@ _LOOKBACK: Final = Duration.of(minutes=5)
 """How old the last sample of a series may be: long windows are recorded each few minutes."""
 
 
-def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair]) -> tuple[Alert, ...]:
-    """Return the alerting rules of the pairs, most severe first: each looks at those before it."""
+def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair], board: str | None = None) -> tuple[Alert, ...]:
+    """Return the alerting rules of the pairs, most severe first: each looks at those before it.
+
+    Args:
+        slo: the SLO.
+        subject: the same.
+        burning: the pairs.
+        board: as for `told.annotations`.
+    """
     ordered = sorted(burning, key=lambda pair: _ORDER.index(pair.severity))
     rules: list[Alert] = []
     higher: list[AlertSeverity] = []
@@ -37,13 +44,18 @@ def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair]) -> tuple[Al
         **standing(slo),
     }
     for severity, same in groupby(ordered, lambda pair: pair.severity):
-        rules.append(_alert(slo, subject, tuple(same), tuple(higher), said))
+        rules.append(_alert(slo, subject, tuple(same), tuple(higher), said, board))
         higher.append(severity)
     return tuple(rules)
 
 
 def _alert(
-    slo: SLO, subject: Subject, same: tuple[Pair, ...], higher: tuple[AlertSeverity, ...], said: dict[str, str]
+    slo: SLO,
+    subject: Subject,
+    same: tuple[Pair, ...],
+    higher: tuple[AlertSeverity, ...],
+    said: dict[str, str],
+    board: str | None,
 ) -> Alert:
     """Return the alert of pairs of one severity, which says `said` besides what burns."""
     burning: list[Node] = [_burning(subject, pair, slo.spec.alerting.min_failures) for pair in same]
@@ -60,6 +72,7 @@ def _alert(
             slo,
             subject,
             "burns its error budget",
+            board,
             burning=" or ".join(_in_words(subject, pair) for pair in same),
             **said,
         ),

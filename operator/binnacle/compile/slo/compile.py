@@ -8,11 +8,12 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.api.values import Duration
-from binnacle.compile import wanted
+from binnacle.compile import templates, wanted
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
 from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, recording, told
 from binnacle.compile.slo.alerts import alert_rules
+from binnacle.compile.slo.boards import own_board, shown_at
 from binnacle.compile.slo.detection import detection_at_factor, worst_case_detection
 from binnacle.compile.slo.nodata import no_data_rules
 from binnacle.compile.slo.spent import spent_rules
@@ -45,6 +46,10 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     if counted is None or unwritable:
         return Compiled((), tuple(sorted(findings)))
     findings += declared.findings(slo, counted, contract, world)
+    own, about_board = own_board(slo, subject, pairs, world)
+    findings += about_board
+    anywhere = shown_at(subject.namespace, subject.name, world.config)
+    told_board = own.of_alert if own is not None else None if anywhere is None else templates.literal(anywhere)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     sums = [pair.long for pair in pairs] if slo.spec.alerting.min_failures is not None else []
     mask = maintenance.mask(maintained, subject, counted, timing, horizon)
@@ -58,7 +63,11 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
                 (
                     *recording.short_rules(subject, fresh, windows, sums, timing, mask),
                     *maintenance.silent(
-                        (*alert_rules(slo, subject, pairs), *no_data_rules(slo, subject, timing)), recorded
+                        (
+                            *alert_rules(slo, subject, pairs, told_board),
+                            *no_data_rules(slo, subject, timing, told_board),
+                        ),
+                        recorded,
                     ),
                 ),
             ),
@@ -67,7 +76,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
                 "long",
                 (
                     *recording.long_rules(subject, windows, sums, timing),
-                    *maintenance.silent(spent_rules(slo, subject), mask),
+                    *maintenance.silent(spent_rules(slo, subject, told_board), mask),
                 ),
                 LONG_EVERY.ms,
             ),
@@ -82,6 +91,9 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         },
         "effective": _effective(world.config.prometheus),
     }
+    address = own.address if own is not None else anywhere
+    if address is not None:
+        facts["dashboard"] = address
     dated = subject.reach.periods is not None or any(one.time_zone is not None for one in maintained)
     if dated:
         facts["horizon"] = horizon.end.isoformat()
@@ -91,7 +103,8 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     scraped = wanted.referred([RuleSet((increments,))])
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups, window, metrics=scraped)
     renew = horizon.renew if dated else None
-    return Compiled((rules, *routing), tuple(sorted(findings)), facts, readback, renew=renew)
+    boards = () if own is None else (own.board,)
+    return Compiled((rules, *routing, *boards), tuple(sorted(findings)), facts, readback, renew=renew)
 
 
 _NUMBERS: Final = frozenset({"inf", "nan"})

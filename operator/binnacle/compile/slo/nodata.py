@@ -23,8 +23,8 @@ MEMORY: Final = Duration.of(days=1)
 """How long a group is missed."""
 
 
-def no_data_rules(slo: SLO, subject: Subject, timing: Timing) -> tuple[Alert, ...]:
-    """Return the alerting rule about missing data, if the SLO asks for one."""
+def no_data_rules(slo: SLO, subject: Subject, timing: Timing, board: str | None = None) -> tuple[Alert, ...]:
+    """Return the alerting rule about missing data, if the SLO asks for one; `board` as for `told.annotations`."""
     asked = slo.spec.alerting.no_data
     if asked is None or asked.action is not NoDataAction.ALERT:
         return ()
@@ -39,6 +39,7 @@ def no_data_rules(slo: SLO, subject: Subject, timing: Timing) -> tuple[Alert, ..
                 slo,
                 subject,
                 "has no data",
+                board,
                 missing="The series of all events are missing: that is not a service without traffic, but one that is not measured.",
             ),
         ),

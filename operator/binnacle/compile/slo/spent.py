@@ -20,8 +20,8 @@ MARGIN: Final = Fraction(2, 100)
 window as new ones come, so what is left wavers around a limit for hours."""
 
 
-def spent_rules(slo: SLO, subject: Subject) -> tuple[Alert, ...]:
-    """Return one alerting rule for each share, the highest first."""
+def spent_rules(slo: SLO, subject: Subject, board: str | None = None) -> tuple[Alert, ...]:
+    """Return one alerting rule for each share, the highest first; `board` as for `told.annotations`."""
     shares = sorted((Fraction(share.ratio) for share in slo.spec.alerting.budget_spent), reverse=True)
     rules = []
     for place, share in enumerate(shares):
@@ -38,6 +38,7 @@ def spent_rules(slo: SLO, subject: Subject) -> tuple[Alert, ...]:
                     slo,
                     subject,
                     f"has spent {percent(share)} of its error budget",
+                    board,
                     budget_remaining=templates.percentage_of(
                         subject.now(series.PERIOD_BUDGET_REMAINING), subject.groups
                     ),

@@ -1,6 +1,7 @@
 """What every alert of an SLO says: labels that tell whose it is, and annotations that tell people about the SLO."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
@@ -16,6 +17,9 @@ from binnacle.intent.rules import Pairs, pairs
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Selector
 
+DASHBOARD: Final = "dashboard_url"
+"""The annotation that says which dashboard shows the SLO; one that the user gives is kept."""
+
 
 def labels(slo: SLO, subject: Subject, severity: AlertSeverity, **more: str) -> Pairs:
     """Return the labels of an alert of the SLO; those that tell resources apart are set last."""
@@ -25,13 +29,14 @@ def labels(slo: SLO, subject: Subject, severity: AlertSeverity, **more: str) -> 
     return pairs({**user_labels(slo), **dict(subject.labels), **ours})
 
 
-def annotations(slo: SLO, subject: Subject, what: str, **more: str) -> Pairs:
+def annotations(slo: SLO, subject: Subject, what: str, board: str | None = None, **more: str) -> Pairs:
     """Return the annotations of an alert: the user's, and over them those that every alert has.
 
     Args:
         slo: the SLO.
         subject: the same.
         what: ends the summary: what is the matter with the SLO, a template.
+        board: address of the dashboard that shows it, a template.
         more: further annotations, templates.
     """
     ours = {
@@ -44,6 +49,8 @@ def annotations(slo: SLO, subject: Subject, what: str, **more: str) -> Pairs:
         ours["owner"] = templates.literal(slo.spec.owner)
     if slo.spec.alerting.runbook is not None:
         ours["runbook_url"] = templates.literal(slo.spec.alerting.runbook.url)
+    if board is not None and DASHBOARD not in slo.spec.annotations:
+        ours[DASHBOARD] = board
     return pairs({name: templates.with_references(value)[0] for name, value in slo.spec.annotations.items()} | ours)
 
 

@@ -1,5 +1,5 @@
 """Grafana: dashboards as files that it reads from its disk, brought there by its sidecar."""
 
-from binnacle.targets.grafana.target import GrafanaDashboards
+from binnacle.targets.grafana.target import GrafanaDashboards, standing
 
-__all__ = ["GrafanaDashboards"]
+__all__ = ["GrafanaDashboards", "standing"]

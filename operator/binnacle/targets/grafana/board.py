@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 from binnacle.api.config import DatasourceType
 from binnacle.api.dashboard_panels import PanelType
 from binnacle.api.dashboard_variables import VariableType
-from binnacle.intent.dashboard import ALL, Board, Box, Datasource, Link, Panel, Query, Row, Shown, Threshold, Variable
-from binnacle.targets.grafana import sdk
+from binnacle.intent.dashboard import ALL, Board, Box, Datasource, Link, Panel, Query, Row, Shown, Variable
+from binnacle.targets.grafana import joined, sdk
 
 d = sdk.dashboard
 c = sdk.common
@@ -80,6 +80,7 @@ def _panel(panel: Panel) -> sdk.dashboard.Panel:
         targets=[_target(query, panel.type) for query in panel.queries],
         links=[_link(one) for one in panel.links],
         options=_options(panel),
+        transformations=joined.transformations(panel.table) if panel.table is not None else None,
         field_config=_field_config(panel),
     )
 
@@ -138,7 +139,7 @@ def _options(panel: Panel) -> _Options:
         case PanelType.GAUGE:
             return sdk.gauge.Options(reduce_options=newest)
         case PanelType.TABLE:
-            return sdk.table.Options()
+            return sdk.table.Options(sort_by=joined.order(panel.table) if panel.table is not None else None)
         case PanelType.LOGS:
             return sdk.logs.Options(
                 show_time=True, wrap_log_message=True, enable_log_details=True, show_log_context_toggle=True
@@ -150,7 +151,14 @@ def _options(panel: Panel) -> _Options:
 def _field_config(panel: Panel) -> sdk.dashboard.FieldConfigSource:
     if panel.type is PanelType.TEXT:
         return d.FieldConfigSource(d.FieldConfig())
-    defaults = d.FieldConfig(unit=panel.unit or None, thresholds=_thresholds(panel.thresholds))
+    defaults = d.FieldConfig(
+        unit=panel.unit or None,
+        decimals=panel.decimals,
+        min_val=None if panel.least is None else joined.number(panel.least),
+        max_val=None if panel.most is None else joined.number(panel.most),
+        no_value=panel.empty or None,
+        thresholds=joined.thresholds(panel.thresholds),
+    )
     if panel.type is PanelType.TIMESERIES:
         style = c.GraphThresholdsStyleMode.LINE if panel.thresholds else c.GraphThresholdsStyleMode.OFF
         defaults.custom = c.GraphFieldConfig(
@@ -162,21 +170,7 @@ def _field_config(panel: Panel) -> sdk.dashboard.FieldConfigSource:
         )
     elif panel.thresholds:
         defaults.color = d.FieldColor(mode=d.FieldColorModeId.THRESHOLDS)
-    return d.FieldConfigSource(defaults)
-
-
-def _thresholds(steps: tuple[Threshold, ...]) -> sdk.dashboard.ThresholdsConfig | None:
-    if not steps:
-        return None
-    return d.ThresholdsConfig(
-        mode=d.ThresholdsMode.ABSOLUTE,
-        steps=[d.Threshold(None if one.value is None else _number(one), one.color) for one in steps],
-    )
-
-
-def _number(step: Threshold) -> float:
-    value = step.value or 0
-    return int(value) if value == int(value) else float(value)
+    return d.FieldConfigSource(defaults, joined.overrides(panel.table) if panel.table is not None else None)
 
 
 def _link(link: Link) -> sdk.dashboard.DashboardLink:
@@ -203,6 +197,7 @@ def _variable(variable: Variable) -> sdk.dashboard.VariableModel:
         options=_choices(variable),
         multi=variable.multi,
         include_all=variable.include_all,
+        all_value=variable.every or None,
         # Which values there are depends on the time that is shown.
         refresh=d.VariableRefresh.ON_TIME_RANGE_CHANGED if variable.type is VariableType.QUERY else None,
         sort=d.VariableSort.ALPHABETICAL_ASC if variable.type is VariableType.QUERY else None,

@@ -11,10 +11,10 @@ from binnacle.api.config import Config
 from binnacle.api.reasons import Reason
 from binnacle.errors import SpecError
 from binnacle.intent.base import Intent
-from binnacle.intent.dashboard import Board, folder_slug
+from binnacle.intent.dashboard import OWN_KIND, Board, folder_slug
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
-from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
+from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share, Standing
 from binnacle.targets.grafana.board import text_of
 
 _PURPOSE: Final = "dashboard"
@@ -71,8 +71,7 @@ class GrafanaDashboards:
         made = []
         for board in _boards(intents):
             text = text_of(board)
-            path = f"grafana/dashboards/{folder_slug(board.folder)}/{_file_name(owner.key)}"
-            made.append(File(path, f"{text}\n", owner.key, _facts(text)))
+            made.append(File(_path(board, _file_name(owner.key)), f"{text}\n", owner.key, _facts(text, owner.key)))
         return tuple(made)
 
     def assemble_files(self, aggregate: AggregateKey, shares: Mapping[Key, str], config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
@@ -88,18 +87,56 @@ def _boards(intents: Sequence[Intent]) -> list[Board]:
     return [intent for intent in intents if isinstance(intent, Board)]
 
 
+def standing(kind: str, boards: Mapping[str, Board], config: Config) -> Standing:
+    """Spell the dashboards that there are while there is any resource of a kind.
+
+    Args:
+        kind: the kind.
+        boards: the dashboards by name, none when there shall be none.
+        config: the administrator's configuration.
+    """
+    target = f"{conventions.SHORT_NAMES[kind]}-boards"
+    outputs, files = [], []
+    for name, board in boards.items():
+        # With the instance in it: two installations may share a Grafana.
+        stem = conventions.aggregate_name(config.instance, name, 0)
+        labels = conventions.aggregate_labels(target, config.instance)
+        outputs.append(_object(board, stem, f"{stem}.json", labels, (), None, config))
+        files.append(File(_path(board, f"{stem}.json"), f"{text_of(board)}\n", None))
+    return Standing(kind, AggregateKey(target, config.grafana.namespace), tuple(outputs), tuple(files))
+
+
 def _file_name(key: Key) -> str:
     """Return the name of a dashboard's file: no other's, also where all of them lie in one folder."""
-    return f"{key.namespace}.{key.name}.json"
+    whose = f"{key.namespace}.{key.name}"
+    return f"{whose}.json" if key.kind == OWN_KIND else f"{key.kind.lower()}.{whose}.json"
 
 
-def _facts(text: str) -> dict[str, int]:
-    return {"size": len(text.encode())}
+def _path(board: Board, name: str) -> str:
+    return f"grafana/dashboards/{folder_slug(board.folder)}/{name}"
+
+
+def _facts(text: str, owner: Key | None) -> dict[str, int]:
+    return {"size": len(text.encode())} if owner is not None and owner.kind == OWN_KIND else {}
 
 
 def _config_map(board: Board, owner: Owner, config: Config) -> Output:
+    key, namespace = owner.key, config.grafana.namespace
+    references = [conventions.owner_reference(key, owner.uid)] if key.namespace == namespace and owner.uid else []
+    labels = conventions.owner_labels(key, config.instance)
+    return _object(board, conventions.object_name(key, namespace), _file_name(key), labels, references, key, config)
+
+
+def _object(
+    board: Board,
+    name: str,
+    data_key: str,
+    labels: Mapping[str, str],
+    references: Sequence[Mapping[str, Any]],
+    owner: Key | None,
+    config: Config,
+) -> Output:
     grafana = config.grafana
-    key = owner.key
     text = text_of(board)
     size = len(text.encode())
     if size > conventions.OBJECT_BYTES:
@@ -109,15 +146,14 @@ def _config_map(board: Board, owner: Owner, config: Config) -> Output:
             reason=Reason.OUTPUT_TOO_LARGE.value,
             fix="Spread its rows over several dashboards, and link them.",
         )
-    name = conventions.object_name(key, grafana.namespace)
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": grafana.namespace,
-        "labels": {grafana.sidecar_label: _LABEL_VALUE, **conventions.owner_labels(key, config.instance)},
+        "labels": {grafana.sidecar_label: _LABEL_VALUE, **labels},
         "annotations": {grafana.folder_annotation: board.folder},
     }
-    if key.namespace == grafana.namespace and owner.uid:
-        metadata["ownerReferences"] = [conventions.owner_reference(key, owner.uid)]
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {_file_name(key): text}}
+    if references:
+        metadata["ownerReferences"] = list(references)
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {data_key: text}}
     ref = ObjectRef("v1", "ConfigMap", grafana.namespace, name)
-    return Output(ref, conventions.with_hash(body), key, _PURPOSE, facts=_facts(text))
+    return Output(ref, conventions.with_hash(body), owner, _PURPOSE, facts=_facts(text, owner))
