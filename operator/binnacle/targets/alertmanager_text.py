@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from binnacle.intent.refs import Key
+from binnacle.targets import conventions
 from binnacle.targets.yamltext import scalar
 
 SECTIONS: Final = ("routes", "inhibit_rules", "receivers", "time_intervals")
-_FENCE: Final = re.compile(r"# (AlertPolicy|SLO) ([a-z0-9-]+)/([a-z0-9-]+)")
+_FENCE: Final = re.compile(rf"# ({'|'.join(conventions.SHORT_NAMES)}) ([a-z0-9-]+)/([a-z0-9-]+)")
 _BASE: Final = "# The administrator's own"
 _HEADER: Final = (
     "# Written by Binnacle: change the AlertPolicies, the SLOs and the administrator's configuration, not this file."
