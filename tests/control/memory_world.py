@@ -345,7 +345,7 @@ class ThingTarget:
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "metadata": {
-                    "name": self.shard_name(0, config),
+                    "name": self.shard_ref(aggregate, 0, config).name,
                     "namespace": aggregate.namespace,
                     "labels": conventions.aggregate_labels(self.name, config.instance),
                 },
@@ -360,8 +360,10 @@ class ThingTarget:
     def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
         return 0
 
-    def shard_name(self, shard: int, config: Config) -> str:
-        return conventions.aggregate_name(config.instance, self.name, shard)
+    def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:
+        return conventions.config_map(
+            aggregate.namespace, conventions.aggregate_name(config.instance, self.name, shard)
+        )
 
     def files(self, intents: Sequence[Any], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         return ()

@@ -163,7 +163,7 @@ def test_what_is_assembled_comes_apart_again(shares: dict[Key, str]) -> None:
         body = json.loads(json.dumps(output.body))
         assert sum(len(text.encode()) for text in body["data"].values()) <= 900_000
         shard = TARGET.shard_of(body, MAPS)
-        assert output.ref.name == TARGET.shard_name(shard, MAPS)
+        assert output.ref == TARGET.shard_ref(AGGREGATE, shard, MAPS)
         found = TARGET.split(body)
         assert all(placed[key] == shard for key in found)
         again |= found

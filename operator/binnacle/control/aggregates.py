@@ -13,7 +13,7 @@ from typing import Any
 
 from binnacle.api.config import Config
 from binnacle.control.status import Problem
-from binnacle.intent.refs import Key
+from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets.base import AggregateKey, File, Output, Share, Target
 
 Snapshot = Mapping[Key, bytes]
@@ -171,12 +171,16 @@ class Aggregates:
         owners = snapshot.keys() | before.keys()
         return tuple(sorted(owner for owner in owners if snapshot.get(owner) != before.get(owner)))
 
-    def object_name(self, key: AggregateKey, owner: Key) -> str | None:
-        """Return the name of the object that holds the share of `owner`."""
+    def object_of(self, key: AggregateKey, owner: Key) -> ObjectRef | None:
+        """Return which object holds the share of `owner`, or None when none does."""
         state = self._states.get(key)
         if state is None or owner not in state.placed:
             return None
-        return state.target.shard_name(state.placed[owner], self._config)
+        return state.target.shard_ref(key, state.placed[owner], self._config)
+
+    def object_for(self, key: AggregateKey, owner: Key) -> ObjectRef:
+        """Return which object holds the share of `owner`; of one that is in none yet, the first of the aggregate."""
+        return self.object_of(key, owner) or self._targets[key.target].shard_ref(key, 0, self._config)
 
     def _state(self, key: AggregateKey) -> Aggregate | None:
         state = self._states.get(key)

@@ -177,8 +177,7 @@ def _share_changes(tools: Toolchain, live: Live, shares: _Shares, key: Key, desi
     wanted = {share.aggregate: share.fragment for share in desired.shares}
     there = {aggregate: found for (aggregate, owner), found in shares.items() if owner == key}
     for aggregate in sorted(wanted.keys() | there.keys()):
-        name = targets[aggregate.target].shard_name(0, tools.config)
-        new = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
+        new = targets[aggregate.target].shard_ref(aggregate, 0, tools.config)
         ref, before = there.get(aggregate, (new, ""))
         after = wanted.get(aggregate, "")
         if live.sees(ref) and before != after:

@@ -356,9 +356,10 @@ class Reconciler:
             if state.problem is not None and not self._aggregates.settled(key):
                 return state.problem
             if key in state.refused:
+                holder = self._aggregates.object_of(aggregate, key)
                 return Problem(
                     Reason.OUTPUT_TOO_LARGE,
-                    f"There is no room for the share of this resource in {self._aggregates.object_name(aggregate, key) or aggregate}; "
+                    f"There is no room for the share of this resource in {holder.name if holder else aggregate}; "
                     "what was applied before stays. Make it smaller, or split the resource.",
                     terminal=True,
                 )
@@ -568,9 +569,9 @@ class Reconciler:
             if output.ref in self._cache.children
         ]
         for share in desired.shares:
-            name = self._aggregates.object_name(share.aggregate, key)
-            if name is not None:
-                children.append(ChildStatus("ConfigMap", share.aggregate.namespace, name, share.purpose))
+            ref = self._aggregates.object_of(share.aggregate, key)
+            if ref is not None:
+                children.append(ChildStatus(ref.kind, ref.namespace, ref.name, share.purpose))
         return children
 
     def _changes(self, key: Key, desired: Desired) -> list[dict[str, str]]:
@@ -582,10 +583,11 @@ class Reconciler:
                 changes.append(_change("Create", output.ref))
             elif not child.in_sync(self._fingerprints.of(output.body)):
                 changes.append(_change("Update", output.ref))
-        for share in desired.shares:
-            if self._aggregates.differs(share):
-                name = self._aggregates.object_name(share.aggregate, key) or share.aggregate.target
-                changes.append(_change("Update", ObjectRef("v1", "ConfigMap", share.aggregate.namespace, name)))
+        changes.extend(
+            _change("Update", self._aggregates.object_for(share.aggregate, key))
+            for share in desired.shares
+            if self._aggregates.differs(share)
+        )
         changes.extend(_change("Delete", ref) for ref in self._unwanted(key, desired.outputs))
         return changes
 

@@ -157,8 +157,8 @@ class Target(Protocol):
     def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
         """Return which shard of its aggregate a live object is."""
 
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the object that holds a shard."""
+    def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:
+        """Return which object holds a shard of an aggregate."""
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         """Spell the same for a folder: the backend's own files, and shares of files that many resources fill."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from binnacle.api import meta
 from binnacle.api.registry import KINDS
-from binnacle.intent.refs import Key
+from binnacle.intent.refs import Key, ObjectRef
 
 API_GROUP = meta.GROUP
 API_VERSION = meta.API_VERSION
@@ -104,6 +104,11 @@ def part_name(key: Key, *parts: str) -> str:
 def secret_file(root: str, namespace: str, name: str, key: str) -> str:
     """Return where a backend finds the value of a key of a Secret; `root` is the administrator's."""
     return f"{root}/{namespace}/{name}/{key}"
+
+
+def config_map(namespace: str, name: str) -> ObjectRef:
+    """Return the identity of a ConfigMap."""
+    return ObjectRef("v1", "ConfigMap", namespace, name)
 
 
 def aggregate_name(instance: str, target: str, shard: int) -> str:

@@ -130,18 +130,17 @@ class DataKeys:
     def _config_map(
         self, aggregate: AggregateKey, shard: int, data: Mapping[str, str], instance: str, labels: Mapping[str, str]
     ) -> Output:
-        name = self.shard_name(shard, instance)
+        ref = conventions.config_map(aggregate.namespace, self.shard_name(shard, instance))
         body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
             "metadata": {
-                "name": name,
-                "namespace": aggregate.namespace,
+                "name": ref.name,
+                "namespace": ref.namespace,
                 "labels": {**labels, **conventions.aggregate_labels(self.target, instance)},
             },
             "data": dict(data),
         }
-        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
         return Output(ref, conventions.with_hash(body), None, self.purpose)
 
 
@@ -162,6 +161,6 @@ class KeyedTarget:
         """Return the number at the end of a ConfigMap's name; the first has none."""
         return self.keys.shard_of(body, config.instance)
 
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the ConfigMap that holds a shard."""
-        return self.keys.shard_name(shard, config.instance)
+    def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:
+        """Return which ConfigMap holds a shard."""
+        return conventions.config_map(aggregate.namespace, self.keys.shard_name(shard, config.instance))

@@ -76,19 +76,22 @@ class OneFile:
         self, aggregate: AggregateKey, text: str, owners: Mapping[Key, str], instance: str
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the ConfigMap with the file `text`, in which `owners` have a part."""
-        name = conventions.aggregate_name(instance, self.target, 0)
+        ref = self.ref(aggregate, instance)
         body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
             "metadata": {
-                "name": name,
-                "namespace": aggregate.namespace,
+                "name": ref.name,
+                "namespace": ref.namespace,
                 "labels": conventions.aggregate_labels(self.target, instance),
             },
             "data": {self.data_key: text},
         }
-        ref = ObjectRef("v1", "ConfigMap", aggregate.namespace, name)
         return (Output(ref, conventions.with_hash(body), None, self.purpose),), dict.fromkeys(owners, 0)
+
+    def ref(self, aggregate: AggregateKey, instance: str) -> ObjectRef:
+        """Return which ConfigMap it is."""
+        return conventions.config_map(aggregate.namespace, conventions.aggregate_name(instance, self.target, 0))
 
     def text(self, body: Mapping[str, Any]) -> str:
         """Return the file that a live ConfigMap holds; empty when it holds none."""
@@ -112,6 +115,6 @@ class OneFileTarget:
         """Return 0: there is one object."""
         return 0
 
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name of the object."""
-        return conventions.aggregate_name(config.instance, self.file.target, shard)
+    def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:  # noqa: ARG002 - the protocol's shape
+        """Return which object it is."""
+        return self.file.ref(aggregate, config.instance)

@@ -62,9 +62,11 @@ class GrafanaDashboards:
         """Return 0: no object is shared."""
         return 0
 
-    def shard_name(self, shard: int, config: Config) -> str:
-        """Return the name that a shared object would have."""
-        return conventions.aggregate_name(config.instance, self.name, shard)
+    def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:
+        """Return which object a shared one would be."""
+        return conventions.config_map(
+            aggregate.namespace, conventions.aggregate_name(config.instance, self.name, shard)
+        )
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Spell the dashboards of a resource as files, in a folder each that Grafana can make its own folders of."""
