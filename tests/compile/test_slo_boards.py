@@ -25,9 +25,10 @@ from binnacle.intent.rules import Alert, RuleSet
 from binnacle.promql import parse
 from binnacle.promql.facts import metrics
 from binnacle.targets.grafana.board import text_of
-from compile.building import make_slo
+from compile.building import key_of, make_slo, rule_text
 from compile.dashboards import plain_dashboard
-from compile.rule_tests import Expect, Promtool, Scenario, assert_holds
+from compile.rule_tests import CLOCKS, AlertExpect, Expect, Promtool, Scenario, assert_holds, counter
+from compile.rule_tests import run as run_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "tests" / "data" / "grafana" / "dashboard.schema.json").read_text())
@@ -269,6 +270,27 @@ def test_alerts_and_status_lead_to_the_dashboard() -> None:
         outcome = compiled(around)
         assert "dashboard" not in outcome.facts
         assert not any("dashboard_url" in one for one in alerts(outcome))
+
+
+def test_an_alert_leads_to_the_group_that_burns_whatever_it_is_called(promtool: Promtool, tmp_path: Path) -> None:
+    clocks = Config.from_data({"grafana": {"url": URL}, "prometheus": CLOCKS})
+    slo = make_slo(dashboard={}, groupBy=["region"], alerting={"runbook": {"url": "https://r.example"}})
+    outcome = KINDS["SLO"](slo, World(clocks, TODAY))
+    rules = next(one for one in outcome.intents if isinstance(one, RuleSet))
+    selector = 'requests_total{region="a b&c", code="%s"}'
+    feed = {selector % code: counter([100] * 60) for code in ("200", "500")}
+    seen = "(limit of both: 1.44%, 14.4 times the allowed rate)"
+    ended = run_rules(
+        promtool,
+        tmp_path,
+        [rule_text(rules, key_of(slo))],
+        [Scenario("burns", feed, (), (AlertExpect(50, "SLOErrorBudgetBurn", {}, {"dashboard_url": "?"}),))],
+    )
+    # What promtool got is in its complaint about what it was told to expect.
+    said = ended.stdout + ended.stderr
+    assert ended.returncode != 0
+    assert seen in said
+    assert f'dashboard_url="{URL}/d/{own().uid}?from=now-1d&to=now&var-group_region=a+b%26c"' in said
 
 
 def test_without_an_address_of_grafana_they_are_made_when_the_administrator_says_so() -> None:
