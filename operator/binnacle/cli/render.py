@@ -63,7 +63,7 @@ def render(
       binnacle render slos/                          see what comes of them
       binnacle render slos/ -o rendered/             one file for each object
       binnacle render slos/ --format files -o out/   rule files for Prometheus
-      binnacle render slos/ --format files --tests -o out/; promtool test rules out/prometheus/tests/*
+      binnacle render slos/ --format files --tests -o out/   and tests
       binnacle render slos/ | kubectl apply --server-side -f -
 
     Findings go to standard error. A resource that does not compile is left
