@@ -93,18 +93,32 @@ def test_a_test_that_cannot_run_is_unproved_and_refuses_nothing() -> None:
     found = checked({"at": "gone", "output": []}, outputs=[LOKI, gone])
     assert not found.refused
     assert found.facts["tests"] == {"passed": 0, "total": 1, "unproved": 1}
+    (finding,) = found.findings
+    assert (finding.severity, finding.reason, finding.path) == ("warning", "TestNotRun", "spec.tests[t]")
+    assert finding.message == "The test was not run: the output gone is left out."
+    assert finding.fix
     pipeline = model({"output": []}, outputs=[gone])
     world = make_world()
     (result,) = prove_logpipeline(pipeline, compile_logpipeline(pipeline, world), world)
     assert result.unproved == "the pipeline does not compile"
+    assert check_logpipeline(pipeline, compile_logpipeline(pipeline, world), world).findings == ()
+    route = {"name": "to", "route": {"when": [{"field": "n", "equals": 5}], "outputs": ["loki"]}}
+    (finding,) = checked({"output": []}, stages=[JSON, route]).findings
+    assert (finding.reason, finding.fix) == ("TestNotRun", "Say at which output to look (at).")
 
 
-def test_tests_that_would_take_too_long_are_not_run() -> None:
+def test_tests_that_would_take_too_long_are_not_run_by_the_operator_and_are_by_the_command() -> None:
     patterns = [{"name": f"p{number}", "regex": rf"[0-9]+x{number}"} for number in range(30)]
     stage = {"name": "slow", "redact": {"patterns": patterns}}
-    found = checked({"input": ["1" * 4096] * 16, "output": []}, stages=[stage])
+    found = checked({"input": ["1" * 1500] * 2, "output": []}, stages=[stage])
     assert not found.refused
     assert found.facts["tests"]["unproved"] == 1
+    (finding,) = found.findings
+    assert (finding.severity, finding.reason, finding.path) == ("warning", "TestNotRun", "spec.tests[t]")
+    assert "binnacle test" in finding.fix
+    pipeline, world = model({"input": ["1" * 1500] * 2, "output": []}, stages=[stage]), make_world()
+    (result,) = prove_logpipeline(pipeline, compile_logpipeline(pipeline, world), world)
+    assert (result.unproved, result.message[:18]) == ("", "0 records expected")
     assert checked({"input": ["1" * 200] * 4, "output": []}, stages=[stage]).refused
 
 

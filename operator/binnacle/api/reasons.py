@@ -77,6 +77,7 @@ class Reason(StrEnum):
     DUPLICATE_NOTIFICATION = "DuplicateNotification"
     NOT_SUPPORTED = "NotSupported"
     TEST_FAILED = "TestFailed"
+    TEST_NOT_RUN = "TestNotRun"
     # findings: LogPipeline
     RESERVED_FIELD = "ReservedField"
     REGEX_SYNTAX = "RegexSyntax"
@@ -365,6 +366,11 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.TEST_FAILED: Doc(
         "A test that the resource carries does not hold.",
         "Correct the resource or the test; the message says what was expected and what came.",
+    ),
+    Reason.TEST_NOT_RUN: Doc(
+        "A test that the resource carries was not run, so it says nothing: what it looks at is left out, or it would have held up "
+        "other resources.",
+        "Correct what the message names; `binnacle test` runs tests of any size.",
     ),
     Reason.CARRIED_OVER: Doc(
         "An import carried the field over; it means here what it meant in the other tool.", "Nothing need be done."

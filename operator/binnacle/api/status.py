@@ -75,7 +75,11 @@ class ProofStatus(StatusModel):
     passed: Annotated[int, Field(ge=0, description="How many hold.")]
     total: Annotated[int, Field(ge=0, description="How many there are.")]
     unproved: Annotated[
-        int | None, Field(ge=0, description="How many only promtool can run; `binnacle test` does.")
+        int | None,
+        Field(
+            ge=0,
+            description="How many were not run here: only promtool or `binnacle test` can, or something is left out.",
+        ),
     ] = None
 
 

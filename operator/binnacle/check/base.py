@@ -19,6 +19,7 @@ class TestResult:
         message: what was expected and what came, for a person; empty when it passed.
         unproved: why it could not be run here (`promtool is not installed`); empty when it was.
         path: field path of the test in the resource.
+        fix: what would let it run; empty when it was, or when that is told elsewhere.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TestResult:
     message: str = ""
     unproved: str = ""
     path: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -424,6 +424,8 @@ def _redact(data: Any) -> Operation:
     return redact
 
 
+REMEMBERING: Final = frozenset({"line", "starts"})
+"""Operations that remember something of the records before."""
 _OPERATIONS: Final[dict[str, Callable[[Any], Operation]]] = {
     "line": _line,
     "starts": _starts,

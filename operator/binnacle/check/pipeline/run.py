@@ -8,7 +8,7 @@ from binnacle.api.config import SecretsConfig
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.pipeline.engine import ROOT, Engine
 from binnacle.check.pipeline.events import Arrived, Event, Record
-from binnacle.check.pipeline.programs import operation
+from binnacle.check.pipeline.programs import REMEMBERING, operation
 from binnacle.check.pipeline.tail import tailed
 from binnacle.intent.pipeline import Pipeline
 from binnacle.intent.refs import Key
@@ -63,7 +63,9 @@ class Offline:
         self._key = key
         self._outputs = [output.name for output in pipeline.outputs]
         self._root = parse(render([*stages.elements, *ends, errors])).root
-        self._programs = (*stages.programs, stub)
+        programs = (*stages.programs, stub)
+        self._ready = {one.code: operation(one) for one in programs if one.operation not in REMEMBERING}
+        self._remembering = [one for one in programs if one.operation in REMEMBERING]
 
     def run(self, records: Iterable[Mapping[str, Any]]) -> Outcome:
         """Send records through the stages, as if they had just been read from a container, one second apart.
@@ -76,7 +78,8 @@ class Offline:
         """
         key = self._key
         # A new engine each time: it holds lines that wait for others, and remembers what arrived.
-        engine = Engine(self._root, {program.code: operation(program) for program in self._programs})
+        remembering = {program.code: operation(program) for program in self._remembering}
+        engine = Engine(self._root, {**self._ready, **remembering})
         tag = f"{conventions.tag(key, 'test')}{conventions.CONTAINERS.replace('/', '.')}.{_FILE.format(key.namespace)}"
         for number, record in enumerate(records):
             event = Event(tag, (_START + number, 0), {"stream": "stdout", "logtag": "F", **record})

@@ -46,7 +46,8 @@ def growth(source: str) -> Growth:
     return judged
 
 
-@lru_cache(maxsize=2048)  # the same expressions come with every compilation
+# The same expressions come with every compilation. A pure memo: a short text in, a number or some words out.
+@lru_cache(maxsize=2048)
 def _judged(source: str) -> Growth | str:
     try:
         tree = read(source)
