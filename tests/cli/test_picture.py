@@ -126,6 +126,32 @@ def test_the_newest_value_is_in_the_green_band_and_painted_so(kind: str) -> None
     assert value[1] == theme.color("green")
 
 
+def test_a_table_that_joins_its_queries_has_one_row_for_each_set_of_labels_and_the_columns_it_names() -> None:
+    organize = {
+        "renameByName": {"Value #B": "Left", "region": "Region", "Value #A": "Rate"},
+        "indexByName": {"region": 0, "Value #A": 1, "Value #B": 2},
+    }
+    left = [{"id": "unit", "value": "percentunit"}, {"id": "thresholds", "value": {"steps": [{"color": "red"}]}}]
+    one = panel(
+        "table",
+        asks=[("sum by (region) (a)", {}), ("sum by (region) (budget)", {"refId": "B"})],
+        transformations=[{"id": "merge", "options": {}}, {"id": "organize", "options": organize}],
+    )
+    one["fieldConfig"]["overrides"] = [{"matcher": {"id": "byName", "options": "Left"}, "properties": left}]
+    drawn = draw(board(one))
+    said = texts(drawn)
+    at = said.index("Region")
+    assert said[at : at + 3] == ["Region", "Rate", "Left"]
+    rows = [said[at + 3 + 3 * number :][:3] for number in range(3)]
+    assert [row[0] for row in rows] == ["eu-central-1", "us-east-1", "ap-south-1"]
+    assert all(row[2].endswith("%") and not row[1].endswith("%") for row in rows)
+    # What is not as Grafana writes it counts as absent.
+    for bad in ({"renameByName": 1}, {"renameByName": {"Value #A": 7}, "indexByName": []}):
+        one["transformations"][1]["options"] = bad
+        one["fieldConfig"]["overrides"] = [{"matcher": 1, "properties": [{"id": 2, "value": {}}, 3]}, 4]
+        assert draw(board(one)).startswith("<svg ")
+
+
 def test_lines_of_thresholds_are_drawn_where_the_panel_asks_for_them() -> None:
     steps = {"steps": [{"color": "green", "value": None}, {"color": "#123456", "value": 0.2}]}
     asks = [("histogram_quantile(0.99, rate(x_bucket[5m]))", {})]

@@ -16,6 +16,8 @@ from binnacle.intent.dashboard import Box
 
 _RELATIVE: Final = re.compile(r"now-(\d{1,5})([smhdwMy])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
+_OF_QUERY: Final = "Value #"
+"""What Grafana calls the values of a query in a table, before its name."""
 _LOWEST: Final = 5000
 """Lines of the grid; what is below is not drawn."""
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\[\[(\w+)\]\]|\$(\w+)")
@@ -39,6 +41,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table that joins its queries: the label or the query that it shows, its heading, unit and colours."""
+
+    label: str
+    ref: str
+    title: str
+    unit: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One panel, or the heading of a row (type `row`)."""
 
@@ -55,6 +68,7 @@ class Panel:
     targets: tuple[Target, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +139,36 @@ def _panels(whole: Mapping[str, Any], chosen: Mapping[str, str]) -> Iterator[Pan
             unit=_text(defaults, "unit"),
             minimum=_number(defaults, "min"),
             maximum=_number(defaults, "max"),
-            steps=tuple(
-                Step(_number(step, "value"), _text(step, "color"))
-                for step in _maps(_map(defaults, "thresholds"), "steps")
-            ),
+            steps=_steps(_map(defaults, "thresholds")),
             targets=tuple(
                 Target(_filled(_text(target, "expr"), chosen), _text(target, "legendFormat"), _text(target, "refId"))
                 for target in _maps(one, "targets")
             ),
             options=_map(one, "options"),
             custom=_map(defaults, "custom"),
+            columns=tuple(_columns(one)),
         )
+
+
+def _steps(thresholds: Mapping[str, Any]) -> tuple[Step, ...]:
+    return tuple(Step(_number(step, "value"), _text(step, "color")) for step in _maps(thresholds, "steps"))
+
+
+def _columns(panel: Mapping[str, Any]) -> Iterator[Column]:
+    """Yield the columns that a table names when it joins its queries, in their order."""
+    organized = (_map(one, "options") for one in _maps(panel, "transformations") if _text(one, "id") == "organize")
+    options = next(organized, {})
+    titles, order = _map(options, "renameByName"), _map(options, "indexByName")
+    own = {
+        _text(_map(one, "matcher"), "options"): {_text(said, "id"): said for said in _maps(one, "properties")}
+        for one in _maps(_map(panel, "fieldConfig"), "overrides")
+    }
+    for name in sorted(titles, key=lambda name: _number(order, name) or 0):
+        title = _text(titles, name)
+        said = own.get(title, {})
+        ref = name.removeprefix(_OF_QUERY) if name.startswith(_OF_QUERY) else ""
+        steps = _steps(_map(said.get("thresholds", {}), "value"))
+        yield Column("" if ref else name, ref, title, _text(said.get("unit", {}), "value"), steps)
 
 
 def _sane(x: float, y: float, w: float, h: float) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from binnacle.cli.picture.board import Board, Panel, Target
@@ -274,3 +274,15 @@ def table_rows(found: Sequence[Series]) -> tuple[tuple[str, ...], list[tuple[tup
     columns = tuple(dict.fromkeys(name for one in found for name, _ in one.labels))
     rows = [(tuple(dict(one.labels).get(name, "") for name in columns), one.newest) for one in found]
     return columns, rows
+
+
+def joined_rows(board: Board, panel: Panel) -> list[dict[str, str | float]]:
+    """Return the rows of a table that joins its queries: title of the column -> label or number."""
+    rows: dict[tuple[tuple[str, str], ...], dict[str, str | float]] = {}
+    for column in panel.columns:
+        asked = tuple(target for target in panel.targets if column.ref and target.ref == column.ref)
+        for one in series(board, replace(panel, unit=column.unit, targets=asked)):
+            labels = dict(one.labels)
+            shown = {named.title: labels.get(named.label, "") for named in panel.columns if named.label}
+            rows.setdefault(one.labels, dict(shown))[column.title] = one.newest
+    return list(rows.values())

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from binnacle.cli.picture import theme
 from binnacle.cli.picture.board import Board, Panel
-from binnacle.cli.picture.madeup import POINTS, Series, log_lines, series, table_rows
+from binnacle.cli.picture.madeup import POINTS, Series, joined_rows, log_lines, series, table_rows
 from binnacle.cli.picture.markdown import blocks
 from binnacle.cli.picture.svg import Canvas
 from binnacle.cli.picture.units import ticks, written
@@ -251,6 +252,9 @@ def _arc(
 
 def table(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> None:
     """Draw the newest values as rows."""
+    if panel.columns:
+        _joined(canvas, board, panel, w, h)
+        return
     columns, rows = table_rows(series(board, panel))
     heads = (*columns, "Value")
     wide = w / len(heads)
@@ -263,6 +267,23 @@ def table(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> Non
             canvas.text(wide * number + 8, y + 20, cell, size=13, room=wide - 14)
         color = _color(panel, value) if panel.steps else theme.TEXT
         canvas.text(wide * len(cells) + 8, y + 20, written(value, panel.unit), size=13, fill=color, room=wide - 14)
+        canvas.line(0, y + 30, w, y + 30, theme.GRID)
+
+
+def _joined(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> None:
+    """Draw a table that joins its queries, each column in its own unit and colours."""
+    wide = w / len(panel.columns)
+    for number, column in enumerate(panel.columns):
+        canvas.text(wide * number + 8, 18, column.title, size=12, fill=theme.LINK, weight=500, room=wide - 14)
+    canvas.line(0, 28, w, 28, theme.BORDER)
+    for line, row in enumerate(joined_rows(board, panel)[: max(1, int((h - 30) // 30))]):
+        y = 28 + 30 * line
+        for number, column in enumerate(panel.columns):
+            value = row.get(column.title, "")
+            said = written(value, column.unit) if isinstance(value, float) else value
+            colored = isinstance(value, float) and column.steps
+            fill = _color(replace(panel, steps=column.steps), float(value)) if colored else theme.TEXT
+            canvas.text(wide * number + 8, y + 20, said, size=13, fill=fill, room=wide - 14)
         canvas.line(0, y + 30, w, y + 30, theme.GRID)
 
 
