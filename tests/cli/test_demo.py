@@ -37,9 +37,15 @@ def test_the_tour_shows_each_step_and_leaves_nothing_behind(tmp_path: Path) -> N
     for file in QUICKSTART.glob("*.yaml"):
         assert file.name in parts[STEPS[0]]
     assert "objective: 99.9%" in parts[STEPS[0]]
-    for path in ("prometheus/rules/slo.shop.checkout.yaml", "alertmanager/alertmanager.yaml", "grafana/dashboards/"):
+    for path in (
+        "prometheus/rules/slo.shop.checkout.yaml",
+        "alertmanager/alertmanager.yaml",
+        "grafana/dashboards/",
+        "fluentd/binnacle.conf",
+        "fluentd/logpipeline.shop.",
+    ):
         assert f"out/{path}" in parts[STEPS[1]]
-    for kind in ("slo", "ap", "dash", "mset"):
+    for kind in ("slo", "ap", "dash", "mset", "lp"):
         assert f"$ kubectl -n shop get {kind}" in parts[STEPS[2]]
     assert "False" not in parts[STEPS[2]]
     assert "Left out: prometheus and promtool are not on the PATH." in parts[STEPS[3]]
