@@ -88,14 +88,6 @@ def test_files_of_others_are_left_alone() -> None:
         assert TARGET.split_file(path, "x", CONFIG) == ()
 
 
-def test_a_pipeline_does_not_write_into_the_log_that_it_reads() -> None:
-    own = Owner(Key("LogPipeline", "monitoring", "a"))
-    with pytest.raises(SpecError) as refused:
-        TARGET.render((plain(),), own, CONFIG)
-    assert (refused.value.reason, refused.value.path) == ("NotSupported", "spec.outputs[out].stdout")
-    assert TARGET.render((plain(outputs=(Loki("loki", "http://loki"),)),), own, CONFIG)
-
-
 def test_a_pipeline_that_fits_no_object_is_refused() -> None:
     with pytest.raises(SpecError) as refused:
         TARGET.render((plain(Enrich("e", ((("x",), "y" * 900_000),))),), Owner(KEY), CONFIG)

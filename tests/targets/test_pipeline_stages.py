@@ -142,12 +142,6 @@ def test_a_text_that_never_ends_is_cut_and_nothing_of_it_is_lost():
     assert came[-1] == "start again\n end"
 
 
-def test_a_route_before_lines_are_joined_has_no_field_of_ours():
-    stages = (Route("early", (), ("audit",)), Multiline("join", "^x", 2_000))
-    outcome = ran(["x"], *stages, outputs=("loki", "audit"))
-    assert outcome.records("audit") == outcome.records("loki") == [{"message": "x"}]
-
-
 def test_names_that_belong_to_the_stages_cannot_be_forged():
     """Each stream that a text may be of is remembered, so a container that could name streams could fill the memory of all."""
     own = ["lp_stream", "lp_rest", "lp_mark", "lp_time", "lp_label_0", "lp_"]

@@ -5,7 +5,6 @@ Attempts never end: what a backend does not take now waits in the buffer, and wh
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -213,8 +212,3 @@ def _secondary(place: Place) -> Element:
 def _seconds(milliseconds: int) -> int:
     """Return whole seconds, never none: Fluentd reads `0.5s` as 5 s, and no pause at all would keep a processor busy."""
     return max(1, -(-milliseconds // 1000))
-
-
-def trusted(programs: Iterable[Program]) -> frozenset[str]:
-    """Return the code of programs: what a lint may pass over in a `<record>`."""
-    return frozenset(program.code for program in programs)

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from binnacle.api.config import Config
-from binnacle.api.reasons import Reason
-from binnacle.errors import SpecError
 from binnacle.intent.base import Intent
-from binnacle.intent.pipeline import Pipeline, Stdout
+from binnacle.intent.pipeline import Pipeline
 from binnacle.intent.refs import Key
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share
 from binnacle.targets.datakeys import DataKeys, KeyedTarget
@@ -44,7 +42,7 @@ class Fluentd(KeyedTarget):
         """Spell the pipeline of a resource; nothing when it has none.
 
         Raises:
-            SpecError: `OutputTooLarge`, the pipeline does not fit an object; `NotSupported`, it would read its own output.
+            SpecError: `OutputTooLarge`, the pipeline does not fit an object.
             ElementError: a name that Fluentd or a backend would take for something else.
         """
         return tuple(_shares(intents, owner.key, config))
@@ -84,7 +82,6 @@ def _shares(intents: Sequence[Intent], key: Key, config: Config) -> Iterator[Sha
     for pipeline in intents:
         if not isinstance(pipeline, Pipeline):
             continue
-        _check_own_log(pipeline, key, config)
         file = written(key, pipeline, config)
         mark = conventions.version_id(key, file.version)
         yield Share(
@@ -95,18 +92,3 @@ def _shares(intents: Sequence[Intent], key: Key, config: Config) -> Iterator[Sha
             (mark,),
             {"configHash": file.version},
         )
-
-
-def _check_own_log(pipeline: Pipeline, key: Key, config: Config) -> None:
-    """Refuse a pipeline that would write into a log that it reads: every line would come again, without end."""
-    if key.namespace != config.fluentd.namespace:
-        return
-    for output in pipeline.outputs:
-        if isinstance(output, Stdout):
-            raise SpecError(
-                f"stdout is the log of Fluentd, which is in the namespace {key.namespace} that this pipeline reads: its lines "
-                "would come again without end.",
-                path=f"spec.outputs[{output.name}].stdout",
-                reason=Reason.NOT_SUPPORTED.value,
-                fix="Send them elsewhere, or have the pipeline in another namespace.",
-            )

@@ -201,11 +201,14 @@ def _stage(labels: _Labels, stage: Stage) -> None:
 
 
 def _route(labels: _Labels, stage: Route) -> None:
-    """Copy to a branch that keeps what is asked for; each branch has a record of its own, whatever it does to it."""
+    """Copy to a branch that keeps what is asked for; each branch has a record of its own, whatever it does to it.
+
+    All stages that join lines stand before (`compile` sees to it), so the record has no field of ours any more.
+    """
     branch = conventions.label(labels.key, "route", stage.name)
     onward = conventions.label(labels.key, "stage", stage.name)
     labels.close(_copied([branch, onward]))
-    labels.begin(branch, *([STREAM] if labels.joins else []))
+    labels.begin(branch)
     labels.run(Program("when", conditions(stage.when)), keep_mark=True)
     labels.only_marked()
     labels.close(_to_outputs(labels.key, stage.outputs))
