@@ -29,7 +29,7 @@ def test_the_page_names_every_object_with_its_namespace_and_its_key() -> None:
         {
             "prometheus": {"output": "configMap", "namespace": "metrics"},
             "alertmanager": {"namespace": "alerts"},
-            "grafana": {"namespace": "boards"},
+            "grafana": {"namespace": "boards", "url": "https://grafana.example"},
             "fluentd": {"namespace": "logging"},
             "probers": {"eu": "eu:9115"},
         }
