@@ -12,7 +12,7 @@ from binnacle.api.limits import Limit
 from binnacle.api.model import Items, Model, OneOf, refusal
 from binnacle.api.nodata import MissingData
 from binnacle.api.reasons import Reason
-from binnacle.api.slo_indicators import HistogramType, Selector
+from binnacle.api.slo_indicators import HistogramType, Ratio, Selector
 from binnacle.api.values import (
     AlertSeverity,
     DnsLabel,
@@ -37,18 +37,9 @@ _WINDOW: Final = "The time over which events are counted. Absent means 5m."
 _MIN_RATE: Final = "Traffic below which the rule is silent, such as {limit: 6, per: 1m}."
 
 
-class RatioRule(OneOf):
+class RatioRule(Ratio):
     """Share of bad events, from two counters; limits are percentages."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("errors", "good")
-
-    errors: Annotated[
-        Selector | None, Field(description="Counter of bad events, a bare vector selector. Either this or good.")
-    ] = None
-    good: Annotated[
-        Selector | None, Field(description="Counter of good events, a bare vector selector. Either this or errors.")
-    ] = None
-    total: Annotated[Selector, Field(description="Counter of all events, a bare vector selector.")]
     group_by: Annotated[GroupBy, Field(description=_GROUP_BY)] = ()
     window: Annotated[Window | None, Field(description=_WINDOW)] = None
     min_rate: Annotated[Rate | None, Field(description=_MIN_RATE)] = None
