@@ -407,6 +407,7 @@ class Running:
         store: Store | None = None,
         resync_period: float = 0,
         standing: Sequence[Standing] = (),
+        aggregate_debounce: float = 0.1,
     ) -> None:
         self.cluster = cluster
         self.guard = Guard()
@@ -426,7 +427,12 @@ class Running:
             ),
             [OWN, CONFIG_MAP],
             Metrics(CollectorRegistry()),
-            Settings(workers=4, resync_period=resync_period, observe_period=0.02, aggregate_debounce=0.1),
+            Settings(
+                workers=4,
+                resync_period=resync_period,
+                observe_period=0.02,
+                aggregate_debounce=aggregate_debounce,
+            ),
         )
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -420,7 +420,7 @@ async def test_when_the_output_moves_the_new_is_there_before_the_old_goes(cluste
 
 
 async def test_many_shares_become_one_write_and_statuses_wait_for_it(cluster: MemoryCluster) -> None:
-    async with Running(cluster) as run:
+    async with Running(cluster, aggregate_debounce=1) as run:  # longer than fifty of them take on a busy machine
         for number in range(50):
             cluster.put(thing(f"t{number}", share=str(number)))
         await run.settle(aggregates=False)

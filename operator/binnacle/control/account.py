@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from binnacle.control.aggregates import Aggregates
-from binnacle.control.cache import Cache, Resource
+from binnacle.control.cache import Cache, Resource, WorkKey
 from binnacle.control.journal import Entry, Journal
 from binnacle.control.queue import WorkQueue
 from binnacle.intent.refs import Key, ObjectRef
@@ -18,11 +18,11 @@ _SHOWN = 50
 
 
 def account(
-    key: Key | AggregateKey,
+    key: WorkKey,
     *,
     cache: Cache,
     aggregates: Aggregates,
-    queue: WorkQueue[Key | AggregateKey],
+    queue: WorkQueue[WorkKey],
     journal: Journal,
     troubles: Mapping[tuple[str, str], tuple[str, str]],
     now: datetime,

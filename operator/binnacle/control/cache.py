@@ -34,6 +34,10 @@ class Change(StrEnum):
     NOTHING = "nothing"
 
 
+WorkKey = Key | AggregateKey
+"""What is worked on, and what an object belongs to: a resource, or a file that many share."""
+
+
 @dataclass(slots=True)
 class Resource:
     """One resource as last seen, and what the loop has made of it.
@@ -90,7 +94,7 @@ class Child:
 
     uid: str
     resource_version: str
-    owner: Key | AggregateKey | None
+    owner: WorkKey | None
     fingerprint: bytes
     applied: bool
     accepted: tuple[bytes, bytes] | None = None
@@ -112,7 +116,7 @@ def object_ref(body: Mapping[str, Any]) -> ObjectRef:
     return ObjectRef(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
-def owner_of(body: Mapping[str, Any]) -> Key | AggregateKey | None:
+def owner_of(body: Mapping[str, Any]) -> WorkKey | None:
     """Return whose object this is by its labels, or None when they do not say."""
     metadata = body["metadata"]
     labels = metadata.get("labels") or {}
@@ -145,7 +149,7 @@ class Cache:
 
     resources: dict[Key, Resource] = field(default_factory=dict)
     children: dict[ObjectRef, Child] = field(default_factory=dict)
-    _by_owner: dict[Key | AggregateKey, set[ObjectRef]] = field(default_factory=dict)
+    _by_owner: dict[WorkKey, set[ObjectRef]] = field(default_factory=dict)
     _readers: dict[Read, set[Key]] = field(default_factory=lambda: defaultdict(set))
     _namespaces: dict[Listing, set[Key]] = field(default_factory=lambda: defaultdict(set))
 
@@ -210,7 +214,7 @@ class Cache:
         """Return the keys of a kind in a namespace."""
         return self._namespaces.get(Listing(kind, namespace), ())
 
-    def put_child(self, ref: ObjectRef, child: Child) -> Key | AggregateKey | None:
+    def put_child(self, ref: ObjectRef, child: Child) -> WorkKey | None:
         """Take in a child; returns its owner before, which may be another when labels were changed."""
         before = self.children.get(ref)
         if before is not None and before.owner != child.owner:
@@ -229,11 +233,11 @@ class Cache:
         self._unindex(ref, known.owner)
         return known
 
-    def children_of(self, owner: Key | AggregateKey) -> tuple[ObjectRef, ...]:
+    def children_of(self, owner: WorkKey) -> tuple[ObjectRef, ...]:
         """Return the objects that belong to an owner, sorted."""
         return tuple(sorted(self._by_owner.get(owner, ())))
 
-    def owners(self) -> Iterable[Key | AggregateKey]:
+    def owners(self) -> Iterable[WorkKey]:
         """Return everybody who owns an object."""
         return tuple(self._by_owner)
 
@@ -283,7 +287,7 @@ class Cache:
         if not self._readers[read]:
             del self._readers[read]
 
-    def _unindex(self, ref: ObjectRef, owner: Key | AggregateKey | None) -> None:
+    def _unindex(self, ref: ObjectRef, owner: WorkKey | None) -> None:
         if owner is None:
             return
         refs = self._by_owner.get(owner)

@@ -14,11 +14,12 @@ from typing import Any
 from binnacle.api.conditions import ConditionStatus, ConditionType
 from binnacle.control.account import account
 from binnacle.control.aggregates import Aggregates
-from binnacle.control.cache import Cache, Change, Resource, is_older, object_ref, resource_key
+from binnacle.control.cache import Cache, Change, Resource, WorkKey, is_older, object_ref, resource_key
 from binnacle.control.desired import Toolchain
 from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.journal import Entry, Journal
 from binnacle.control.metrics import Metrics
+from binnacle.control.objects import Objects
 from binnacle.control.ports import (
     Clock,
     Event,
@@ -39,7 +40,7 @@ from binnacle.control.ports import (
     merged,
 )
 from binnacle.control.queue import Priority, WorkQueue
-from binnacle.control.reconcile import Reconciler, WorkKey
+from binnacle.control.reconcile import Reconciler
 from binnacle.control.status import condition_said
 from binnacle.errors import BinnacleError
 from binnacle.intent.readback import READBACK_FIELDS
@@ -123,16 +124,25 @@ class Controller:
         self.aggregates = Aggregates(tools.targets, tools.config)
         self.journal = Journal()
         self.queue: WorkQueue[WorkKey] = WorkQueue(ports.clock, ports.rng, metrics.queue("binnacle"))
+        fingerprints = fingerprinter(tools)
+        self.objects = Objects(
+            cache=self.cache,
+            store=ports.store,
+            guard=ports.guard,
+            fingerprints=fingerprints,
+            journal=self.journal,
+            instance=tools.config.instance,
+        )
         self.reconciler = Reconciler(
             tools=tools,
             cache=self.cache,
             aggregates=self.aggregates,
             queue=self.queue,
+            objects=self.objects,
             store=ports.store,
-            guard=ports.guard,
             recorder=ports.recorder,
             clock=ports.clock,
-            fingerprints=fingerprinter(tools),
+            fingerprints=fingerprints,
             aggregate_debounce=self.settings.aggregate_debounce,
             observers=ports.observers,
             metrics=metrics,
@@ -158,7 +168,7 @@ class Controller:
             aggregates=self.aggregates,
             queue=self.queue,
             journal=self.journal,
-            troubles=self.reconciler.troubles,
+            troubles=self.objects.troubles,
             now=self.ports.clock.now(),
         )
 
@@ -266,7 +276,7 @@ class Controller:
         ):
             return  # our own write, answered before the watch told us
         before = known.owner if known is not None else None
-        child = self.reconciler.seen(body)
+        child = self.objects.seen(body)
         if isinstance(child.owner, AggregateKey) and child.applied:
             self.aggregates.inherit(child.owner, body)
         if known is not None and known.fingerprint == child.fingerprint and before == child.owner:
@@ -277,26 +287,26 @@ class Controller:
             self._put_back(owner)
 
     def _child_gone(self, ref: ObjectRef, uid: str) -> None:
-        self.reconciler.gone(ref, uid)
+        self.objects.gone(ref, uid)
         known = self.cache.drop_child(ref, uid)
         if known is not None:
             self.metrics.drift.labels(kind=ref.kind, what="deleted").inc()
             self._put_back(known.owner)
 
-    def _put_back(self, owner: Key | AggregateKey | None) -> None:
+    def _put_back(self, owner: WorkKey | None) -> None:
         if owner is not None and self.ready:
             self.queue.add(owner, Priority.DRIFT)
 
     def _kind_synced(self, api_version: str, kind: str) -> None:
-        recovered = self.reconciler.troubles.pop((api_version, kind), None)
+        recovered = self.objects.troubles.pop((api_version, kind), None)
         self._kind_settled(api_version, kind)
         if recovered is not None and self.ready:
             self._enqueue_everything()
 
     def _kind_in_trouble(self, api_version: str, kind: str, reason: str, message: str) -> None:
-        known = self.reconciler.troubles.get((api_version, kind))
-        self.reconciler.troubles[(api_version, kind)] = (reason, message)
-        self.reconciler.synced = False
+        known = self.objects.troubles.get((api_version, kind))
+        self.objects.troubles[(api_version, kind)] = (reason, message)
+        self.objects.synced = False
         self._kind_settled(api_version, kind)
         if known is None:
             log.error("cannot watch", extra={"kind": kind, "reason": reason, "error": message})
@@ -307,7 +317,7 @@ class Controller:
         self._waiting_for.discard((api_version, kind))
         if self._waiting_for:
             return
-        self.reconciler.synced = not self.reconciler.troubles
+        self.objects.synced = not self.objects.troubles
         if not self.ready:
             log.info(
                 "caches are synced",

@@ -6,8 +6,7 @@ It holds names, times and messages, never a spec or the body of an object.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey
+from binnacle.control.cache import WorkKey
 
 
 @dataclass(slots=True)
@@ -33,27 +32,27 @@ class Journal:
     """The last entry of every key that exists."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key | AggregateKey, Entry] = {}
+        self._entries: dict[WorkKey, Entry] = {}
 
-    def begin(self, key: Key | AggregateKey, now: datetime) -> Entry:
+    def begin(self, key: WorkKey, now: datetime) -> Entry:
         """Begin the entry of a piece of work; the one before is forgotten."""
         entry = self._entries[key] = Entry(now)
         return entry
 
-    def wrote(self, key: Key | AggregateKey, what: str) -> None:
+    def wrote(self, key: WorkKey, what: str) -> None:
         """Note a write of the work that goes on."""
         if key in self._entries:
             self._entries[key].wrote.append(what)
 
-    def failed(self, key: Key | AggregateKey, error: Exception) -> None:
+    def failed(self, key: WorkKey, error: Exception) -> None:
         """Note a failure of the work that goes on."""
         if key in self._entries:
             self._entries[key].error = str(error)
 
-    def of(self, key: Key | AggregateKey) -> Entry | None:
+    def of(self, key: WorkKey) -> Entry | None:
         """Return the entry of a key, or None when nothing has been done about it yet."""
         return self._entries.get(key)
 
-    def forget(self, key: Key | AggregateKey) -> None:
+    def forget(self, key: WorkKey) -> None:
         """Drop the entry of a key that does not exist any more."""
         self._entries.pop(key, None)

@@ -5,7 +5,7 @@ again after a crash between any two calls. Every write is preceded by a comparis
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,15 +14,15 @@ from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
-from binnacle.control.cache import Cache, Child, Resource, object_ref, owner_of
+from binnacle.control.cache import Cache, Resource, WorkKey
 from binnacle.control.desired import Desired, Toolchain, desire
-from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
+from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.journal import Journal
 from binnacle.control.metrics import Metrics
+from binnacle.control.objects import Objects
 from binnacle.control.ports import (
     Clock,
     Event,
-    LeaseGuard,
     Liveness,
     Observed,
     Observer,
@@ -55,8 +55,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds after which unfinished work is shown as `Reconciling`."""
 
-WorkKey = Key | AggregateKey
-
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -75,8 +73,8 @@ class Reconciler:
         cache: Cache,
         aggregates: Aggregates,
         queue: WorkQueue[WorkKey],
+        objects: Objects,
         store: Store,
-        guard: LeaseGuard,
         recorder: Recorder,
         clock: Clock,
         fingerprints: Fingerprinter,
@@ -89,8 +87,8 @@ class Reconciler:
         self._cache = cache
         self._aggregates = aggregates
         self._queue = queue
+        self._objects = objects
         self._store = store
-        self._guard = guard
         self._recorder = recorder
         self._clock = clock
         self._fingerprints = fingerprints
@@ -99,16 +97,10 @@ class Reconciler:
         self._asked = observers.keys() - self._unconfigured.keys()
         self._metrics = metrics
         self._journal = journal
-        self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
-        """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
-        self._awaited: dict[ObjectRef, set[str]] = {}
-        """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
         self._fallen: dict[str, Problem | None] = {}
         """Kind -> why what stands for all its resources cannot be written."""
         self.deliver: Callable[[Event], None] = lambda _event: None
         """Takes what was found beside the watches, as if a watch had told it."""
-        self.synced = False
-        """Whether every watch that can sync has; only then may anything be deleted."""
 
     async def reconcile(self, key: WorkKey) -> Retry | None:
         """Work on a key once. Returns how to try again, or None when there is nothing left to do.
@@ -177,7 +169,7 @@ class Reconciler:
             outputs, problem, retry = (), _problem(error), self._again(key, error)
         for output in outputs:
             try:
-                if await self._ensure(key, output):
+                if await self._objects.ensure(key, output):
                     resource.applied_at = self._clock.monotonic()
             except BinnacleError as error:
                 problem = problem or _problem(error)
@@ -254,7 +246,7 @@ class Reconciler:
         for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
             self._queue.add_after(aggregate, self._debounce)
         for ref in self._unwanted(key, desired.outputs):
-            await self._delete(key, ref)
+            await self._objects.delete(key, ref)
 
     def _unwanted(self, owner: WorkKey, outputs: Iterable[Output]) -> list[ObjectRef]:
         """Return the objects that an owner, which lives, does not want any more.
@@ -271,7 +263,7 @@ class Reconciler:
         """Remove what is left of a resource that does not exist, once that is certain."""
         if not self._cache.children_of(key) and not self._aggregates.contributes(key):
             return None
-        if not self.synced:
+        if not self._objects.synced:
             return None  # asked again when the watches have synced
         try:
             live = await self._store.get(ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name))
@@ -280,7 +272,7 @@ class Reconciler:
                 self.deliver(Present(live))
                 return None
             for ref in self._cache.children_of(key):
-                await self._delete(key, ref)
+                await self._objects.delete(key, ref)
         except BinnacleError as error:
             return self._again(key, error)
         for aggregate in self._aggregates.drop(key):
@@ -291,10 +283,10 @@ class Reconciler:
 
     async def _aggregate(self, key: AggregateKey) -> Retry | None:
         state = self._aggregates.get(key)
-        if not self.synced:
+        if not self._objects.synced:
             # Asked again when the watches have synced: a share that is missing yet is not gone.
-            if state is not None and self.troubles:
-                reason, message = next(iter(self.troubles.values()))
+            if state is not None and self._objects.troubles:
+                reason, message = next(iter(self._objects.troubles.values()))
                 self._fail(state, Problem(Reason(reason), message, terminal=True))
             return None
         if state is None or not (state.held or state.applied or self._cache.children_of(key)):
@@ -307,9 +299,9 @@ class Reconciler:
             refused = state.refused
             outputs, snapshot = self._aggregates.assemble(key)
             for output in outputs:
-                await self._ensure(key, output)
+                await self._objects.ensure(key, output)
             for ref in self._unwanted(key, outputs):
-                await self._delete(key, ref)
+                await self._objects.delete(key, ref)
         except BinnacleError as error:
             self._fail(state, _problem(error))
             return self._again(key, error)
@@ -373,9 +365,9 @@ class Reconciler:
         outputs = standing.outputs if self._is_wanted(standing) else ()
         try:
             for output in outputs:
-                await self._ensure(key, output)
+                await self._objects.ensure(key, output)
             for ref in self._unwanted(key, outputs):
-                await self._delete(key, ref)
+                await self._objects.delete(key, ref)
         except BinnacleError as error:
             self._stands(standing, _problem(error))
             return self._again(key, error)
@@ -399,108 +391,6 @@ class Reconciler:
             self._fallen[standing.kind] = problem
             self._tell(key for key in tuple(self._cache.resources) if key.kind == standing.kind)
 
-    # One object.
-
-    def gone(self, ref: ObjectRef, uid: str) -> None:
-        """Take note that an object vanished: an answer about it that is still on its way must not bring it back."""
-        if ref in self._awaited:
-            self._awaited[ref].add(uid)
-
-    async def _ensure(self, key: WorkKey, output: Output) -> bool:
-        """Make one object as it should be; returns whether that took a write."""
-        vanished = self._awaited[output.ref] = set[str]()
-        try:
-            wrote = await self._make(output, vanished)
-        finally:
-            self._awaited.pop(output.ref, None)
-        if wrote:
-            self._journal.wrote(key, f"apply {output.ref}")
-        return wrote
-
-    async def _make(self, output: Output, vanished: Set[str], *, again: bool = True) -> bool:
-        """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile.
-
-        With `again` what was known of the object may turn out to be old: then it is looked at, and made once more.
-        """
-        wanted = self._fingerprints.of(output.body)
-        trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
-        if trouble is not None:
-            # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
-            raise TransientError(trouble[1], reason=trouble[0])
-        child = await self._known(output, vanished)
-        if child is not None and child.in_sync(wanted):
-            return False
-        self._may_write()
-        try:
-            # With the uid that we know: an object that was deleted and made anew by somebody else, of which the watch
-            # has not told yet, is not touched.
-            live = await self._store.apply(output.body if child is None else _of_uid(output.body, child.uid))
-        except ConflictError:
-            if child is None or not again:
-                raise
-            self._cache.drop_child(output.ref, child.uid)
-            return await self._make(output, vanished, again=False)
-        if live["metadata"].get("uid") in vanished:
-            return True  # deleted before the answer came: the watch has told us, and the owner is queued again
-        child = self.seen(live)
-        if child.fingerprint != wanted:
-            log.info("the server changed what was applied", extra={"object": str(output.ref)})
-            child.accepted = (wanted, child.fingerprint)
-        return True
-
-    async def _known(self, output: Output, vanished: Set[str]) -> Child | None:
-        """Return what is known of the object of that name; None when there is none.
-
-        One that the cache does not have, or whose labels say that it is another owner's, is looked at first.
-
-        Raises:
-            ConflictError: `NameTaken`, it is somebody else's.
-        """
-        child = self._cache.children.get(output.ref)
-        owner = owner_of(output.body)
-        if child is not None and child.owner == owner:
-            return child
-        live = await self._store.get(output.ref)
-        if live is None or live["metadata"].get("uid") in vanished:
-            return None
-        if not is_ours(live, output.body):
-            raise ConflictError(
-                f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
-                "Rename it, delete it, or rename this resource.",
-                reason=Reason.NAME_TAKEN,
-            )
-        return self.seen(live)
-
-    async def _delete(self, key: WorkKey, ref: ObjectRef) -> None:
-        child = self._cache.children.get(ref)
-        if child is None or not self.synced:
-            return
-        live = await self._store.get(ref)
-        if live is None or owner_of(live) != child.owner or owner_is_forged(live):
-            return  # gone already, or not what we took it for: its true owner puts the label back
-        if not is_of_instance(live, self._tools.config.instance):
-            return  # given to another installation, or freed, and the watch has not told us yet
-        self._may_write()
-        await self._store.delete(ref, child.uid)
-        self._journal.wrote(key, f"delete {ref}")
-        self._cache.drop_child(ref, child.uid)
-
-    def seen(self, body: Mapping[str, Any]) -> Child:
-        """Take a live object of ours into the cache."""
-        metadata = body["metadata"]
-        ref = object_ref(body)
-        known = self._cache.children.get(ref)
-        child = Child(
-            uid=metadata.get("uid", ""),
-            resource_version=metadata.get("resourceVersion", ""),
-            owner=owner_of(body),
-            fingerprint=self._fingerprints.of(body),
-            applied=applied_by_us(body),
-            accepted=known.accepted if known is not None else None,
-        )
-        self._cache.put_child(ref, child)
-        return child
-
     # Status.
 
     async def _say(self, key: Key, resource: Resource, situation: Situation, before: Mapping[str, Any]) -> Retry | None:
@@ -509,7 +399,7 @@ class Reconciler:
         if status == before:
             return None
         try:
-            self._may_write()
+            self._objects.may_write()
             live = await self._store.write_status(key, resource.uid, status)
         except BinnacleError as error:
             return self._again(key, error)
@@ -664,10 +554,6 @@ class Reconciler:
         self._journal.failed(key, error)
         return Retry((error.retry_after if isinstance(error, TransientError) else None) or 0.0)
 
-    def _may_write(self) -> None:
-        if not self._guard.held():
-            raise TransientError("this replica does not hold the lease any more")
-
 
 UNASKED = Observed(
     Liveness.UNASKED,
@@ -688,11 +574,6 @@ def _problem(error: BinnacleError) -> Problem:
         reason = Reason(error.reason or Reason.PROGRESSING)
         return Problem(reason, error.message, terminal=reason is Reason.PERMISSION_DENIED)
     return Problem(Reason.INTERNAL_ERROR, str(error), terminal=True)
-
-
-def _of_uid(body: Mapping[str, Any], uid: str) -> Mapping[str, Any]:
-    """Return an object to apply that the server takes only for the object with this uid."""
-    return {**body, "metadata": {**body["metadata"], "uid": uid}}
 
 
 def _change(action: str, ref: ObjectRef) -> dict[str, str]:

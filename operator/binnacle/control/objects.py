@@ -1,0 +1,166 @@
+"""Objects of ours, one at a time: made as they should be, put back, deleted; never one that is somebody else's.
+
+Every write is preceded by a comparison, and by a look at the live object where what is known of it may be old.
+"""
+
+import logging
+from collections.abc import Mapping, Set
+from typing import Any
+
+from binnacle.api.reasons import Reason
+from binnacle.control.cache import Cache, Child, WorkKey, object_ref, owner_of
+from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
+from binnacle.control.journal import Journal
+from binnacle.control.ports import LeaseGuard, Store
+from binnacle.errors import ConflictError, TransientError
+from binnacle.intent.refs import ObjectRef
+from binnacle.targets.base import Output
+
+log = logging.getLogger(__name__)
+
+
+class Objects:
+    """Writes objects and keeps the cache equal to what the server answered.
+
+    Args:
+        cache: what is known of the objects.
+        store: where they are.
+        guard: whether this replica may write.
+        fingerprints: what of an object is compared.
+        journal: is told of every write.
+        instance: the installation; objects of another one are left alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        store: Store,
+        guard: LeaseGuard,
+        fingerprints: Fingerprinter,
+        journal: Journal,
+        instance: str,
+    ):
+        self._cache = cache
+        self._store = store
+        self._guard = guard
+        self._fingerprints = fingerprints
+        self._journal = journal
+        self._instance = instance
+        self._awaited: dict[ObjectRef, set[str]] = {}
+        """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
+        self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
+        """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
+        self.synced = False
+        """Whether every watch that can sync has; only then may anything be deleted."""
+
+    def gone(self, ref: ObjectRef, uid: str) -> None:
+        """Take note that an object vanished: an answer about it that is still on its way must not bring it back."""
+        if ref in self._awaited:
+            self._awaited[ref].add(uid)
+
+    async def ensure(self, key: WorkKey, output: Output) -> bool:
+        """Make one object as it should be; returns whether that took a write."""
+        vanished = self._awaited[output.ref] = set[str]()
+        try:
+            wrote = await self._make(output, vanished)
+        finally:
+            self._awaited.pop(output.ref, None)
+        if wrote:
+            self._journal.wrote(key, f"apply {output.ref}")
+        return wrote
+
+    async def _make(self, output: Output, vanished: Set[str], *, again: bool = True) -> bool:
+        """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile.
+
+        With `again` what was known of the object may turn out to be old: then it is looked at, and made once more.
+        """
+        wanted = self._fingerprints.of(output.body)
+        trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
+        if trouble is not None:
+            # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
+            raise TransientError(trouble[1], reason=trouble[0])
+        child = await self._known(output, vanished)
+        if child is not None and child.in_sync(wanted):
+            return False
+        self.may_write()
+        try:
+            # With the uid that we know: an object that was deleted and made anew by somebody else, of which the watch
+            # has not told yet, is not touched.
+            live = await self._store.apply(output.body if child is None else _of_uid(output.body, child.uid))
+        except ConflictError:
+            if child is None or not again:
+                raise
+            self._cache.drop_child(output.ref, child.uid)
+            return await self._make(output, vanished, again=False)
+        if live["metadata"].get("uid") in vanished:
+            return True  # deleted before the answer came: the watch has told us, and the owner is queued again
+        child = self.seen(live)
+        if child.fingerprint != wanted:
+            log.info("the server changed what was applied", extra={"object": str(output.ref)})
+            child.accepted = (wanted, child.fingerprint)
+        return True
+
+    async def _known(self, output: Output, vanished: Set[str]) -> Child | None:
+        """Return what is known of the object of that name; None when there is none.
+
+        One that the cache does not have, or whose labels say that it is another owner's, is looked at first.
+
+        Raises:
+            ConflictError: `NameTaken`, it is somebody else's.
+        """
+        child = self._cache.children.get(output.ref)
+        owner = owner_of(output.body)
+        if child is not None and child.owner == owner:
+            return child
+        live = await self._store.get(output.ref)
+        if live is None or live["metadata"].get("uid") in vanished:
+            return None
+        if not is_ours(live, output.body):
+            raise ConflictError(
+                f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
+                "Rename it, delete it, or rename this resource.",
+                reason=Reason.NAME_TAKEN,
+            )
+        return self.seen(live)
+
+    async def delete(self, key: WorkKey, ref: ObjectRef) -> None:
+        """Delete one object, once all watches have synced and if it is still what it was taken for."""
+        child = self._cache.children.get(ref)
+        if child is None or not self.synced:
+            return
+        live = await self._store.get(ref)
+        if live is None or owner_of(live) != child.owner or owner_is_forged(live):
+            return  # gone already, or not what we took it for: its true owner puts the label back
+        if not is_of_instance(live, self._instance):
+            return  # given to another installation, or freed, and the watch has not told us yet
+        self.may_write()
+        await self._store.delete(ref, child.uid)
+        self._journal.wrote(key, f"delete {ref}")
+        self._cache.drop_child(ref, child.uid)
+
+    def seen(self, body: Mapping[str, Any]) -> Child:
+        """Take a live object of ours into the cache."""
+        metadata = body["metadata"]
+        ref = object_ref(body)
+        known = self._cache.children.get(ref)
+        child = Child(
+            uid=metadata.get("uid", ""),
+            resource_version=metadata.get("resourceVersion", ""),
+            owner=owner_of(body),
+            fingerprint=self._fingerprints.of(body),
+            applied=applied_by_us(body),
+            accepted=known.accepted if known is not None else None,
+        )
+        self._cache.put_child(ref, child)
+        return child
+
+    def may_write(self) -> None:
+        """Raise `TransientError` when this replica may not write any more."""
+        if not self._guard.held():
+            raise TransientError("this replica does not hold the lease any more")
+
+
+def _of_uid(body: Mapping[str, Any], uid: str) -> Mapping[str, Any]:
+    """Return an object to apply that the server takes only for the object with this uid."""
+    return {**body, "metadata": {**body["metadata"], "uid": uid}}
