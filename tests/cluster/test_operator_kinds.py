@@ -259,8 +259,7 @@ def place(
                 assert condition(one, "Ready")["status"] == "True", one["status"]
         made.writes(counter.mark())
         yield made
-        control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
-        sweep(control_plane)
+    control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def neighbours() -> list[str]:

@@ -15,6 +15,7 @@ from servers.audit import service_account_user
 from servers.cluster import Cluster
 from servers.http import fetch
 from servers.process import ServerProcess, free_port
+from servers.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = "binnacle-system"
@@ -125,5 +126,11 @@ def sweep(cluster: Cluster) -> None:
     An operator tidies up after what it finds, and that would count as its writes in a test that has nothing to do with it.
     """
     kinds = ",".join(f"{info.plural}.{info.group}" for info in KINDS.values())
-    cluster.kubectl("delete", kinds, "--all", "--all-namespaces")
-    cluster.kubectl("delete", "configmap", "--all-namespaces", "-l", "app.kubernetes.io/managed-by=binnacle")
+    made = ("configmap", "--all-namespaces", "-l", "app.kubernetes.io/managed-by=binnacle")
+    # kubectl may wait for ever for what goes with its namespace at the same time.
+    for what in ((kinds, "--all", "--all-namespaces"), made):
+        cluster.kubectl("delete", *what, "--wait=false", "--ignore-not-found")
+    left = ((kinds, "--all-namespaces"), made)
+    eventually(
+        lambda: not any(cluster.kubectl("get", *what, "-o", "name").stdout for what in left), limit=60, every=0.2
+    )
