@@ -4,6 +4,7 @@ A dot that belongs to a key is written `\.`: `log\.level` is one key.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
@@ -25,6 +26,10 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(_ESCAPE.sub(r"\1", step) for step in _STEP.findall(text))
 
 
+def _joined(keys: Iterable[str]) -> str:
+    return ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in keys)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldPath(TextValue):
     """One field, as the keys that lead to it."""
@@ -40,7 +45,7 @@ class FieldPath(TextValue):
         return cls(_split(text))
 
     def __str__(self) -> str:
-        return ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in self.keys)
+        return _joined(self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class KeyPattern(TextValue):
         return cls(_split(text))
 
     def __str__(self) -> str:
-        return ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in self.keys)
+        return _joined(self.keys)
 
 
 def _refuse_reserved(path: FieldPath) -> None:
