@@ -14,6 +14,7 @@ from typing import Any
 from binnacle.api.conditions import ConditionStatus, ConditionType
 from binnacle.control.account import account
 from binnacle.control.aggregates import Aggregates
+from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Change, Resource, WorkKey, is_older, object_ref, resource_key
 from binnacle.control.desired import Toolchain
 from binnacle.control.fingerprint import Fingerprinter
@@ -133,6 +134,7 @@ class Controller:
             journal=self.journal,
             instance=tools.config.instance,
         )
+        self.backends = Backends(ports.observers, tools.config.reload_period.ms / 1000, ports.clock)
         self.reconciler = Reconciler(
             tools=tools,
             cache=self.cache,
@@ -144,7 +146,7 @@ class Controller:
             clock=ports.clock,
             fingerprints=fingerprints,
             aggregate_debounce=self.settings.aggregate_debounce,
-            observers=ports.observers,
+            backends=self.backends,
             metrics=metrics,
             journal=self.journal,
         )
@@ -490,8 +492,8 @@ class Controller:
         return expectations
 
     def _says_something_new(self, key: Key, resource: Resource) -> bool:
-        live, data = self.reconciler.backend_now(key, resource)
         status = resource.live_status()
+        live, data = self.backends.judged(key, resource, status)
         if condition_said(status, ConditionType.LIVE) != live.said():
             return True
         return condition_said(status, ConditionType.DATA_PRESENT) != data or _figures(key, status) != live.facts

@@ -14,6 +14,7 @@ from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates
+from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Resource, WorkKey
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter
@@ -23,25 +24,17 @@ from binnacle.control.objects import Objects
 from binnacle.control.ports import (
     Clock,
     Event,
-    Liveness,
-    Observed,
-    Observer,
     Present,
     Recorder,
     Store,
-    Unconfigured,
 )
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.status import (
     ChildStatus,
-    Live,
     Problem,
-    Said,
     Situation,
     build,
     condition_said,
-    judge,
-    judge_metrics,
     unobserved,
 )
 from binnacle.errors import BinnacleError, ConflictError, SpecError, TransientError
@@ -79,7 +72,7 @@ class Reconciler:
         clock: Clock,
         fingerprints: Fingerprinter,
         aggregate_debounce: float,
-        observers: Mapping[str, Observer],
+        backends: Backends,
         metrics: Metrics,
         journal: Journal,
     ):
@@ -93,8 +86,7 @@ class Reconciler:
         self._clock = clock
         self._fingerprints = fingerprints
         self._debounce = aggregate_debounce
-        self._unconfigured = {name: one.message for name, one in observers.items() if isinstance(one, Unconfigured)}
-        self._asked = observers.keys() - self._unconfigured.keys()
+        self._backends = backends
         self._metrics = metrics
         self._journal = journal
         self._fallen: dict[str, Problem | None] = {}
@@ -178,7 +170,7 @@ class Reconciler:
             if self._aggregates.put(share):
                 self._queue.add_after(share.aggregate, self._debounce)
         problem = problem or self._aggregate_problem(key)
-        self._expect(resource, desired)
+        self._backends.expect(resource, desired)
         waiting = not self._aggregates.settled(key)
         if problem is None and not waiting:
             try:
@@ -188,7 +180,7 @@ class Reconciler:
         under_way = self._under_way(key, resource, problem, waiting)
         if under_way is None:
             return retry  # too early to say anything; the retry, the aggregate or the timer comes back here
-        live, data = self._backend(key, resource, before)
+        live, data = self._backends.judged(key, resource, before)
         situation = Situation(
             generation=generation,
             valid=True,
@@ -202,14 +194,6 @@ class Reconciler:
         )
         said = await self._say(key, resource, situation, before)
         return retry or said
-
-    def _expect(self, resource: Resource, desired: Desired) -> None:
-        """Take note of what is to be observed of a resource, and of what is known before anybody looks."""
-        resource.marks, resource.readback = desired.marks, desired.readback
-        if not (desired.outputs or desired.shares):
-            resource.observed = replace(resource.observed or NOTHING, liveness=Liveness.NOTHING, message="")
-        elif not (backends := self._backends_of(resource)) & self._asked:
-            resource.observed = self._nobody(backends)
 
     def _lost(self, outputs: Iterable[Output], before: Mapping[str, Any]) -> bool:
         """Say whether an object that was applied before is not there any more."""
@@ -436,9 +420,9 @@ class Reconciler:
         applied = bool(before.get("children"))
         if desired.valid and not self._changes(key, desired):
             # What is applied is what the spec says, so it can be observed although nothing is applied now.
-            self._expect(resource, desired)
+            self._backends.expect(resource, desired)
         known = resource.marks or resource.readback is not None or resource.observed is not None
-        live, data = self._backend(key, resource, before) if known else unobserved(before)
+        live, data = self._backends.judged(key, resource, before) if known else unobserved(before)
         return Situation(
             generation=resource.generation,
             valid=desired.valid,
@@ -481,56 +465,6 @@ class Reconciler:
         changes.extend(_change("Delete", ref) for ref in self._unwanted(key, desired.outputs))
         return changes
 
-    def backend_now(self, key: Key, resource: Resource) -> tuple[Live, Said | None]:
-        """Return what status should say of the backend, and of the metrics there, at this moment."""
-        return self._backend(key, resource, resource.live_status())
-
-    def _backends_of(self, resource: Resource) -> frozenset[str]:
-        """Return the backends that have something of the resource."""
-        backends = {mark.backend for mark in resource.marks}
-        if resource.readback is not None and resource.readback.metrics:
-            backends.add(resource.readback.backend)
-        return frozenset(backends)
-
-    def _nobody(self, backends: Iterable[str]) -> Observed:
-        """Return what is known from backends of which none is asked: why not, in the words of those that could be."""
-        words = [self._unconfigured[name] for name in sorted(backends) if name in self._unconfigured]
-        return Observed(Liveness.UNCONFIGURED, " ".join(words)) if words else UNASKED
-
-    def _backend(self, key: Key, resource: Resource, before: Mapping[str, Any]) -> tuple[Live, Said | None]:
-        """Judge the last observation; see `status.judge` and `status.judge_metrics`."""
-        observed, readback = resource.observed, resource.readback
-        well = observed is None or (
-            observed.liveness in (Liveness.LOADED, Liveness.NOTHING)
-            and observed.settled
-            and (observed.metrics is None or observed.metrics.present is not None)
-        )
-        now = self._clock.monotonic()
-        if well:
-            resource.unwell_since = None
-        elif resource.unwell_since is None:
-            resource.unwell_since = now
-        starts = [since for since in (resource.unwell_since, resource.applied_at) if since is not None]
-        grace = 2 * self._tools.config.reload_period.ms / 1000
-        grace_over = not well and bool(starts) and now - max(starts) >= grace
-        live = judge(
-            observed,
-            before,
-            grace_over=grace_over,
-            new_version=resource.applied_at is not None,
-            carried=READBACK_FIELDS.get(key.kind, ()),
-        )
-        if readback is None:
-            return live, condition_said(before, ConditionType.DATA_PRESENT)  # not compiled since the start
-        if not readback.metrics:
-            return live, None
-        if readback.backend not in self._asked:
-            nobody = judge(
-                self._nobody([readback.backend]), before, grace_over=grace_over, new_version=False, carried=()
-            )
-            return live, nobody.said()
-        return live, judge_metrics(observed, before, live, grace_over=grace_over)
-
     # The rest.
 
     def _world(self) -> World:
@@ -553,13 +487,6 @@ class Reconciler:
         """Return when to try again after an error: not before the other side asked for it."""
         self._journal.failed(key, error)
         return Retry((error.retry_after if isinstance(error, TransientError) else None) or 0.0)
-
-
-UNASKED = Observed(
-    Liveness.UNASKED,
-    "Binnacle does not ask this backend yet, so it is not known whether it has loaded what was applied.",
-)
-NOTHING = Observed(Liveness.NOTHING)
 
 
 def _problem(error: BinnacleError) -> Problem:
