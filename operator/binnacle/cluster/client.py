@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from binnacle.api.reasons import Reason
+from binnacle.cluster.fence import Fence
 from binnacle.cluster.refusals import OPERATOR, Call, refusal
 from binnacle.errors import TransientError
 
@@ -26,11 +27,13 @@ class Client:
     Args:
         session: from `Connection.session`; its limit bounds the sockets.
         who: asks, as messages about missing permissions call it.
+        fence: until when what has a body may be sent; None where that is no question.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, who: str = OPERATOR):
+    def __init__(self, session: aiohttp.ClientSession, who: str = OPERATOR, fence: Fence | None = None):
         self._session = session
         self._who = who
+        self._fence = fence
 
     async def request(
         self,
@@ -121,11 +124,16 @@ class Client:
         if body is not None:
             headers["Content-Type"] = content_type
         # A large body is sent in pieces, so that the loop goes on in between.
-        data = io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+        data: Any = io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+        fence = self._fence if body is not None else None
+        if body is not None and fence is not None:
+            data, params = fence.payload(body), {**(params or {}), "timeout": fence.limit()}
         try:
             async with self._session.request(method, call.path, data=data, headers=headers, params=params) as response:
                 return response.status, response.headers.get("Retry-After"), await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
+            if fence is not None:
+                fence.check()
             raise _unreachable(str(call), error) from error
 
 

@@ -8,6 +8,8 @@ request is tried once more. Nothing of what was read appears in an error: the li
 
 import asyncio
 import contextlib
+import functools
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from typing import Any, Self
 
 import aiohttp
 import yaml
+from aiohttp import AddrInfoType
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config, refresh_token
 
@@ -63,14 +66,21 @@ class Connection:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._refresher
 
-    def session(self, limit: int, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
-        """Return a new session of at most `limit` connections that authorizes, counts and times its requests.
+    def session(
+        self, limit: int, *middlewares: aiohttp.ClientMiddlewareType, unacknowledged: float | None = None
+    ) -> aiohttp.ClientSession:
+        """Return a new session that authorizes, counts and times its requests.
 
-        Middlewares given here see each request before its credentials are added.
+        Args:
+            limit: connections at any time.
+            middlewares: see each request before its credentials are added.
+            unacknowledged: seconds after which bytes that the other side's kernel has not acknowledged are dropped, and
+                their connection with them (RFC 5482; where the system has it). None: the kernel's own patience, minutes.
         """
+        sockets = None if unacknowledged is None else functools.partial(_socket, unacknowledged)
         return aiohttp.ClientSession(
             self.server,
-            connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
+            connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls, socket_factory=sockets),
             middlewares=(*middlewares, self._authorized),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             headers={"User-Agent": _user_agent()},
@@ -160,6 +170,13 @@ async def _load(configuration: Configuration, kubeconfig: str | None) -> Any:
             f"cannot read how to reach the API server from {where} ({type(error).__name__})",
             fix="check the file, or run inside a cluster with a ServiceAccount",
         ) from None
+
+
+def _socket(unacknowledged: float, address: AddrInfoType) -> socket.socket:
+    made = socket.socket(*address[:3])
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged * 1000))
+    return made
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:

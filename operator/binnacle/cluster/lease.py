@@ -37,6 +37,11 @@ class LeaseTimes:
     retry: float = 2.0
     poll: float = 1.0
 
+    @property
+    def margin(self) -> float:
+        """Seconds between the last moment at which a holder writes and the first at which another may."""
+        return self.duration - self.renew_deadline
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
@@ -94,7 +99,11 @@ class KubernetesLeaseGuard:
 
     def held(self) -> bool:
         """Say whether writing is allowed at this instant."""
-        return self._until is not None and self._clock.monotonic() < self._until
+        return self.left() > 0
+
+    def left(self) -> float:
+        """Return the seconds for which writing is still allowed; 0 when it is not."""
+        return max(0.0, self._until - self._clock.monotonic()) if self._until is not None else 0.0
 
     async def acquired(self) -> None:
         """Return once the lease is held for the first time."""

@@ -11,12 +11,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 from prometheus_client import CollectorRegistry
 
 from binnacle.api.config import Config
 from binnacle.api.registry import KINDS
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection, connect
+from binnacle.cluster.fence import Fence
 from binnacle.cluster.health import HealthServer
 from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
 from binnacle.cluster.leaseobject import LeaseObject
@@ -104,7 +106,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
     take_signals()
     async with (
         await connect(options.kubeconfig, metrics.request) as connection,
-        connection.session(CONNECTIONS) as session,
+        connection.session(CONNECTIONS, unacknowledged=options.lease.margin) as session,
         _health(options, metrics) as health,
     ):
         client = Client(session)
@@ -113,7 +115,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
             return True
         async with observer(config, clock) as watching:
             await _serve(
-                options, config, connection, client, watching, metrics, health, clock, stop, on_lost, take_signals
+                options, config, connection, session, watching, metrics, health, clock, stop, on_lost, take_signals
             )
     return not lost.is_set()
 
@@ -193,7 +195,7 @@ async def _serve(
     options: Options,
     config: Config,
     connection: Connection,
-    client: Client,
+    session: aiohttp.ClientSession,
     observers: Mapping[str, Observer],
     metrics: Metrics,
     health: HealthServer,
@@ -209,12 +211,11 @@ async def _serve(
     host = socket.gethostname()
     source = KubernetesSource(
         connection,
-        client,
+        Client(session),
         plan(config, kinds, children),
         listed=lambda kind: metrics.watch_lists.labels(kind).inc(),
         signals=take_signals,
     )
-    recorder = EventRecorder(client, clock, host)
     name = conventions.lease_name(config.instance)
     async with connection.api_client() as api:
         guard = KubernetesLeaseGuard(
@@ -224,11 +225,13 @@ async def _serve(
             on_lost,
             options.lease,
         )
+        writing = Client(session, fence=Fence(guard.left, options.lease.margin))
+        recorder = EventRecorder(writing, clock, host)
         controller = Controller(
             tools,
             Ports(
                 source=source,
-                store=KubernetesStore(client, (*kinds, *children)),
+                store=KubernetesStore(writing, (*kinds, *children)),
                 guard=guard,
                 recorder=recorder,
                 clock=clock,
