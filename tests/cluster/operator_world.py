@@ -131,6 +131,22 @@ class Api:
         value: Object = json.loads(answer.body)
         return value
 
+    def merge(self, path: str, patch: Object) -> None:
+        """Change an object as `kubectl patch` does."""
+        answer = fetch(
+            f"{self.url}{path}",
+            json_body=patch,
+            method="PATCH",
+            tls=self._tls,
+            content_type="application/merge-patch+json",
+        )
+        assert answer.status == 200, answer.body.decode()
+
+    def delete(self, path: str) -> None:
+        """Delete an object; one that is not there is fine."""
+        answer = fetch(f"{self.url}{path}", method="DELETE", tls=self._tls)
+        assert answer.status in (200, 202, 404), answer.body.decode()
+
     def wait(self, path: str, holds: Callable[[Object | None], bool], *, limit: float = 15, what: str = "") -> Object:
         """The object once the condition holds of it."""
         last: Object | None = None

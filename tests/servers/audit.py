@@ -19,9 +19,15 @@ POLICY: Mapping[str, Any] = {
     "kind": "Policy",
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "omitManagedFields": True,
-    "rules": [{"level": "None", "verbs": list(READS)}, {"level": "Metadata"}],
+    "rules": [
+        {"level": "None", "verbs": list(READS)},
+        {"level": "Request", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+        {"level": "Metadata"},
+    ],
 }
-"""Who did what to what, once for each request that is not a read; no bodies."""
+"""Who did what to what, once for each request that is not a read; bodies of Leases alone."""
+
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,9 @@ class WriteRecord:
     """One request that was not a read, as the API server answered it.
 
     ``user`` is as RBAC knows it (``system:serviceaccount:<namespace>:<name>`` for a ServiceAccount), ``code`` the
-    HTTP status, ``at`` when the request arrived. ``name`` is empty where the server chose it and for collections.
+    HTTP status, ``at`` when the request arrived and ``done`` when it was answered. ``name`` is empty where the server chose
+    it and for collections. ``credential`` tells the tokens of one account apart (``JTI=<its jti>``); ``lease`` is the spec
+    that was written into a Lease.
     """
 
     verb: str
@@ -41,9 +49,12 @@ class WriteRecord:
     name: str
     code: int
     at: dt.datetime
+    done: dt.datetime
     field_manager: str = ""
     dry_run: bool = False
     user_agent: str = ""
+    credential: str = ""
+    lease: Mapping[str, Any] | None = None
 
     @property
     def ok(self) -> bool:
@@ -185,7 +196,10 @@ def _records(lines: bytes) -> Iterator[WriteRecord]:
             name=reference.get("name", ""),
             code=event.get("responseStatus", {}).get("code", 0),
             at=dt.datetime.fromisoformat(event["requestReceivedTimestamp"]),
+            done=dt.datetime.fromisoformat(event["stageTimestamp"]),
             field_manager=query.get("fieldManager", [""])[0],
             dry_run="dryRun" in query,
             user_agent=event.get("userAgent", ""),
+            credential=event["user"].get("extra", {}).get(_CREDENTIAL, [""])[0],
+            lease=event["requestObject"].get("spec", {}) if "requestObject" in event else None,
         )

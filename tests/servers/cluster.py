@@ -128,13 +128,15 @@ class Cluster:
         """A token of an existing ServiceAccount, through the TokenRequest API."""
         return self.kubectl("create", "token", name, "-n", namespace, f"--duration={seconds}s").stdout.strip()
 
-    def service_account_kubeconfig(self, namespace: str, name: str, *, server: str | None = None) -> Path:
-        """A kubeconfig that speaks as an existing ServiceAccount.
+    def service_account_kubeconfig(
+        self, namespace: str, name: str, *, server: str | None = None, path: Path | None = None
+    ) -> Path:
+        """A kubeconfig that speaks as an existing ServiceAccount, with a token of its own.
 
         ``server`` replaces the URL, for a proxy in front; it must pass TLS through, on 127.0.0.1 or localhost.
         """
         url, authority = self.endpoint()
-        path = self.directory / f"{namespace}.{name}.kubeconfig"
+        path = path or self.directory / f"{namespace}.{name}.kubeconfig"
         user = Credentials(token=self.service_account_token(namespace, name))
         return write_kubeconfig(path, server=server or url, authority=authority, user=user, namespace=namespace)
 

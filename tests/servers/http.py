@@ -27,8 +27,9 @@ def fetch(
     method: str | None = None,
     tls: ssl.SSLContext | None = None,
     limit: float = 30,
+    content_type: str = "application/json",
 ) -> Answer:
-    """GET, or POST of a form or of JSON; a status of 4xx or 5xx is an answer too.
+    """GET, or POST of a form or of JSON (said to be `content_type`); a status of 4xx or 5xx is an answer too.
 
     Raises:
         OSError: the server could not be reached, or did not answer in ``limit`` seconds.
@@ -40,7 +41,7 @@ def fetch(
     request = urllib.request.Request(url, data=data, method=method)
     if json_body is not None:
         request.data = json.dumps(json_body).encode()
-        request.add_header("Content-Type", "application/json")
+        request.add_header("Content-Type", content_type)
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=limit) as answer:
             return Answer(answer.status, answer.read())

@@ -54,12 +54,16 @@ class OperatorProcess:
         settings = directory / "config.yaml"
         settings.write_text(yaml.safe_dump(dict(config or {})))
         self.port = free_port()
+        # Of its own: two replicas of one account are told apart by their tokens.
+        self.kubeconfig = cluster.service_account_kubeconfig(
+            home, ACCOUNT, server=server, path=directory / "kubeconfig"
+        )
         self.process = ServerProcess(
             "operator",
             [
                 sys.executable,
                 *("-m", "binnacle.cli.main", "operator"),
-                *("--kubeconfig", str(cluster.service_account_kubeconfig(home, ACCOUNT, server=server))),
+                *("--kubeconfig", str(self.kubeconfig)),
                 *("--lease-namespace", home),
                 *("--config", str(settings)),
                 *("--health-address", f"127.0.0.1:{self.port}"),
