@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,10 @@ from binnacle.api.reasons import Reason
 from binnacle.cluster import connection as connection_module
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import connect
+from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
 from binnacle.cluster.refusals import Call
+from binnacle.control.clock import SystemClock
 from binnacle.errors import SpecError, TransientError
 from cluster.objects import CONFIG_MAP
 from servers.cluster import Cluster
@@ -177,6 +179,12 @@ async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
         await connect(str(tmp_path / "nothing-here"))
 
 
+async def test_an_address_without_a_scheme_is_refused_in_words(tmp_path: Path) -> None:
+    for server in ("api.example:6443", "api.example", "/etc"):
+        with pytest.raises(SpecError, match="not a URL"):
+            await connect(kubeconfig(tmp_path / "k", server, {"token": SECRET}))
+
+
 async def test_throttling_and_outages_are_transient(front: Front, tmp_path: Path) -> None:
     path = kubeconfig(tmp_path / "k", front.url, {"token": SECRET})
     for status, header, wait in ((429, "7", 7.0), (503, "3", 3.0), (500, None, None), (504, "soon", None)):
@@ -201,6 +209,71 @@ async def test_a_server_that_is_away_or_silent_is_transient_and_keeps_the_secret
     with pytest.raises(TransientError, match="in time") as caught:
         await ask(kubeconfig(tmp_path / "silent", front.url, {"token": SECRET}))
     assert caught.value.reason == Reason.API_SERVER_UNAVAILABLE
+
+
+NO_ANSWERS = {
+    "a page": (b"<html>sign in</html>", "text/html"),
+    "nothing": (b"", "application/json"),
+    "cut": (b'{"kind": "Lease", "meta', "application/json"),
+    "a list": (b"[1]", "application/json"),
+    "an empty object": (b"{}", "application/json"),
+    "no text": (b"\xff\xfe", "application/json"),
+    "nested": (b"[" * 200_000, "application/json"),
+}
+
+
+@pytest.mark.parametrize(("body", "kind"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
+async def test_what_no_api_server_answers_is_transient(front: Front, tmp_path: Path, body: bytes, kind: str) -> None:
+    """A proxy, a load balancer or a sign-in page in between answers 200 and means nothing by it."""
+    front.answer = lambda _: web.Response(body=body, content_type=kind)
+    path = kubeconfig(tmp_path / "k", front.url, {"token": SECRET})
+    async with (
+        await connect(path) as connection,
+        connection.session(2) as session,
+        connection.api_client() as api,
+    ):
+        client, lease = Client(session), LeaseObject(api, SystemClock(), "default", "binnacle", 15)
+        asked: list[Awaitable[object]] = [lease.read(), lease.write("me", 1, None), client.serves("v1")]
+        asked += [_all(client.metadata(CALL)), _all(client.objects(CALL))]
+        if body != b"{}":
+            asked.append(client.request("GET", CALL))
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(answer, TransientError), answer
+            assert answer.reason == Reason.API_SERVER_UNAVAILABLE
+            assert "proxy in between" in answer.message
+            assert len(answer.message) < 200
+
+
+async def _all(items: AsyncIterator[object]) -> list[object]:
+    return [item async for item in items]
+
+
+async def test_credentials_do_not_follow_a_redirect(front: Front, tmp_path: Path) -> None:
+    reached: list[web.Request] = []
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        reached.append(request)
+        return web.json_response({})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", elsewhere)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/there"
+        front.answer = lambda _: web.Response(status=307, headers={"Location": url})
+        path = kubeconfig(tmp_path / "k", front.url, {"token": SECRET})
+        with pytest.raises(TransientError):
+            await ask(path)
+        assert reached == []
+        # kopf's requests follow redirects.
+        async with await connect(path) as connection, connection.session(2) as session, session.get("/x") as answer:
+            assert answer.status == 200
+        assert ["Authorization" in request.headers for request in reached] == [False]
+        assert front.seen[-1].headers["Authorization"] == f"Bearer {SECRET}"
+    finally:
+        await runner.cleanup()
 
 
 async def test_auto_is_decided_by_what_the_cluster_has(

@@ -48,13 +48,12 @@ class Client:
 
         Raises:
             NotFoundError, TransientError, ConflictError, SpecError: as `refusal` decides; no answer within the
-                session's time limit is a `TransientError` too.
+                session's time limit, or one that no API server gives, is a `TransientError` too.
         """
         status, retry_after, answer = await self._exchange(method, call, body, content_type, JSON, params)
         if status >= 400:
             raise refusal(call, status, retry_after, answer, self._who)
-        value: dict[str, Any] = json.loads(answer)
-        return value
+        return _object(str(call), answer)
 
     async def metadata(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         """Yield the metadata of every object of a collection, in pages, without bodies.
@@ -83,7 +82,9 @@ class Client:
                 continue
             if status >= 400:
                 raise refusal(call, status, retry_after, answer, self._who)
-            page = json.loads(answer)
+            page = _object(str(call), answer)
+            if "items" not in page or "metadata" not in page:
+                raise _nonsense(str(call))
             for item in page["items"] or ():  # null when there is none
                 yield item
             more = page["metadata"].get("continue")
@@ -98,7 +99,7 @@ class Client:
         """
         root = "/apis/" if "/" in group_version else "/api/"
         try:
-            async with self._session.get(f"{root}{group_version}") as response:
+            async with self._session.get(f"{root}{group_version}", allow_redirects=False) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable("discover", error) from error
@@ -109,7 +110,10 @@ class Client:
                 f"the API server answered {response.status} when asked what {group_version} holds",
                 reason=Reason.API_SERVER_UNAVAILABLE,
             )
-        return frozenset(item["name"] for item in json.loads(answer)["resources"])
+        resources = _object("discover", answer).get("resources")
+        if resources is None:
+            raise _nonsense("discover")
+        return frozenset(item["name"] for item in resources)
 
     async def _exchange(
         self,
@@ -129,7 +133,9 @@ class Client:
         if body is not None and fence is not None:
             data, params = fence.payload(body), {**(params or {}), "timeout": fence.limit()}
         try:
-            async with self._session.request(method, call.path, data=data, headers=headers, params=params) as response:
+            async with self._session.request(
+                method, call.path, data=data, headers=headers, params=params, allow_redirects=False
+            ) as response:
                 return response.status, response.headers.get("Retry-After"), await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             if fence is not None:
@@ -137,6 +143,30 @@ class Client:
             raise _unreachable(str(call), error) from error
 
 
+def cause(error: Exception) -> str:
+    """Say in words why there was no answer."""
+    return "it gave no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+
+
 def _unreachable(what: str, error: Exception) -> TransientError:
-    why = "it gave no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    return TransientError(f"cannot reach the API server to {what}: {why}", reason=Reason.API_SERVER_UNAVAILABLE)
+    return TransientError(
+        f"cannot reach the API server to {what}: {cause(error)}", reason=Reason.API_SERVER_UNAVAILABLE
+    )
+
+
+def _object(what: str, answer: bytes) -> dict[str, Any]:
+    """Return the JSON object of an answer; a proxy in between may have written whatever it liked."""
+    try:
+        value = json.loads(answer)
+    except (ValueError, RecursionError):
+        raise _nonsense(what) from None
+    if not isinstance(value, dict):
+        raise _nonsense(what)
+    return value
+
+
+def _nonsense(what: str) -> TransientError:
+    return TransientError(
+        f"what came back for an attempt to {what} is no answer of an API server: is there a proxy in between?",
+        reason=Reason.API_SERVER_UNAVAILABLE,
+    )

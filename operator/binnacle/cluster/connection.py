@@ -22,6 +22,7 @@ import yaml
 from aiohttp import AddrInfoType
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config, refresh_token
+from yarl import URL
 
 from binnacle.errors import SpecError
 
@@ -51,6 +52,7 @@ class Connection:
                 refresh_token(loader, configuration, _CREDENTIALS_CHECK_SECONDS), name="credentials refresh"
             )
         self.server: str = configuration.host
+        self._origin = _origin(self.server)
         self.namespace = _namespace(loader)
 
     async def __aenter__(self) -> Self:
@@ -126,7 +128,8 @@ class Connection:
     async def _sent(
         self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, credentials: str | None
     ) -> aiohttp.ClientResponse:
-        if credentials is not None:
+        # Whoever the API server redirects to is somebody else (CVE-2022-3172).
+        if credentials is not None and request.url.origin() == self._origin:
             request.headers["Authorization"] = credentials
         request.server_hostname = self._configuration.tls_server_name
         started = time.perf_counter()
@@ -187,6 +190,15 @@ def _tls(configuration: Configuration) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _origin(server: str) -> URL:
+    try:
+        return URL(server).origin()
+    except ValueError:
+        raise SpecError(
+            "the address of the API server is not a URL", fix="give it with its scheme, such as https://host:6443"
+        ) from None
 
 
 def _namespace(loader: Any) -> str:

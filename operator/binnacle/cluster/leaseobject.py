@@ -9,11 +9,15 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CoordinationV1Api, V1Lease, V1LeaseSpec, V1ObjectMeta
 
 from binnacle.api.reasons import Reason
+from binnacle.cluster.client import cause
 from binnacle.cluster.lease import LeaseRecord
 from binnacle.cluster.refusals import Call, NotFoundError, refusal
 from binnacle.control.ports import Clock
 from binnacle.errors import TransientError
 from binnacle.targets.base import Resource
+
+# The last two: what a proxy in between may answer, through the library's JSON and models.
+_UNREADABLE = (aiohttp.ClientError, TimeoutError, ValueError, RecursionError)
 
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
@@ -45,7 +49,7 @@ class LeaseObject:
             if isinstance(failure, NotFoundError):
                 return None
             raise failure from None
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except _UNREADABLE as error:
             raise self._unreachable(error) from error
 
     async def write(self, holder: str, transitions: int, replaces: LeaseRecord | None) -> LeaseRecord:
@@ -73,7 +77,7 @@ class LeaseObject:
             return _record(await self._leases.replace_namespaced_lease(self._name, self._namespace, body))
         except ApiException as error:
             raise self._failure("create" if replaces is None else "update", error) from None
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except _UNREADABLE as error:
             raise self._unreachable(error) from error
 
     def _failure(self, verb: str, error: ApiException) -> Exception:
@@ -82,12 +86,15 @@ class LeaseObject:
         return refusal(Call(verb, LEASE, self._namespace, name), int(error.status or 500), None, body)
 
     def _unreachable(self, error: Exception) -> TransientError:
-        return TransientError(
-            f"cannot reach the API server for the lease: {str(error) or type(error).__name__}",
-            reason=Reason.API_SERVER_UNAVAILABLE,
-        )
+        # What was no Lease is not repeated: the library's words for it are as long as what came.
+        known = isinstance(error, aiohttp.ClientError | TimeoutError)
+        why = cause(error) if known else "what it answered is no Lease; is there a proxy in between?"
+        return TransientError(f"cannot reach the API server for the lease: {why}", reason=Reason.API_SERVER_UNAVAILABLE)
 
 
 def _record(lease: V1Lease) -> LeaseRecord:
+    """Read a Lease. Without a version it did not come from an API server, and to write over it would ask nothing."""
     metadata, spec = lease.metadata or V1ObjectMeta(), lease.spec or V1LeaseSpec()
-    return LeaseRecord(spec.holder_identity or "", spec.lease_transitions or 0, metadata.resource_version or "")
+    if not metadata.resource_version:
+        raise ValueError("a Lease without a resourceVersion")
+    return LeaseRecord(spec.holder_identity or "", spec.lease_transitions or 0, metadata.resource_version)
