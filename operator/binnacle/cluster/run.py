@@ -214,6 +214,7 @@ async def _serve(
         Client(session),
         plan(config, kinds, children),
         listed=lambda kind: metrics.watch_lists.labels(kind).inc(),
+        streamed=lambda kind: metrics.watch_streams.labels(kind).inc(),
         signals=take_signals,
     )
     name = conventions.lease_name(config.instance)

@@ -30,7 +30,9 @@ class KubernetesSource:
         connection: where; watches have sessions of their own.
         client: for lists without bodies and for discovery.
         watches: what to watch, from `plan`.
-        listed: called with a kind whenever a list of it begins: at the start, and after each stream that broke.
+        listed: called with a kind whenever a list of it begins: at the start, and after each stream that could not be
+            continued.
+        streamed: called with a kind whenever a stream of it begins.
         signals: puts the process's own SIGINT and SIGTERM handlers back; kopf takes them whenever a watch begins.
         clock: monotonic seconds.
     """
@@ -42,6 +44,7 @@ class KubernetesSource:
         watches: Sequence[Watch],
         *,
         listed: Callable[[str], None] = lambda _kind: None,
+        streamed: Callable[[str], None] = lambda _kind: None,
         signals: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ):
@@ -56,6 +59,7 @@ class KubernetesSource:
                 synced=partial(self._on_synced, watch.resource),
                 trouble=partial(self._on_trouble, watch.resource),
                 listed=partial(listed, watch.resource.kind),
+                streamed=partial(streamed, watch.resource.kind),
                 signals=signals,
                 clock=clock,
                 random=random.random,

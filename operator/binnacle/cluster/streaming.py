@@ -22,7 +22,7 @@ import aiohttp
 import kopf
 
 from binnacle.api.reasons import Reason
-from binnacle.cluster.client import Client
+from binnacle.cluster.client import Client, cause
 from binnacle.cluster.connection import Connection
 from binnacle.cluster.refusals import Call, refusal
 from binnacle.cluster.watches import ATTEMPT_SECONDS, Phase, Watch, WatchState
@@ -40,6 +40,9 @@ _REFUSED = frozenset({401, 403})
 # An API server that has just started refuses what it allows a moment later. kopf tries again after a second.
 _REFUSALS = 2
 _RELIST_SECONDS = (1.0, 2.0, 5.0)
+# The API server begins to answer a watch at once, whether or not there is anything to tell.
+_ANSWER_SECONDS = 15.0
+_SHORT_SECONDS = 1.0
 # A stream and, while it lasts, one list and a few requests of discovery.
 _CONNECTIONS = 4
 
@@ -56,6 +59,7 @@ class Streaming:
             trouble has ended.
         trouble: called with a reason and a message when the API server refuses to let us watch.
         listed: called whenever a list begins.
+        streamed: called whenever a stream begins.
         signals: called after kopf has started, which takes over SIGINT and SIGTERM of the loop, to put the process's
             own handlers back.
         clock: monotonic seconds.
@@ -72,6 +76,7 @@ class Streaming:
         synced: Callable[[], None],
         trouble: Callable[[Reason, str], None],
         listed: Callable[[], None],
+        streamed: Callable[[], None],
         signals: Callable[[], None],
         clock: Callable[[], float],
         random: Callable[[], float],
@@ -83,6 +88,7 @@ class Streaming:
         self._tell_synced = synced
         self._tell_trouble = trouble
         self._tell_listed = listed
+        self._tell_streamed = streamed
         self._signals = signals
         self._clock = clock
         self._random = random
@@ -94,6 +100,8 @@ class Streaming:
         self._listed = self._told = False
         self._stream: aiohttp.ClientResponse | None = None
         self._received = 0
+        self._began = clock() - _SHORT_SECONDS
+        self._short = 0
         self._listing: asyncio.Task[None] | None = None
         self._known: dict[str, ObjectRef] = {}
         self._delivered: set[str] | None = None
@@ -107,8 +115,10 @@ class Streaming:
         running = stream is not None and not stream.closed
         if stream is not None and stream.content.total_bytes != self._received:
             self._received, self._active = stream.content.total_bytes, now
+        # A stream that has ended is being asked for again, which may last, and is not running meanwhile.
+        phase = Phase.RETRYING if self._phase is Phase.RUNNING else self._phase
         return WatchState(
-            phase=Phase.RUNNING if running else self._phase,
+            phase=Phase.RUNNING if running else phase,
             attempt_age=now - self._attempted,
             activity_age=now - self._active,
             synced=self._synced and not self._troubled,
@@ -134,8 +144,7 @@ class Streaming:
             finally:
                 await self._stop_listing()
             failures = 0 if self._clock() - began > ATTEMPT_SECONDS else failures + 1
-            delay = min(_LAST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 10)) if failures else _FIRST_BACKOFF
-            await asyncio.sleep(delay * (0.75 + self._random() / 2))
+            await asyncio.sleep(self._pause(max(failures, 1)))
 
     async def _served(self) -> bool:
         resource = self.watch.resource
@@ -204,10 +213,14 @@ class Streaming:
         streaming = "watch" in request.url.query
         if mine and not streaming and "continue" not in request.url.query:
             self._begin_listing()
+        if mine and streaming:
+            await self._pace()
         try:
-            response = await send(request)
+            # kopf waits for ever for the beginning of a stream: behind a network that has lost its way nobody would know.
+            async with asyncio.timeout(_ANSWER_SECONDS if streaming else None):
+                response = await send(request)
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._failed(f"cannot reach the API server to watch {self.watch}: {str(error) or type(error).__name__}")
+            self._failed(f"cannot reach the API server to watch {self.watch}: {cause(error)}")
             raise
         if response.status in _REFUSED and mine:
             refused = refusal(self._call("watch" if streaming else "list"), response.status, None, b"")
@@ -221,12 +234,24 @@ class Streaming:
         elif mine and streaming:
             self._stream, self._received = response, 0
             self._active = self._clock()
+            self._tell_streamed()
             if self._error:
                 log.info("watching %s again", self.watch)
             self._phase, self._error, self._refusals = Phase.RUNNING, "", 0
             self._told = self._told and not self._troubled
             self._settle()
         return response
+
+    async def _pace(self) -> None:
+        """Begin streams that end at once ever more slowly: kopf asks again without a pause, and that may go on for ever."""
+        self._short = self._short + 1 if self._clock() - self._began < _SHORT_SECONDS else 0
+        if self._short > 1:
+            await asyncio.sleep(self._pause(self._short - 1))
+        self._attempted = self._began = self._clock()
+
+    def _pause(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row, not the same for all watches."""
+        return min(_LAST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures - 1, 10)) * (0.75 + self._random() / 2)
 
     def _failed(self, error: str) -> None:
         if error != self._error:

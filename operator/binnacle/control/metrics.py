@@ -101,6 +101,12 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.watch_streams = Counter(
+            "watch_streams",
+            "Streams that a watch has begun: one at the start, and one after each that ended.",
+            ["kind"],
+            registry=registry,
+        )
         self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
         self.resyncs = Counter(
             "resyncs",
