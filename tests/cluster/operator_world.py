@@ -366,6 +366,7 @@ def world(
     directory: Path,
     output: str,
     *,
+    config: Mapping[str, Any] | None = None,
     arguments: Sequence[str] = (),
     server: str | None = None,
 ) -> Iterator[World]:
@@ -373,7 +374,7 @@ def world(
     plane.ensure_running()
     sweep(plane)
     with rule_kinds(plane, served=output == "operator"):
-        operator = OperatorProcess(plane, directory, arguments=arguments, server=server)
+        operator = OperatorProcess(plane, directory, config, arguments=arguments, server=server)
         operator.start()
         counter = WriteCounter(plane.audit_log)
         counter.prove(plane)

@@ -1,14 +1,15 @@
 """Faults between the operator and the API server, against all that may happen meanwhile.
 
 Every cell of the matrix must converge with nothing lost, nothing duplicated and no write that was not needed; and while the
-fault lasts, a condition, a metric, or a line of /healthz or /readyz must name it. By default each fault meets one of the
-happenings; with `BINNACLE_FULL` each meets every one.
+fault lasts, a condition, a metric, or a line of /healthz or /readyz must name it. By default each fault that shows within
+half a minute meets one of the happenings, and each happening some of the faults; with `BINNACLE_FULL` each meets every one.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from dataclasses import dataclass
 import pytest
 
 from binnacle.api.registry import KINDS
-from cluster.operator_world import Object, World, condition, ours, ready, rule_path, slo, slo_path, world
-from servers import faults
+from cluster.operator_signs import Signs
+from cluster.operator_world import World, condition, ours, ready, rule_path, slo, slo_path, world
+from servers import sufferings
 from servers.controlplane import ControlPlane
 from servers.faults import Asked, Faulty, Suffering
 from servers.http import fetch
@@ -28,7 +30,9 @@ FULL = bool(os.environ.get("BINNACLE_FULL"))
 SEED = int(os.environ.get("BINNACLE_SEED", "1"))
 
 NAMED = 30.0
-"""Seconds from the first request that suffers to the words for it; a permission's are counted by their own tests."""
+"""Seconds from the first request that suffers to the words for it."""
+DENIED = 5.0
+"""The same, where a permission is taken away."""
 CONVERGED = 45.0
 """Seconds from a fault's end to the end of the work: what is left of a pause after some failures, and the work."""
 
@@ -55,27 +59,8 @@ def writes_of_rules(asked: Asked) -> bool:
     return asked.resource == "prometheusrules" and asked.verb == "patch"
 
 
-@dataclass(frozen=True)
-class Signs:
-    """What the operator shows of its troubles at one moment, beside what it showed before."""
-
-    before: dict[str, float]
-    metrics: dict[str, float]
-    healthz: str
-    readyz: str
-    resource: Object | None
-
-    def grown(self, name: str, *labels: str) -> float:
-        """By how much the series of this name that have these labels have grown in all."""
-        return sum(
-            value - self.before.get(series, 0.0)
-            for series, value in self.metrics.items()
-            if series.partition("{")[0] == name and all(label in series for label in labels)
-        )
-
-    def slower(self, name: str, bound: str) -> float:
-        """How many observations of a histogram were above a bound."""
-        return self.grown(f"{name}_count") - self.grown(f"{name}_bucket", f'le="{bound}"')
+def streams_of_rules(asked: Asked) -> bool:
+    return asked.resource == "prometheusrules" and asked.verb == "watch"
 
 
 def unanswered(signs: Signs) -> bool:
@@ -102,38 +87,81 @@ def listed_again(signs: Signs) -> bool:
     return signs.grown("watch_lists_total") > 0
 
 
+def tried_again(signs: Signs) -> bool:
+    streams = [signs.grown("watch_streams_total", f'kind="{kind}"') for kind in (*KINDS, "PrometheusRule")]
+    # One more stream than before each has because the fault begins.
+    return listed_again(signs) or signs.grown("workqueue_retries_total") > 0 or max(streams) > 1
+
+
+def failed_by_the_server(signs: Signs) -> bool:
+    return any(signs.grown("rest_client_requests_total", f'code="{code}"') > 0 for code in BURSTS)
+
+
+def old_news(signs: Signs) -> bool:
+    ages = [value for series, value in signs.metrics.items() if series.startswith("watch_last_event_age_seconds{")]
+    # Idle streams are young once a minute, by their bookmarks.
+    return max(ages) > 65.0
+
+
 def denied(signs: Signs) -> bool:
-    return condition(signs.resource, "Stalled").get("reason") == "PermissionDenied"
+    return any(condition(one, "Stalled").get("reason") == "PermissionDenied" for one in signs.resources)
+
+
+def always(how: Suffering) -> Callable[[str], Suffering]:
+    return lambda _version: how
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row: which requests suffer what, and how that is told; None where there is nothing to tell."""
+    """One row: which requests suffer what, and how that is told; None where there is nothing to tell.
+
+    `how` is given the API server's version before anything happens; None: streams that are open fall silent.
+    """
 
     which: Callable[[Asked], bool]
-    how: Suffering
+    how: Callable[[str], Suffering] | None
     named: Callable[[Signs], bool] | None
-    lasting: bool = False
-    """Whether it takes a minute to be noticed at all."""
+    within: float = NAMED
+    """Seconds until it must be named."""
+    told_to_all: bool = False
+    """Whether it is told in the status of resources to which nothing happens."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it takes longer than a sample has."""
+        return self.within > NAMED
+
+
+BURSTS = (500, 502, 503, 504)
 
 FAULTS = {
-    "cut": Fault(any_request, faults.cut, said_of_a_watch("cannot reach the API server to watch")),
-    "lost answers": Fault(no_stream, faults.lost, unanswered),
-    "half open": Fault(any_request, faults.half_open, unanswered, lasting=True),
-    "slow bodies": Fault(any_request, faults.slow(3.0), slow_work),
-    "long pauses": Fault(no_stream, faults.paused(4.5), slow_work),
-    "410 to watches": Fault(streams, faults.EXPIRED, said_of_a_watch("answered 410 to GET")),
-    "410 in streams": Fault(streams, faults.forgotten, listed_again),
-    "410 to lists": Fault(lists_and_streams, faults.EXPIRED, said_of_a_watch("answered 410 to GET")),
+    "cut": Fault(any_request, always(sufferings.cut), said_of_a_watch("cannot reach the API server to watch")),
+    "lost answers": Fault(no_stream, always(sufferings.lost), unanswered),
+    "torn answers": Fault(any_request, always(sufferings.torn), tried_again),
+    "half open": Fault(any_request, always(sufferings.half_open), unanswered),
+    "silent streams": Fault(streams, None, old_news, within=90.0),
+    "slow bodies": Fault(any_request, always(sufferings.slow(3.0)), slow_work),
+    "long pauses": Fault(no_stream, always(sufferings.paused(4.5)), slow_work),
+    "410 to watches": Fault(streams, always(sufferings.EXPIRED), said_of_a_watch("answered 410 to GET")),
+    "410 in streams": Fault(streams, always(sufferings.forgotten), listed_again),
+    "410 to lists": Fault(lists_and_streams, always(sufferings.EXPIRED), said_of_a_watch("answered 410 to GET")),
     "429": Fault(
-        no_stream,
-        faults.answered(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"}),
+        any_request,
+        always(sufferings.answered(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})),
         coded(429),
     ),
-    "503": Fault(any_request, faults.answered(503, "ServiceUnavailable", "not now"), said_of_a_watch("answered 503")),
-    "403 to patch": Fault(writes_of_rules, faults.FORBIDDEN, denied),
-    "events twice": Fault(streams, faults.twice, None),
+    "503": Fault(
+        any_request,
+        always(sufferings.answered(503, "ServiceUnavailable", "not now")),
+        said_of_a_watch("answered 503"),
+    ),
+    "5xx in bursts": Fault(any_request, lambda _version: sufferings.bursts(*BURSTS), failed_by_the_server),
+    "no API server": Fault(any_request, always(sufferings.garbage), said_of_a_watch("failed: ")),
+    "403 to patch": Fault(writes_of_rules, always(sufferings.FORBIDDEN), denied, within=DENIED),
+    "403 to watch": Fault(streams_of_rules, always(sufferings.FORBIDDEN), denied, within=DENIED, told_to_all=True),
+    "stale lists": Fault(lists_and_streams, sufferings.stale, listed_again),
+    "events twice": Fault(streams, always(sufferings.twice), None),
+    "events swapped": Fault(streams, always(sufferings.swapped), None),
 }
 
 
@@ -253,7 +281,7 @@ def signs(w: World, happening: Happening, before: dict[str, float]) -> Signs:
         w.operator.metrics(),
         fetch(f"{w.operator.url}/healthz").body.decode(),
         fetch(f"{w.operator.url}/readyz").body.decode(),
-        w.api.get(slo_path(happening.place, happening.resource)),
+        tuple(w.api.get(slo_path(happening.place, name)) for name in (happening.resource, "bystander")),
     )
 
 
@@ -267,13 +295,18 @@ def test_cell(behind: World, proxy: Faulty, fault: str, happening: str) -> None:
     doing = HAPPENINGS[happening](w, place)
     doing.name = happening
     before = w.operator.metrics()
+    version = (w.api.get(slo_path(place)) or {})["metadata"]["resourceVersion"]
     mark = w.mark()
-    with proxy.suffering(row.which, row.how):
+    with proxy.suffering(row.which, row.how(version)) if row.how is not None else proxy.silent(row.which):
+        began = time.monotonic()
         doing.happen()
         if row.named is not None and touched(proxy, fault, happening):
             named = row.named
-            limit = NAMED if not row.lasting else 60.0
+            # At a start the rest of the work comes first, and nothing has been taken away.
+            limit = row.within if happening != "restart" else max(row.within, NAMED)
             eventually(lambda: named(signs(w, doing, before)), limit=limit, what=f"a word of {fault}")
+        lasted = time.monotonic() - began
+        print(f"{fault}, {happening}: {lasted:.1f} s, {dict(proxy.hits)}")
     w.watching()
     w.leading()
     doing.ended()
@@ -286,16 +319,20 @@ def test_cell(behind: World, proxy: Faulty, fault: str, happening: str) -> None:
     assert done.pop((child, ""), 0) == doing.children, written
     # Its own news, and where it lasted or had a name: that it is under way, and that it is not any more.
     assert done.pop((doing.resource, "status"), 0) <= 3, written
+    # What is told to all is told twice: that it is so, and that it is not any more.
+    for name in {"one", "bystander"} if row.told_to_all else ():
+        assert done.pop((name, "status"), 0) <= 2, written
     assert not done, f"writes that nothing asked for: {written}"
 
 
 def touched(proxy: Faulty, fault: str, happening: str) -> bool:
     """Wait until the fault has met a request. Where it can meet none, or none that shows, there is nothing to tell."""
     row = FAULTS[fault]
-    # A deletion asks nothing of the API server, which collects by itself what was made; at a restart nothing is written.
-    streams_suffer = row.which(Asked("watch", "slos", "", "", ""))
+    # A deletion asks nothing of the API server, which collects by itself what was made; at a restart nothing is written,
+    # and every stream is new.
+    streams_suffer = row.which(Asked("watch", "slos", "", "", "")) or row.which is streams_of_rules
     if (happening == "delete" and (not streams_suffer or row.named is slow_work)) or (
-        happening == "restart" and row.which is writes_of_rules
+        happening == "restart" and (row.which is writes_of_rules or row.how is None)
     ):
         return False
     eventually(lambda: sum(proxy.hits.values()) > 0, limit=20, what="a request that suffers")

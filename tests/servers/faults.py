@@ -1,14 +1,14 @@
-"""A proxy in front of a real API server that does to chosen requests what networks, servers and administrators do.
+"""A proxy in front of a real server that does to chosen requests what networks, servers and administrators do.
 
-It ends TLS with a certificate of the same authority and passes on whatever credentials a request carries, so the API
-server behind it authorizes, stores and audits as ever. What becomes of a request is scripted by `Faulty.suffering`.
+In front of an API server it ends TLS with a certificate of the same authority and passes on whatever credentials a
+request carries, so the server behind it authorizes, stores and audits as ever. What becomes of a request is scripted by
+`Faulty.suffering`, in the words of `servers.sufferings`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import ssl
 import tempfile
@@ -72,19 +72,20 @@ class Exchange:
         self.request = request
         self.asked = Asked.of(request)
         self.lifted = lifted
+        self.flowing = asyncio.Event()
+        self.flowing.set()
         self._session = session
         self._target = target
         self._note = note
 
     @contextlib.asynccontextmanager
-    async def forwarded(self) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send the request on; gives the answer while its body is still coming."""
+    async def forwarded(self, **query: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send the request on, with more in its query; gives the answer while its body is still coming."""
         headers = {key: value for key, value in self.request.headers.items() if key.lower() not in _HOP}
-        url = f"{self._target}{self.request.raw_path}"
+        url = URL(f"{self._target}{self.request.raw_path}", encoded=True)
+        url = url.update_query(query) if query else url
         body = await self.request.read()
-        async with self._session.request(
-            self.request.method, URL(url, encoded=True), headers=headers, data=body or None
-        ) as answer:
+        async with self._session.request(self.request.method, url, headers=headers, data=body or None) as answer:
             self._note(self.asked, answer.status)
             yield answer
 
@@ -107,102 +108,13 @@ Suffering = Callable[[Exchange], Awaitable[web.StreamResponse]]
 """What becomes of a request."""
 
 
-async def passed(exchange: Exchange) -> web.StreamResponse:
-    """Nothing happens to it."""
-    async with exchange.forwarded() as answer:
+async def passed(exchange: Exchange, **query: str) -> web.StreamResponse:
+    """Nothing happens to it, but for what is added to its query."""
+    async with exchange.forwarded(**query) as answer:
         response = await exchange.begin(answer)
         async for piece in answer.content.iter_any():
+            await exchange.flowing.wait()
             await response.write(piece)
-        return response
-
-
-async def cut(exchange: Exchange) -> web.StreamResponse:
-    """The connection ends, and the server never hears of the request."""
-    return exchange.abort()
-
-
-async def lost(exchange: Exchange) -> web.StreamResponse:
-    """The server does what was asked, and its answer never arrives."""
-    async with exchange.forwarded() as answer:
-        await answer.read()
-    return exchange.abort()
-
-
-async def half_open(exchange: Exchange) -> web.StreamResponse:
-    """The other side is gone without a word: nothing comes back until the fault is over, and then a reset."""
-    await exchange.lifted.wait()
-    return exchange.abort()
-
-
-def paused(seconds: float) -> Suffering:
-    """The server takes its time before it begins to answer."""
-
-    async def suffer(exchange: Exchange) -> web.StreamResponse:
-        await asyncio.sleep(seconds)
-        return await passed(exchange)
-
-    return suffer
-
-
-def slow(seconds: float, pieces: int = 10) -> Suffering:
-    """The body comes in drops: each answer takes `seconds` or more; what comes at once in a stream, a fifth of that."""
-
-    async def drip(response: web.StreamResponse, body: bytes, time: float) -> None:
-        size = max(1, -(-len(body) // pieces))
-        for at in range(0, len(body), size):
-            await response.write(body[at : at + size])
-            await asyncio.sleep(time / pieces)
-
-    async def suffer(exchange: Exchange) -> web.StreamResponse:
-        async with exchange.forwarded() as answer:
-            response = await exchange.begin(answer)
-            if exchange.asked.verb != "watch":
-                await drip(response, await answer.read(), seconds)
-                return response
-            async for body in answer.content.iter_any():
-                await drip(response, body, seconds / 5)
-            return response
-
-    return suffer
-
-
-def answered(status: int, reason: str, message: str, **headers: str) -> Suffering:
-    """The server refuses with a `Status` object."""
-
-    async def suffer(exchange: Exchange) -> web.StreamResponse:
-        asked = exchange.asked
-        text = message.format(asked=asked)
-        body = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status, "reason": reason}
-        return web.json_response({**body, "message": text, "metadata": {}}, status=status, headers=headers)
-
-    return suffer
-
-
-FORBIDDEN = answered(
-    403,
-    "Forbidden",
-    '{asked.resource} "{asked.name}" is forbidden: User "test" cannot {asked.verb} resource "{asked.resource}"',
-)
-EXPIRED = answered(410, "Expired", "too old resource version: 1 (2)")
-
-
-async def forgotten(exchange: Exchange) -> web.StreamResponse:
-    """A stream opens, says that the version it was asked for is too old, and ends."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    response.enable_chunked_encoding()
-    await response.prepare(exchange.request)
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410}
-    event = {"type": "ERROR", "object": {**status, "reason": "Expired", "message": "too old resource version: 1 (2)"}}
-    await response.write(json.dumps(event).encode() + b"\n")
-    return response
-
-
-async def twice(exchange: Exchange) -> web.StreamResponse:
-    """Every event of a stream comes twice."""
-    async with exchange.forwarded() as answer:
-        response = await exchange.begin(answer)
-        while line := await answer.content.readline():
-            await response.write(line + line)
         return response
 
 
@@ -210,18 +122,18 @@ class Faulty:
     """The proxy. It passes everything on until told otherwise.
 
     Args:
-        target: URL of the API server.
-        authority: certificate (PEM) that signs the API server's own.
-        pair: certificate and key of the proxy itself, for 127.0.0.1.
+        target: URL of the server.
+        authority: certificate (PEM) that signs the server's own; None where it speaks plain HTTP.
+        pair: certificate and key of the proxy itself, for 127.0.0.1; None for plain HTTP.
     """
 
-    def __init__(self, target: str, authority: bytes, pair: KeyPair) -> None:
+    def __init__(self, target: str, authority: bytes | None = None, pair: KeyPair | None = None) -> None:
         self._target = target
         self._authority = authority
         self._pair = pair
         self._background = Background()
         self._rule: tuple[Callable[[Asked], bool], Suffering] | None = None
-        self._streams: set[asyncio.Transport] = set()
+        self._streams: dict[asyncio.Transport, Exchange] = {}
         self._lifted = asyncio.Event()
         self.url = ""
         self.hits: Counter[str] = Counter()
@@ -239,12 +151,28 @@ class Faulty:
         finally:
             self._background.run(self._set(None))
 
+    @contextlib.contextmanager
+    def silent(self, which: Callable[[Asked], bool]) -> Iterator[None]:
+        """Nothing more comes over the streams that are open, and nothing says so; new requests meet no trouble."""
+        self.hits = Counter()
+        self._background.run(self._silence(which))
+        try:
+            yield
+        finally:
+            self._background.run(self._set(None))
+
     async def _set(self, rule: tuple[Callable[[Asked], bool], Suffering] | None) -> None:
         self._lifted.set()
         self._lifted = asyncio.Event()
         self._rule = rule
         for transport in list(self._streams):
             transport.abort()
+
+    async def _silence(self, which: Callable[[Asked], bool]) -> None:
+        for exchange in self._streams.values():
+            if which(exchange.asked):
+                self.hits[exchange.asked.verb] += 1
+                exchange.flowing.clear()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         exchange = Exchange(request, self._session, self._target, self._lifted, self._note)
@@ -254,20 +182,20 @@ class Faulty:
             how = self._rule[1]
         stream = request.transport if exchange.asked.verb == "watch" else None
         if stream is not None:
-            self._streams.add(stream)
+            self._streams[stream] = exchange
         try:
             return await how(exchange)
         except (aiohttp.ClientError, ConnectionError):
             return exchange.abort()
         finally:
             if stream is not None:
-                self._streams.discard(stream)
+                self._streams.pop(stream, None)
 
     def _note(self, asked: Asked, status: int) -> None:
         self.used.add((replace(asked, name=""), status))
 
     async def _start(self) -> None:
-        trusted = ssl.create_default_context(cadata=self._authority.decode())
+        trusted = ssl.create_default_context(cadata=self._authority.decode()) if self._authority else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -283,7 +211,9 @@ class Faulty:
         await site.start()
         self.url = f"{urlsplit(self._target).scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    def _tls(self) -> ssl.SSLContext:
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._pair is None:
+            return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "pair.pem"
