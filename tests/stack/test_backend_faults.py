@@ -1,0 +1,172 @@
+"""An operator beside a Prometheus in trouble: `Live` tells, Ready stays, memory is bounded, and no other work is slower.
+
+The proxy of the API server's faults stands in front of a real Prometheus. By default two of the faults are met, those that
+cost the operator most; with `BINNACLE_FULL` each is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binnacle.targets import conventions
+from cluster.operator_signs import Signs
+from cluster.operator_world import AGGREGATE, Object, World, condition, config_map_path, ready, world
+from compile.policies import policy_body
+from servers import sufferings
+from servers.controlplane import ControlPlane
+from servers.faults import Faulty, Suffering
+from servers.prometheus import Prometheus, PrometheusLine
+from servers.waiting import eventually
+from stack import reloader
+
+FULL = bool(os.environ.get("BINNACLE_FULL"))
+UNKNOWN = 45.0
+"""Seconds until `Live` must say so: two reload periods, an answer that is waited for, and a busy machine."""
+GROWTH = 64
+"""MiB by which the operator's memory may grow while it reads what should not be."""
+PROMPT = 2.5
+"""Seconds within which each reconcile must end: half of what makes a status say that work is under way."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row: what becomes of every request, and what `Live` then says of it (a pattern); None where it is no news."""
+
+    how: Suffering
+    said: str | None
+
+
+FAULTS = {
+    "down": Fault(sufferings.cut, "ended the connection without a proper answer"),
+    "half open": Fault(sufferings.half_open, "did not finish its answer within 10 s"),
+    "slow": Fault(sufferings.slow(30.0), "did not finish its answer within 10 s"),
+    "5xx": Fault(sufferings.answered(503, "ServiceUnavailable", "not now"), "answered 503"),
+    "5xx in bursts": Fault(sufferings.bursts(500, 502, 503, 504), None),
+    "429": Fault(sufferings.answered(429, "TooMany", "later", **{"Retry-After": "3600"}), "answered 429"),
+    "garbage": Fault(sufferings.garbage, "not an answer of the Prometheus API"),
+    "torn": Fault(sufferings.torn, "broke off in the middle of its answer"),
+    "truncated": Fault(sufferings.halved, "not an answer of the Prometheus API"),
+    "endless": Fault(sufferings.endless, "answered with more than|did not finish its answer"),
+}
+COSTLY = ("half open", "endless")
+
+
+def policy(namespace: str, name: str, below: str = "0.5") -> Object:
+    rule = {
+        "name": "Down",
+        "threshold": {"gauge": "up", "groupBy": ["job"]},
+        "levels": [{"name": "page", "severity": "critical", "below": below}],
+        "summary": "{{ $labels.job }} is down",
+        "runbook": {"url": "https://runbooks.example/down"},
+    }
+    return policy_body(name, namespace, interval="1s", rules=[rule])
+
+
+def policy_path(namespace: str, name: str) -> str:
+    return f"/apis/{conventions.API_VERSION}/namespaces/{namespace}/alertpolicies/{name}"
+
+
+@dataclass
+class Watched:
+    """An operator, the Prometheus that it asks, and the proxy between the two."""
+
+    w: World
+    prometheus: Prometheus
+    proxy: Faulty
+    place: str
+
+    def load(self) -> None:
+        reloader.reload(reloader.mounted(self.w.plane), self.prometheus)
+
+    def live(self, name: str, reason: str, limit: float = UNKNOWN) -> Object:
+        path = policy_path(self.place, name)
+        return self.w.api.wait(path, lambda obj: condition(obj, "Live").get("reason") == reason, limit=limit)
+
+    def memory(self, what: str) -> int:
+        """MiB: `VmRSS` now, `VmHWM` at the most since `forget_peak`."""
+        text = Path(f"/proc/{self.w.operator.process.pid}/status").read_text()
+        return int(re.findall(rf"^{what}:\s+(\d+) kB$", text, re.MULTILINE)[0]) // 1024
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.w.operator.process.pid}/clear_refs").write_text("5")
+
+
+@pytest.fixture(scope="module")
+def watched(
+    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    control_plane.ensure_running()
+    directory = tmp_path_factory.mktemp("watched")
+    with Prometheus(PrometheusLine.find("3.x"), directory / "prometheus") as prometheus:
+        itself = {"job_name": "itself", "static_configs": [{"targets": [prometheus.url.removeprefix("http://")]}]}
+        prometheus.configure(scrape_configs=[itself])
+        prometheus.reload()
+        with Faulty(prometheus.url) as proxy:
+            config = {"prometheus": {"url": proxy.url, "output": "configMap"}, "reloadPeriod": "2s"}
+            with world(control_plane, directory / "operator", "configMap", config=config) as made:
+                yield Watched(made, prometheus, proxy, made.namespace(f"test-{uuid.uuid4().hex[:8]}"))
+
+
+def rows() -> list[str]:
+    return list(FAULTS) if FULL else list(COSTLY)
+
+
+@pytest.mark.parametrize("fault", rows())
+def test_row(watched: Watched, fault: str) -> None:
+    w, place, row = watched.w, watched.place, FAULTS[fault]
+    w.apply(policy(place, "one"), policy(place, "bystander"))
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), ready)
+    watched.load()
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), settled)
+    before = w.operator.metrics()
+    rules = shared(w)
+    watched.forget_peak()
+    memory, mark = watched.memory("VmRSS"), w.mark()
+    with watched.proxy.suffering(lambda _asked: True, row.how):
+        w.apply(policy(place, "one", below="0.25"))
+        w.api.wait(policy_path(place, "one"), ready)
+        assert shared(w) != rules
+        if row.said is None:
+            eventually(lambda: sum(watched.proxy.hits.values()) >= 12, limit=UNKNOWN, what="some looks")
+        else:
+            for name in ("one", "bystander"):
+                told = watched.live(name, "BackendUnreachable")
+                assert re.search(row.said, condition(told, "Live")["message"])
+                assert condition(told, "Live")["status"] == "Unknown"
+                assert ready(told)
+            assert w.operator.metrics()['backend_resources{backend="prometheus",liveness="unreachable"}'] == 2
+        signs = Signs(before, w.operator.metrics(), "", "", ())
+        assert signs.slower("controller_runtime_reconcile_time_seconds", str(PROMPT)) == 0
+        assert signs.grown("controller_runtime_reconcile_errors_total") == 0
+        grown = watched.memory("VmHWM") - memory
+        print(f"{fault}: {grown} MiB")
+        assert grown <= GROWTH
+    watched.load()
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+    done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark) if one.ok)
+    assert done.pop(("configmaps", AGGREGATE, "")) == 1
+    # Its own news, that the backend does not answer any more, and that it answers again.
+    assert done.pop(("alertpolicies", "one", "status")) <= 3
+    assert done.pop(("alertpolicies", "bystander", "status"), 0) == (0 if row.said is None else 2)
+    assert not done
+
+
+def settled(obj: Object | None) -> bool:
+    """Whether all that there is to know is known, and good."""
+    return ready(obj) and all(condition(obj, kind).get("status") == "True" for kind in ("Live", "DataPresent"))
+
+
+def shared(w: World) -> Any:
+    return (w.api.get(config_map_path(AGGREGATE)) or {})["data"]
