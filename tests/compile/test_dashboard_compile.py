@@ -11,6 +11,7 @@ import pytest
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.compile.slo.boards import shared_boards
 from binnacle.compile.world import Claim
 from binnacle.intent.dashboard import dashboard_uid, folder_slug
 from binnacle.intent.refs import Key
@@ -321,6 +322,34 @@ def test_links_lead_to_addresses_dashboards_and_slos() -> None:
     assert Key("SLO", "shop", "gone") in world.reads, "it is compiled again when the SLO comes"
     (missing,) = findings(body, world)
     assert (missing.severity, missing.path) == (E, "spec.links[gone].slo")
+
+
+@pytest.mark.parametrize(
+    ("spec", "own"),
+    [
+        ({}, False),
+        ({"dashboard": {"folder": "shop SLOs"}}, True),
+        ({"dashboard": {"enabled": False}}, False),
+        ({"dashboard": {"folder": "pay"}}, False),
+        ({"dashboard": {}, "mode": "DryRun"}, False),
+    ],
+)
+def test_where_slos_have_dashboards_links_lead_to_them(spec: dict[str, Any], own: bool) -> None:
+    world = make_world({Key("SLO", "shop", "avail"): make_slo("avail", **spec)}, url="https://g.example")
+    made = grafana(plain_dashboard(links=[{"name": "s", "title": "S", "slo": "avail"}]), world)
+    (link,) = made["links"]
+    if own:
+        assert link["url"] == f"/d/{dashboard_uid(Key('SLO', 'shop', 'avail'))}"
+        return
+    address = urlsplit(link["url"])
+    assert address.path == f"/d/{shared_boards(world.config)['slo-detail'].uid}"
+    assert parse_qs(address.query) == {
+        "var-slo_namespace": ["shop"],
+        "var-slo": ["avail"],
+        "var-datasource": ["${datasource}"],
+    }
+    # Variables of the dashboard itself, which may have the same names, are not taken along.
+    assert (link["includeVars"], link["keepTime"]) == (False, True)
 
 
 # Thresholds, templates, facts.

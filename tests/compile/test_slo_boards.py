@@ -68,7 +68,9 @@ def queries(board: Board, **variables: str) -> dict[tuple[str, str], str]:
     for row in board.rows:
         for panel in row.panels:
             for query in panel.queries:
-                text = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], name[0]), query.text)
+                text = re.sub(
+                    r"\$(?:\{(\w+):raw\}|(\w+))", lambda name: variables.get(name[1] or name[2], name[0]), query.text
+                )
                 found[f"{row.title}/{panel.title}", query.ref_id] = text
     return found
 
@@ -98,7 +100,7 @@ def test_only_what_is_recorded_for_slos_is_asked_and_every_variable_is_there(nam
     for text in queries(board).values():
         asked = metrics(parse(text, variables=True))
         assert all(one == "ALERTS" or one.startswith("slo:") for one in asked), text
-        assert {one for one in re.findall(r"\$(\w+)", text) if not one.isdecimal()} <= names, text
+        assert {one for one in re.findall(r"\$\{?(\w+)", text) if not one.isdecimal()} <= names, text
 
 
 def series() -> dict[str, list[float]]:
@@ -109,6 +111,8 @@ def series() -> dict[str, list[float]]:
         # Objective and time are described with the user's labels, and have no groups.
         values[f'slo:objective:ratio{{{labels}, team="a"}}'] = objective
         values[f'slo:time_period:days{{{labels}, team="a"}}'] = 32
+        values[f'slo:alert_burn_rate:ratio{{{labels}, severity="warning", long="3d", short="6h"}}'] = 1
+        values[f'slo:alert_burn_rate:ratio{{{labels}, severity="critical", long="1h", short="5m"}}'] = 14.4
         for group, (bad, burn) in groups.items():
             whole = f"{{{labels}{group}}}"
             values[f"slo:period_error:ratio{whole}"] = bad
@@ -140,6 +144,12 @@ def scenario(
     texts = queries(board, **of)
     assert texts.keys() == expected.keys()
     return Scenario(board.title, series(), tuple(Expect(1, texts[at], values) for at, values in expected.items()))
+
+
+def everything(board: Board) -> str:
+    """Return what stands for all groups."""
+    [group] = (variable for variable in board.variables if variable.name == "group")
+    return group.every
 
 
 def one(value: float) -> dict[tuple[tuple[str, str], ...], float]:
@@ -194,23 +204,39 @@ def test_they_show_what_is_recorded(promtool: Promtool, tmp_path: Path) -> None:
     shared = shared_boards(world().config)
     pages = [{"name": "page", "severity": "critical", "budget": "0.25%", "long": "1h", "short": "5m"}]
     single = own(objective="75%", groupBy=["region"], alerting={"burnRates": pages})
-    only_eu = {**detail_of({labelled(region="eu"): eu}), **both}
-    only_eu |= {
+    limits = {
+        ("Error budget/Burn rate", "CRITICAL"): {labelled(long="1h", short="5m"): 14.4},
+        ("Error budget/Burn rate", "WARNING"): {labelled(long="3d", short="6h"): 1.0},
+        ("Error budget/Burn rate", "INFO"): {},
+    }
+    of_eu = {
         ("Now/Alerts firing", "A"): one(0),
         ("Events/Events per second", "A"): one(8),
         ("Events/Events per second", "B"): one(1),
-        ("Events/Share of bad events", "W0"): one(0.5),
-        ("Events/Share of bad events", "W1"): one(0.125),
         ("Alerts/Alerts", "A"): {},
     }
+    eu_of_any = {
+        **detail_of({labelled(region="eu", slo_service="checkout"): eu}),
+        **both,
+        **of_eu,
+        **limits,
+        ("Events/Share of bad events", "A"): {labelled(window="5m"): 0.5, labelled(window="1h"): 0.125},
+    }
+    only_eu = {**detail_of({labelled(region="eu"): eu}), **both, **of_eu}
+    only_eu |= {
+        ("Events/Share of bad events", "W0"): one(0.5),
+        ("Events/Share of bad events", "W1"): one(0.125),
+    }
+    detail = shared["slo-detail"]
     assert_holds(
         promtool,
         tmp_path,
         [],
         [
             scenario(
-                shared["slo-detail"],
+                detail,
                 {
+                    **limits,
                     **detail_of(
                         {
                             labelled(region="eu", slo_service="checkout"): eu,
@@ -222,7 +248,9 @@ def test_they_show_what_is_recorded(promtool: Promtool, tmp_path: Path) -> None:
                 },
                 slo="avail",
                 slo_namespace="shop",
+                group=everything(detail),
             ),
+            scenario(detail, eu_of_any, slo="avail", slo_namespace="shop", group='region="eu"'),
             scenario(shared["slo-overview"], all_slos, namespace=".*"),
             scenario(single, only_eu, group_region="eu"),
         ],
@@ -257,7 +285,7 @@ def test_alerts_and_status_lead_to_the_dashboard() -> None:
     shared = compiled(alerting=everything)
     address = f"{URL}/d/{boards()['detail'].uid}?var-slo_namespace=shop&var-slo=avail"
     assert shared.facts["dashboard"] == address
-    assert [one["dashboard_url"] for one in alerts(shared)] == [address] * 4
+    assert [one["dashboard_url"] for one in alerts(shared)] == [f"{address}&from=now-1d&to=now"] * 4
     grouped = compiled(alerting=everything, dashboard={}, groupBy=["region"])
     uid = own().uid
     assert grouped.facts["dashboard"] == f"{URL}/d/{uid}"

@@ -193,6 +193,7 @@ TEMPLATES = [
     "histogram_quantile($q, sum by (le) (rate(x[$__rate_interval])))",
     "clamp($metric, $low, $high)",
     "x > $threshold",
+    'rate(x{a="b",${more:raw}}[5m] offset 5m) + {$all} + x{$more,[[most]]}',
     'label_replace(x, "a", "$1", "b", "${1}")',
     'scalar($metric) + topk(scalar($n), x{a="b"})',
 ]

@@ -256,7 +256,11 @@ class GrafanaConfig(Model):
 
     def address_of(self, uid: str) -> str | None:
         """Return the address of a dashboard; None where it is not known where Grafana is."""
-        return None if self.url is None else f"{self.url.rstrip('/')}/d/{uid}"
+        return self.address_at(f"/d/{uid}")
+
+    def address_at(self, path: str) -> str | None:
+        """Return the address of a page of Grafana, given its path; None where it is not known where Grafana is."""
+        return None if self.url is None else f"{self.url.rstrip('/')}{path}"
 
 
 _SERVER: Final = Shape(

@@ -6,6 +6,7 @@ nothing of a user is a template here except references in the exact forms of `_R
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from binnacle.promql import to_text
@@ -43,6 +44,28 @@ def with_references(text: str) -> tuple[str, bool]:
 def label(name: str) -> str:
     """Return a template for the value of an alert's label."""
     return "{{ $labels." + name + " }}"
+
+
+def with_matchers(before: str, names: Sequence[str]) -> str:
+    """Return a template for an alert's labels as matchers of PromQL, `a="x",b="y"`, percent-encoded.
+
+    Args:
+        before: stands before them where there are some.
+        names: of the labels, in the order wanted; those that the alert does not have are left out.
+    """
+    if not names:
+        return ""
+    parts = []
+    for place, name in enumerate(names):
+        comma = "{{ if " + _any(names[:place]) + " }}%2C{{ end }}" if place else ""
+        # Go's quoted strings are PromQL's.
+        parts.append("{{ with $labels." + name + " }}" + comma + '{{ printf "' + name + '=%q" . | urlquery }}{{ end }}')
+    return "{{ if " + _any(names) + " }}" + before + "".join(parts) + "{{ end }}"
+
+
+def _any(names: Sequence[str]) -> str:
+    labels = [f"$labels.{name}" for name in names]
+    return labels[0] if len(labels) == 1 else f"or {' '.join(labels)}"
 
 
 def percentage_of(expr: Node, labels: tuple[str, ...]) -> str:

@@ -346,6 +346,8 @@ def _bare(selector: Selector) -> tuple[Selector, list[str]]:
     notes = [_OFFSET] if selector.offset != 0 else []
     if selector.at is not None:
         raise NotRecognised("it reads a fixed instant (`@`).")
+    if selector.filled:
+        raise NotRecognised("a variable stands for matchers in it.")
     plain = Selector(selector.name, selector.matchers)
     try:
         return q.bare_selector(to_text(plain)), notes

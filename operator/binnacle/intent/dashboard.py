@@ -136,6 +136,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Dashed:
+    """The series of a query, drawn as broken lines of one colour: limits beside what they limit."""
+
+    ref_id: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One panel.
 
@@ -145,6 +153,7 @@ class Panel:
         empty: what is shown where there is no value; empty for Grafana's own words.
         least, most: the ends of the scale; None lets the values choose.
         table: of a table that joins its queries.
+        dashed: of a time series, queries that are drawn otherwise.
     """
 
     id: int
@@ -162,6 +171,7 @@ class Panel:
     least: Decimal | None = None
     most: Decimal | None = None
     table: Table | None = None
+    dashed: tuple[Dashed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,7 @@ class Variable:
         offers: of type datasource, the type of what can be chosen.
         chosen: text and value of what is chosen at first; None lets Grafana choose.
         every: what stands for all values; empty lets Grafana list them.
+        taken: of type query, what is taken of each result, a regular expression between slashes; empty takes all of it.
     """
 
     name: str
@@ -199,6 +210,7 @@ class Variable:
     multi: bool = False
     include_all: bool = False
     every: str = ""
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """PromQL trees made by programs: small constructors, so that a compiler reads like the expression it means."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -247,6 +248,6 @@ def add_matchers(node: Node, matchers: Iterable[Matcher]) -> Node:
         if not isinstance(inner, Selector):
             return inner
         missing = tuple(matcher for matcher in wanted if matcher not in inner.matchers)
-        return Selector(inner.name, inner.matchers + missing, inner.offset, inner.at) if missing else inner
+        return replace(inner, matchers=inner.matchers + missing) if missing else inner
 
     return map_nodes(node, narrow)

@@ -96,7 +96,7 @@ def _selector(expr: Any, sentinels: Sentinels) -> Selector:
             "`or` between label matchers is not PromQL.",
             fix='Use a regular expression (a=~"b|c") or `or` between two selectors.',
         )
-    matchers = tuple([_matcher(matcher, sentinels) for matcher in expr.matchers.matchers])
+    matchers, filled = sentinels.filled([_matcher(matcher, sentinels) for matcher in expr.matchers.matchers])
     name = expr.name
     if name is None:
         names = [m for m in matchers if m.name == METRIC_NAME]
@@ -104,7 +104,11 @@ def _selector(expr: Any, sentinels: Sentinels) -> Selector:
             name = names[0].value
             matchers = tuple([m for m in matchers if m.name != METRIC_NAME])
     return Selector(
-        None if name is None else sentinels.name(name), matchers, _duration(expr.offset, sentinels), _at(expr.at)
+        None if name is None else sentinels.name(name),
+        matchers,
+        _duration(expr.offset, sentinels),
+        _at(expr.at),
+        filled,
     )
 
 

@@ -150,14 +150,14 @@ def ranges(node: Node) -> Ranges | None:
 
 
 def variables(node: Node) -> frozenset[Variable]:
-    """Variables that stand for a duration or a number; those within names are part of the name."""
+    """Variables that stand for a duration, a number or matchers; those within names are part of the name."""
     found: set[Duration | Node | None] = set()
     for inner in walk(node):
         match inner:
             case Variable():
                 found.add(inner)
-            case Selector(offset=offset):
-                found.add(offset)
+            case Selector(offset=offset, filled=filled):
+                found |= {offset, *filled}
             case Range(range=range_):
                 found.add(range_)
             case Subquery():

@@ -19,7 +19,7 @@ METRIC_NAME = "__name__"
 class Variable:
     """Something that is filled in later, spelled as it was written: `$window`, `${job:regex}`, `[[job]]`.
 
-    As a node it stands for a scalar; as a duration it stands for a range, a step or an offset.
+    As a node it stands for a scalar; as a duration it stands for a range, a step or an offset; in braces for matchers.
     """
 
     text: str
@@ -96,12 +96,14 @@ class Selector:
         matchers: in the order written.
         offset: how far back to look; negative looks ahead.
         at: the instant to evaluate at, instead of now.
+        filled: each stands for any number of further matchers: `x{a="b",${more}}`.
     """
 
     name: str | None
     matchers: tuple[Matcher, ...] = ()
     offset: Duration = 0
     at: At | None = None
+    filled: tuple[Variable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,9 @@ def _when(at: At | None, offset: Duration) -> str:
 
 
 def _selector(node: Selector) -> str:
-    matchers = [_matcher(matcher) for matcher in node.matchers]
+    matchers = [matcher_text(matcher) for matcher in node.matchers]
+    if node.filled:
+        matchers += [variable.text for variable in node.filled]
     name = node.name
     if name is None:
         return "{" + ",".join(matchers) + "}"
@@ -183,7 +185,8 @@ def _selector(node: Selector) -> str:
     return "{" + ",".join([f"{METRIC_NAME}={quote(name)}", *matchers]) + "}"
 
 
-def _matcher(matcher: Matcher) -> str:
+def matcher_text(matcher: Matcher) -> str:
+    """One condition of a selector, as it stands between its braces."""
     name = matcher.name if _is_classic(matcher.name) else quote(matcher.name)
     return f"{name}{matcher.op}{quote(matcher.value)}"
 

@@ -2,16 +2,16 @@
 
 `$window` (Binnacle's own: a range that the compiler chooses), `$__rate_interval` and its kin, and Grafana's `$name`,
 `${name}`, `${name:format}`, `[[name]]`. Where one stands says what stands in for it: a duration inside brackets and
-after `offset`, a number where a function wants a scalar, a name everywhere else. Inside strings a variable is text
-like any other and needs no stand-in.
+after `offset`, a number where a function wants a scalar, a matcher where it is alone between the commas of braces, a name
+everywhere else. Inside strings a variable is text like any other and needs no stand-in.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from binnacle.promql.lexer import Kind, Token
-from binnacle.promql.nodes import Call, Duration, Node, Range, Selector, Subquery, Variable, map_nodes
+from binnacle.promql.nodes import Call, Duration, Matcher, Node, Range, Selector, Subquery, Variable, map_nodes
 
 WINDOW = Variable("$window")
 """The range that the compiler chooses."""
@@ -64,9 +64,21 @@ class Sentinels:
             case _:
                 return call
 
+    def filled(self, matchers: Iterable[Matcher]) -> tuple[tuple[Matcher, ...], tuple[Variable, ...]]:
+        """The matchers, and the variables that stand for further ones."""
+        if not self.spelling:
+            return tuple(matchers), ()
+        kept, variables = [], []
+        for matcher in matchers:
+            if matcher.name.startswith(_MATCHERS_MARK):
+                variables.append(Variable(matcher.name.removeprefix(_MATCHERS_MARK)))
+            else:
+                kept.append(matcher)
+        return tuple(kept), tuple(variables)
 
-_SCALAR_MARK = "number "
-"""Starts no name that the parser accepts, so nothing a person writes is mistaken for a stand-in."""
+
+_SCALAR_MARK, _MATCHERS_MARK = "number ", "matchers "
+"""Start no name that the parser accepts, so nothing a person writes is mistaken for a stand-in."""
 NO_SENTINELS = Sentinels()
 
 
@@ -93,7 +105,11 @@ def substitute(tokens: list[Token]) -> tuple[list[Token], Sentinels]:
             result.append(Token(Kind.NUMBER, f"{_BASE_YEARS}y{number}ms", token.start))
             continue
         name = f"{prefix}{number}z"
-        if _wants_scalar(tokens, index):
+        if _is_matchers(tokens, index):
+            spelling[name] = _MATCHERS_MARK + token.text
+            # Not empty: braces must have a condition that not everything fulfils.
+            result.append(Token(Kind.NAME, f'{name}="1"', token.start))
+        elif _wants_scalar(tokens, index):
             spelling[name] = _SCALAR_MARK + token.text
             result.append(Token(Kind.NAME, f"scalar({name})", token.start))
         else:
@@ -108,19 +124,19 @@ def with_window(node: Node, milliseconds: int) -> Node:
     def chosen(value: Duration) -> Duration:
         return milliseconds if value == WINDOW else value
 
-    def replace(inner: Node) -> Node:
+    def filled_in(inner: Node) -> Node:
         match inner:
             case Range(selector, range_) if range_ == WINDOW:
                 return Range(selector, chosen(range_))
             case Selector() if inner.offset == WINDOW:
-                return Selector(inner.name, inner.matchers, milliseconds, inner.at)
+                return replace(inner, offset=milliseconds)
             case Subquery(expr, range_, step, offset, at) if WINDOW in (range_, step, offset):
                 new_step = milliseconds if step == WINDOW else step
                 return Subquery(expr, chosen(range_), new_step, chosen(offset), at)
             case _:
                 return inner
 
-    return map_nodes(node, replace)
+    return map_nodes(node, filled_in)
 
 
 def _wants_duration(tokens: list[Token], index: int) -> bool:
@@ -132,6 +148,17 @@ def _wants_duration(tokens: list[Token], index: int) -> bool:
         return True
     opened = _open_bracket(tokens, index)
     return opened is not None and tokens[opened].text == "["
+
+
+def _is_matchers(tokens: list[Token], index: int) -> bool:
+    """Whether the variable is alone between two commas of braces, or at their ends."""
+    if index == 0 or index + 1 >= len(tokens) or tokens[index + 1].text not in {",", "}"}:
+        return False
+    before = tokens[index - 1].text
+    if before != ",":
+        return before == "{"
+    opened = _open_bracket(tokens, index)
+    return opened is not None and tokens[opened].text == "{"
 
 
 def _wants_scalar(tokens: list[Token], index: int) -> bool:

@@ -319,6 +319,7 @@ def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, s
         series.PERIOD_OF_STEP: "1, with the period in which the last step began as a label",
         series.PERIOD_BUDGET_REMAINING: "share of the budget that is left",
         series.OBJECTIVE: "the objective",
+        series.ALERT_BURN_RATE: "the burn rates from which alerts fire, for dashboards",
         series.TIME_PERIOD: "length of the window in days",
     }
 

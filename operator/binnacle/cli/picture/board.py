@@ -53,7 +53,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel, or the heading of a row (type `row`)."""
+    """One panel, or the heading of a row (type `row`).
+
+    Attributes:
+        dashed: queries whose series are drawn as broken lines: reference name -> colour.
+    """
 
     id: int
     type: str
@@ -69,6 +73,7 @@ class Panel:
     options: Mapping[str, Any] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+    dashed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +152,20 @@ def _panels(whole: Mapping[str, Any], chosen: Mapping[str, str]) -> Iterator[Pan
             options=_map(one, "options"),
             custom=_map(defaults, "custom"),
             columns=tuple(_columns(one)),
+            dashed=dict(_dashed(one)),
         )
 
 
 def _steps(thresholds: Mapping[str, Any]) -> tuple[Step, ...]:
     return tuple(Step(_number(step, "value"), _text(step, "color")) for step in _maps(thresholds, "steps"))
+
+
+def _dashed(panel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the queries whose series are drawn as broken lines of one colour."""
+    for one in _maps(_map(panel, "fieldConfig"), "overrides"):
+        said = {_text(member, "id"): _map(member, "value") for member in _maps(one, "properties")}
+        if _text(said.get("custom.lineStyle", {}), "fill") == "dash":
+            yield _text(_map(one, "matcher"), "options"), _text(said.get("color", {}), "fixedColor")
 
 
 def _columns(panel: Mapping[str, Any]) -> Iterator[Column]:

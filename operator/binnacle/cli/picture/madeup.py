@@ -46,6 +46,8 @@ _VALUES: Final = {
     "environment": ("production", "staging"),
     "le": ("0.1", "0.3", "1", "3"),
     "quantile": ("0.5", "0.95", "0.99"),
+    "long": ("1h", "6h"),
+    "short": ("5m", "30m"),
 }
 _WEIGHTS: Final = (1.0, 0.45, 0.17, 0.08, 0.04)
 _CODES: Final = ("code", "status", "status_code")
@@ -53,17 +55,20 @@ _CODE_WEIGHTS: Final = (1.0, 0.06, 1.0)
 """Failures are few from the start."""
 _WORSE: Final = 130
 """How many times more requests fail at the height of the incident."""
+_LIMIT: Final = 14.4
+"""The highest of what is drawn as a limit."""
 _INCIDENT: Final = (0.6, 0.035)
 """Where it is in the time shown, and half its length; shares of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One made-up series: its name, its labels, and its points, oldest first."""
+    """One made-up series: its name, its labels, its points, oldest first, and the query that it is of."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
     points: tuple[float, ...]
+    ref: str = ""
 
     @property
     def newest(self) -> float:
@@ -78,7 +83,10 @@ def series(board: Board, panel: Panel, *, most: int = 12) -> tuple[Series, ...]:
         for labels, weight in _labelled(target):
             name = _name(target, panel, labels)
             seed = f"{board.uid}/{panel.id}/{number}/{target.ref}/{labels}"
-            found.append(Series(name, labels, _points(board, panel, target, name, labels, weight, seed)))
+            points = _points(board, panel, target, name, labels, weight, seed)
+            if target.ref in panel.dashed:
+                points = tuple([_LIMIT * weight / max(1, number)] * POINTS)
+            found.append(Series(name, labels, points, target.ref))
     return tuple(found[:most])
 
 
@@ -174,10 +182,10 @@ def _points(
 
 
 def _base(panel: Panel, target: Target, quantile: float | None, *, failing: bool) -> float:
-    wanted = _calm(panel)
-    if wanted is not None:
+    wanted, unit = _calm(panel), panel.unit
+    # Below all thresholds of a share of what is good, there is less than nothing.
+    if wanted is not None and (wanted >= 0 or unit != "percentunit"):
         return wanted
-    unit = panel.unit
     if unit in ("percentunit", "percent"):
         share = 0.0006 if failing else 0.93 if _GOOD_SHARE.search(target.text) else 0.42
         return share * (100 if unit == "percent" else 1)

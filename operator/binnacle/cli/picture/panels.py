@@ -26,6 +26,7 @@ _LEAST: Final = 1e-100
 def timeseries(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -> None:
     """Draw lines over time, with axes, thresholds and a legend."""
     found = series(board, panel)
+    colors = [_drawn(panel, number, one) for number, one in enumerate(found)]
     legend = panel.options.get("legend")
     shown = not (isinstance(legend, dict) and legend.get("showLegend") is False)
     lines = _legend_lines(found, w) if shown else []
@@ -52,14 +53,22 @@ def timeseries(canvas: Canvas, board: Board, panel: Panel, w: float, h: float) -
     opacity, thick = _custom(panel, "fillOpacity", 0) / 100, _custom(panel, "lineWidth", 1)
     # The largest first, so that the small ones are not hidden under its area.
     for number, one in sorted(enumerate(found), key=lambda pair: -max(pair[1].points)):
-        color = theme.SERIES[number % len(theme.SERIES)]
-        points = [place(at, value) for at, value in enumerate(one.points)]
+        color, points = colors[number], [place(at, value) for at, value in enumerate(one.points)]
+        if one.ref in panel.dashed:
+            canvas.path(points, fill="none", stroke=color, stroke_width=thick + 0.4, stroke_dasharray="8 6")
+            continue
         if opacity > 0:
             area = [*points, (right, bottom), (left, bottom)]
             canvas.path(area, close=True, fill=color, fill_opacity=f"{min(1.0, opacity):.2f}")
         canvas.path(points, fill="none", stroke=color, stroke_width=thick + 0.4, stroke_linejoin="round")
     for number, line in enumerate(lines):
-        _legend(canvas, line, h - _LEGEND_LINE * (len(lines) - number) + 13, w)
+        _legend(canvas, line, h - _LEGEND_LINE * (len(lines) - number) + 13, w, colors)
+
+
+def _drawn(panel: Panel, number: int, one: Series) -> str:
+    if one.ref in panel.dashed:
+        return theme.color(panel.dashed[one.ref])
+    return theme.SERIES[number % len(theme.SERIES)]
 
 
 def _custom(panel: Panel, name: str, default: float) -> float:
@@ -135,11 +144,10 @@ def _legend_lines(found: Sequence[Series], w: float) -> list[list[tuple[int, str
     return lines
 
 
-def _legend(canvas: Canvas, line: Sequence[tuple[int, str, float]], y: float, w: float) -> None:
+def _legend(canvas: Canvas, line: Sequence[tuple[int, str, float]], y: float, w: float, colors: Sequence[str]) -> None:
     x = 4.0
     for number, name, size in line:
-        color = theme.SERIES[number % len(theme.SERIES)]
-        canvas.rect(x, y - 6, 14, 4, color, rx=2)
+        canvas.rect(x, y - 6, 14, 4, colors[number], rx=2)
         canvas.text(x + 20, y, name, size=12, room=w - x - 20)
         x += size
 

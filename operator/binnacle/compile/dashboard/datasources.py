@@ -15,8 +15,10 @@ from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
 from binnacle.intent.dashboard import Datasource, Variable
 
+METRICS: Final = "datasource"
+"""The variable that stands for the Prometheus that is asked, on every dashboard."""
 _NAMES: Final = {
-    DatasourceType.PROMETHEUS: ("datasource", "Metrics"),
+    DatasourceType.PROMETHEUS: (METRICS, "Metrics"),
     DatasourceType.LOKI: ("loki", "Logs"),
 }
 """Name and label of the variable that is added for each type."""

@@ -1,16 +1,17 @@
-"""Where links lead: to an address, to another dashboard, or to the figures of an SLO."""
+"""Where links lead: to an address, to another dashboard, or to the one that shows an SLO."""
 
 import json
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from binnacle.api.config import DatasourceType
+from binnacle.api.config import Config, DatasourceType
 from binnacle.api.dashboard_panels import Link as Spec
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
-from binnacle.compile.dashboard.datasources import Datasources
+from binnacle.compile.dashboard.datasources import METRICS, Datasources
+from binnacle.compile.dashboard.slos import own_path, shown_at
 from binnacle.compile.world import World
 from binnacle.intent import series
 from binnacle.intent.dashboard import Link, dashboard_uid
@@ -53,10 +54,22 @@ def read(
                 )
             )
         elif isinstance(found, SLO):
-            links.append(Link(spec.title, _budget(found, datasources), inside=True))
+            links.append(Link(spec.title, _slo(found, datasources, world.config), inside=True))
         else:
             links.append(Link(spec.title, f"/d/{dashboard_uid(key)}", inside=True))
     return tuple(links), findings
+
+
+def _slo(slo: SLO, datasources: Datasources, config: Config) -> str:
+    """Return where in Grafana an SLO is shown: on its own dashboard, or on that of any SLO, or else in Explore."""
+    path = own_path(slo, config)
+    if path is not None:
+        return path
+    path = shown_at(slo.metadata.namespace, slo.metadata.name, config)
+    source, _ = datasources.find(None, DatasourceType.PROMETHEUS, "")
+    if path is None:
+        return _budget(slo, datasources)
+    return path if source is None else f"{path}&var-{METRICS}={quote(source.uid, safe='${}')}"
 
 
 def _budget(slo: SLO, datasources: Datasources) -> str:

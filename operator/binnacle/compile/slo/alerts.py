@@ -17,7 +17,7 @@ from binnacle.compile.slo.burn import Pair, number, percent
 from binnacle.compile.slo.dependencies import standing
 from binnacle.compile.slo.subject import Subject
 from binnacle.intent import series
-from binnacle.intent.rules import Alert
+from binnacle.intent.rules import Alert, Recording, pairs
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
 
@@ -47,6 +47,25 @@ def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair], board: str 
         rules.append(_alert(slo, subject, tuple(same), tuple(higher), said, board))
         higher.append(severity)
     return tuple(rules)
+
+
+def limit_rules(subject: Subject, burning: Iterable[Pair]) -> tuple[Recording, ...]:
+    """Return what tells the dashboards of all SLOs how fast the budget must burn for each of the pairs."""
+    return tuple(
+        Recording(
+            series.ALERT_BURN_RATE,
+            q.call("vector", q.num(float(pair.factor))),
+            pairs(
+                {
+                    **dict(subject.labels),
+                    series.SEVERITY: pair.severity.value,
+                    series.LONG: str(pair.long),
+                    series.SHORT: str(pair.short),
+                }
+            ),
+        )
+        for pair in burning
+    )
 
 
 def _alert(

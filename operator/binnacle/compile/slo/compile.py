@@ -8,12 +8,13 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.api.values import Duration
-from binnacle.compile import templates, wanted
+from binnacle.compile import wanted
 from binnacle.compile.contract import Contract
+from binnacle.compile.dashboard.slos import shown_at
 from binnacle.compile.horizon import Horizon
 from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, recording, told
-from binnacle.compile.slo.alerts import alert_rules
-from binnacle.compile.slo.boards import own_board, shown_at
+from binnacle.compile.slo.alerts import alert_rules, limit_rules
+from binnacle.compile.slo.boards import of_alert, own_board
 from binnacle.compile.slo.detection import detection_at_factor, worst_case_detection
 from binnacle.compile.slo.nodata import no_data_rules
 from binnacle.compile.slo.spent import spent_rules
@@ -48,14 +49,16 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     findings += declared.findings(slo, counted, contract, world)
     own, about_board = own_board(slo, subject, pairs, world)
     findings += about_board
-    anywhere = shown_at(subject.namespace, subject.name, world.config)
-    told_board = own.of_alert if own is not None else None if anywhere is None else templates.literal(anywhere)
+    shown = shown_at(subject.namespace, subject.name, world.config)
+    anywhere = None if shown is None else world.config.grafana.address_at(shown)
+    told_board = own.of_alert if own is not None else None if anywhere is None else of_alert(anywhere, subject.groups)
     windows = [window for pair in pairs for window in (pair.long, pair.short)]
     sums = [pair.long for pair in pairs] if slo.spec.alerting.min_failures is not None else []
     mask = maintenance.mask(maintained, subject, counted, timing, horizon)
     recorded = None if mask is None else maintenance.recorded(subject)
     fresh, stepped = maintenance.without(counted, recorded), maintenance.without(counted, mask)
     increments = RuleGroup("increments", recording.increment_rules(subject, stepped, timing), timing.step.ms)
+    limits = limit_rules(subject, pairs) if world.config.grafana.has_slo_boards else ()
     rules = RuleSet(
         (
             RuleGroup(
@@ -80,7 +83,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
                 ),
                 LONG_EVERY.ms,
             ),
-            RuleGroup("meta", recording.meta_rules(subject, told.user_labels(slo)), stamped=True),
+            RuleGroup("meta", (*recording.meta_rules(subject, told.user_labels(slo)), *limits), stamped=True),
         )
     )
     facts = {

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from binnacle.api.config import DatasourceType
 from binnacle.api.dashboard_panels import PanelType
 from binnacle.api.dashboard_variables import VariableType
-from binnacle.intent.dashboard import ALL, Board, Box, Datasource, Link, Panel, Query, Row, Shown, Variable
+from binnacle.intent.dashboard import ALL, Board, Box, Dashed, Datasource, Link, Panel, Query, Row, Shown, Variable
 from binnacle.targets.grafana import joined, sdk
 
 d = sdk.dashboard
@@ -170,7 +170,20 @@ def _field_config(panel: Panel) -> sdk.dashboard.FieldConfigSource:
         )
     elif panel.thresholds:
         defaults.color = d.FieldColor(mode=d.FieldColorModeId.THRESHOLDS)
-    return d.FieldConfigSource(defaults, joined.overrides(panel.table) if panel.table is not None else None)
+    if panel.table is not None:
+        return d.FieldConfigSource(defaults, joined.overrides(panel.table))
+    return d.FieldConfigSource(defaults, [_dashed(one) for one in panel.dashed] or None)
+
+
+def _dashed(one: Dashed) -> sdk.dashboard.DashboardFieldConfigSourceOverrides:
+    return d.DashboardFieldConfigSourceOverrides(
+        matcher=d.MatcherConfig(id_val="byFrameRefID", options=one.ref_id),
+        properties=[
+            d.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": one.color}),
+            d.DynamicConfigValue("custom.fillOpacity", 0),
+            d.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+        ],
+    )
 
 
 def _link(link: Link) -> sdk.dashboard.DashboardLink:
@@ -182,7 +195,8 @@ def _link(link: Link) -> sdk.dashboard.DashboardLink:
         url=link.url,
         target_blank=not link.inside,
         keep_time=board,
-        include_vars=board,
+        # An address that chooses is meant as it stands: of two variables with one name, the wrong one might be taken.
+        include_vars=board and "?" not in link.url,
     )
 
 
@@ -201,7 +215,7 @@ def _variable(variable: Variable) -> sdk.dashboard.VariableModel:
         # Which values there are depends on the time that is shown.
         refresh=d.VariableRefresh.ON_TIME_RANGE_CHANGED if variable.type is VariableType.QUERY else None,
         sort=d.VariableSort.ALPHABETICAL_ASC if variable.type is VariableType.QUERY else None,
-        regex="" if variable.type in (VariableType.QUERY, VariableType.DATASOURCE) else None,
+        regex=variable.taken if variable.type in (VariableType.QUERY, VariableType.DATASOURCE) else None,
     )
 
 

@@ -14,9 +14,9 @@ from binnacle.compile.slo.boards.drafts import Drafted, course, newest, panel, r
 from binnacle.compile.slo.burn import Pair
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
-from binnacle.intent.dashboard import Column, Query, Table, Threshold
+from binnacle.intent.dashboard import Column, Dashed, Query, Table, Threshold
 from binnacle.promql import build as q
-from binnacle.promql.nodes import Matcher, MatchOp, Node, Selector
+from binnacle.promql.nodes import Matcher, Node, Selector, Variable
 
 _MOST_GROUPS: Final = 20
 """How many groups a chart can show so that one is told from another."""
@@ -32,21 +32,28 @@ class Chosen:
 
     Attributes:
         slo: selects its series.
-        group: selects the groups that are chosen; only series that have groups are asked with it.
+        group: selects the groups that are chosen, by matchers or by variables that stand for such; only series that have
+            groups are asked with it.
         groups: labels that tell its groups apart; None where any SLO may be chosen.
         windows: over which its share of errors is recorded; None alike.
         pairs: its burn alerts.
     """
 
     slo: tuple[Matcher, ...]
-    group: tuple[Matcher, ...] = ()
+    group: tuple[Matcher | Variable, ...] = ()
     groups: tuple[str, ...] | None = None
     windows: tuple[Duration, ...] | None = None
     pairs: tuple[Pair, ...] = ()
 
     def of(self, name: str) -> Selector:
         """Select a series of the chosen groups."""
-        return q.sel(name, *self.slo, *self.group)
+        return self.of_any(name)
+
+    def of_any(self, name: str | None, *matchers: Matcher) -> Selector:
+        """Select series of the chosen groups, by name or by matchers alone."""
+        known = tuple(one for one in self.group if isinstance(one, Matcher))
+        filled = tuple(one for one in self.group if isinstance(one, Variable))
+        return Selector(name, (*matchers, *self.slo, *known), filled=filled)
 
     def each(self, name: str) -> Node:
         """Return a series group by group, by labels that tell them apart alone.
@@ -143,10 +150,15 @@ def _now(chosen: Chosen) -> Iterator[Drafted]:
         stat,
         "Alerts firing",
         "Alerts of this SLO that fire now.",
-        [newest("A", _counted(drafts.firing(*chosen.slo, *chosen.group)))],
+        [newest("A", _counted(_firing(chosen)))],
         _STAT,
         thresholds=drafts.COUNT_STEPS,
     )
+
+
+def _firing(chosen: Chosen) -> Selector:
+    """Select the alerts of the chosen groups that fire."""
+    return chosen.of_any(drafts.ALERTS, drafts.FIRING)
 
 
 def _counted(alerts: Node) -> Node:
@@ -178,18 +190,34 @@ def _budget(chosen: Chosen) -> Drafted:
 def _burn(chosen: Chosen) -> Drafted:
     each = _worst(chosen.each(series.CURRENT_BURN_RATE), chosen, low=False)
     lines = "the lines are 1, at which the budget lasts just as long as the window"
+    # What is not known of any SLO is recorded for each.
+    limits = () if chosen.groups is not None else tuple(_recorded_limits(chosen))
     known = f", and the limits of the alerts: {_limits(chosen)}." if chosen.pairs else "."
+    if limits:
+        known = ", and broken ones the limits of the alerts."
     return panel(
         "burning",
         PanelType.TIMESERIES,
         "Burn rate",
         f"How many times faster than allowed the budget burns; {lines}{known}{_only(chosen)}",
-        [course("A", each, chosen.legend or _named(chosen, "burn rate"))],
+        [course("A", each, chosen.legend or _named(chosen, "burn rate")), *limits],
         (12, 8),
         unit="suffix:x",
         least=Decimal(0),
         thresholds=_limit_lines(chosen),
+        dashed=tuple(
+            Dashed(one.ref_id, _COLORS[severity]) for severity, one in zip(AlertSeverity, limits, strict=False)
+        ),
     )
+
+
+def _recorded_limits(chosen: Chosen) -> Iterator[Query]:
+    """Yield what is recorded of the limits of the alerts, severity by severity."""
+    labels = (series.LONG, series.SHORT)
+    for severity in AlertSeverity:
+        limit = q.sel(series.ALERT_BURN_RATE, *chosen.slo, q.eq(series.SEVERITY, severity.value))
+        legend = f"{severity} over {{{{{series.LONG}}}}} and {{{{{series.SHORT}}}}}"
+        yield course(severity.value.upper(), drafts.lowest(limit, labels), legend)
 
 
 def _only(chosen: Chosen) -> str:
@@ -269,7 +297,7 @@ def _by_window(chosen: Chosen) -> Iterator[Query]:
     # Every SLO has windows of its own, so the series are found by the beginning of their names.
     name = "__name__"
     start = series.error_ratio_of("")
-    found = Selector(None, (Matcher(name, MatchOp.REGEX, f"{start}.+"), *chosen.slo, *chosen.group))
+    found = chosen.of_any(None, q.regex(name, f"{start}.+"))
     labelled = q.call(
         "label_replace", found, q.string(_WINDOW), q.string("$1"), q.string(name), q.string(f"{start}(.+)")
     )
@@ -301,7 +329,7 @@ def _groups(chosen: Chosen) -> Drafted:
 
 
 def _alerts(chosen: Chosen) -> Drafted:
-    alerts = q.aggregate("count", ("alertname", series.SEVERITY), drafts.firing(*chosen.slo, *chosen.group))
+    alerts = q.aggregate("count", ("alertname", series.SEVERITY), _firing(chosen))
     return panel(
         "alerts",
         PanelType.TIMESERIES,

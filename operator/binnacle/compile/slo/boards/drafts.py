@@ -10,7 +10,7 @@ from typing import Any, Final
 from binnacle.api.config import DatasourceType, GrafanaConfig
 from binnacle.api.dashboard_panels import PanelType
 from binnacle.api.dashboard_variables import VariableType
-from binnacle.compile.dashboard.datasources import first_choice
+from binnacle.compile.dashboard.datasources import METRICS, first_choice
 from binnacle.compile.dashboard.identity import PANEL, ROW
 from binnacle.compile.dashboard.layout import Wish
 from binnacle.compile.dashboard.placing import NOWHERE, Draft
@@ -18,13 +18,18 @@ from binnacle.intent import series
 from binnacle.intent.dashboard import Datasource, Panel, Query, Row, Shown, Threshold, Variable
 from binnacle.promql import build as q
 from binnacle.promql import to_text
-from binnacle.promql.nodes import Aggregate, Grouping, Matcher, Node, Selector
+from binnacle.promql.nodes import Aggregate, Grouping, Node, Selector
 
 TAG: Final = "slo"
 REFRESH: Final = "1m"
-_METRICS: Final = "datasource"
-_PROMETHEUS: Final = Datasource(DatasourceType.PROMETHEUS, f"${{{_METRICS}}}")
+LATELY: Final = "from=now-1d&to=now"
+"""The time that an alert leads to."""
+_PROMETHEUS: Final = Datasource(DatasourceType.PROMETHEUS, f"${{{METRICS}}}")
 IDENTITY: Final = (series.SLO_NAMESPACE, series.SLO)
+
+ALERTS: Final = "ALERTS"
+FIRING: Final = q.eq("alertstate", "firing")
+"""Of the alerts, those that fire."""
 
 RATIO_PLACES: Final = 3
 """Places of a share in percent: 99.95% must not look like 100%."""
@@ -83,7 +88,7 @@ def row(name: str, title: str, *panels: Drafted) -> Draft:
 def datasource(config: GrafanaConfig) -> Variable:
     """Return the variable that stands for the Prometheus that is asked."""
     type_ = DatasourceType.PROMETHEUS
-    return Variable(_METRICS, VariableType.DATASOURCE, "Metrics", offers=type_, chosen=first_choice(config, type_))
+    return Variable(METRICS, VariableType.DATASOURCE, "Metrics", offers=type_, chosen=first_choice(config, type_))
 
 
 def choice(name: str, label: str, of: Selector, what: str, **more: Any) -> Variable:
@@ -100,9 +105,18 @@ def choice(name: str, label: str, of: Selector, what: str, **more: Any) -> Varia
     return Variable(name, VariableType.QUERY, label, query=query, datasource=_PROMETHEUS, **more)
 
 
-def firing(*matchers: Matcher) -> Selector:
-    """Select the alerts of SLOs that fire."""
-    return q.sel("ALERTS", q.eq("alertstate", "firing"), *matchers)
+def found(name: str, label: str, by: Node, taken: str, **more: Any) -> Variable:
+    """Return a variable whose values are parts of what a query gives.
+
+    Args:
+        name: of the variable.
+        label: of the variable.
+        by: the query.
+        taken: what is taken of each element of its result, a regular expression of Grafana.
+        more: further members of the variable.
+    """
+    query = f"query_result({to_text(by)})"
+    return Variable(name, VariableType.QUERY, label, query=query, datasource=_PROMETHEUS, taken=taken, **more)
 
 
 def highest(expr: Node, by: Sequence[str] = ()) -> Aggregate:

@@ -36,7 +36,7 @@ def overview_rows(chosen: Matcher, detail: str) -> tuple[Draft, ...]:
 
     left = of(series.PERIOD_BUDGET_REMAINING, drafts.IDENTITY, low=True)
     burn = of(series.CURRENT_BURN_RATE, drafts.IDENTITY)
-    alerts = drafts.firing(chosen, q.ne(series.SLO, ""))
+    alerts = q.sel(drafts.ALERTS, drafts.FIRING, chosen, q.ne(series.SLO, ""))
     size = (6, 4)
     stat = PanelType.STAT
     counts = (

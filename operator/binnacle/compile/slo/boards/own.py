@@ -10,6 +10,7 @@ from binnacle.api.slo import SLO
 from binnacle.compile import templates
 from binnacle.compile.dashboard.places import refusal_of, taken
 from binnacle.compile.dashboard.placing import place
+from binnacle.compile.dashboard.slos import own_folder
 from binnacle.compile.slo.boards import drafts
 from binnacle.compile.slo.boards.detail import Chosen, detail_rows
 from binnacle.compile.slo.boards.shared import overview_link
@@ -48,7 +49,7 @@ def own_board(slo: SLO, subject: Subject, pairs: Sequence[Pair], world: World) -
         return None, []
     namespace, name = slo.metadata.namespace, slo.metadata.name
     key = Key(slo.kind, namespace, name)
-    folder, title = asked.folder or namespace, f"{slo.kind} {name}"
+    folder, title = own_folder(slo), f"{slo.kind} {name}"
     refused = refusal_of(folder, namespace, f"{_PATH}.folder", world.config)
     if refused is None and slo.spec.mode is not Mode.DRY_RUN:
         refused = taken(folder, title, key, _PATH, world, fix="Choose another folder, or another title for that one.")
@@ -114,4 +115,4 @@ def _with_group(address: str, subject: Subject) -> str:
         f"{{{{ with $labels.{label} }}}}&var-{_variable(label)}={{{{ . | urlquery }}}}{{{{ end }}}}"
         for label in subject.groups
     )
-    return f"{templates.literal(address)}?from=now-1d&to=now{''.join(groups)}"
+    return f"{templates.literal(address)}?{drafts.LATELY}{''.join(groups)}"
