@@ -154,7 +154,8 @@ def run(
 
 def readers_last(group: str) -> int:
     """A key to sort our groups by, so that what reads comes after what it reads."""
-    return ("increments", "long").index(part) if (part := group.split(".")[3]) in ("increments", "long") else 2
+    order = ("increments", "period", "long")
+    return order.index(part) if (part := group.split(".")[3]) in order else len(order)
 
 
 def assert_holds(promtool: Promtool, folder: Path, rules: Sequence[str], scenarios: Sequence[Scenario]) -> None:

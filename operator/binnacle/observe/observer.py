@@ -36,6 +36,8 @@ _PATIENCE = 2.5
 
 What the period is summed from is there after the first, its ratio after the second; the evaluations of the groups of one
 resource are spread over the interval."""
+_SLOWEST = 600.0
+"""Seconds that the slowest group is taken to have for that, at most: figures do not wait for what is summed up more rarely."""
 _APPEARING = 30.0
 """Seconds beyond two scrapes that metrics have to appear before they are told to be missing."""
 
@@ -138,7 +140,9 @@ class PrometheusObserver:
             wait = self._waiting.get(one.key)
             since = wait.since if wait is not None and wait.marks == one.marks else now
             self._waiting[one.key] = _Wait(one.marks, since, now)
-            patience = max(0.0 if ready else _PATIENCE * verdict.interval, self._patience if awaited else 0.0)
+            patience = max(
+                0.0 if ready else _PATIENCE * min(verdict.interval, _SLOWEST), self._patience if awaited else 0.0
+            )
             settled = now - since > patience
         return Observed(verdict.liveness, verdict.message, facts, settled=settled, metrics=metrics)
 

@@ -18,7 +18,7 @@ from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile import calendar
-from binnacle.compile.slo import burn, nodata, recording, spent
+from binnacle.compile.slo import burn, nodata, period, spent
 from binnacle.compile.slo.alerts import held
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
@@ -202,7 +202,7 @@ class _History:
         step, first = self._increments.step, self._increments.first
         starts = calendar.starts(unit, zone, first, self.at(self._length))
         lately = _lately(
-            (not math.isnan(value) for value in self._increments.events), recording.LATELY.ms // (step * 1000)
+            (not math.isnan(value) for value in self._increments.events), period.LATELY.ms // (step * 1000)
         )
         for at in range(self._length):
             start = starts[bisect_right(starts, self.at(at)) - 1]

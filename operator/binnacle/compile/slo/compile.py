@@ -12,7 +12,7 @@ from binnacle.compile import wanted
 from binnacle.compile.contract import Contract
 from binnacle.compile.dashboard.slos import shown_at
 from binnacle.compile.horizon import Horizon
-from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, recording, told
+from binnacle.compile.slo import burn, cost, declared, dependencies, indicators, maintenance, period, recording, told
 from binnacle.compile.slo.alerts import alert_rules, limit_rules
 from binnacle.compile.slo.boards import of_alert, own_board
 from binnacle.compile.slo.detection import detection_at_factor, worst_case_detection
@@ -75,10 +75,12 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
                 ),
             ),
             increments,
+            *period.sum_groups(subject, timing),
             RuleGroup(
                 "long",
                 (
                     *recording.long_rules(subject, windows, sums, timing),
+                    *period.share_rules(subject, timing),
                     *maintenance.silent(spent_rules(slo, subject, told_board), mask),
                 ),
                 LONG_EVERY.ms,

@@ -13,7 +13,6 @@ three labels.
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final
 
 from binnacle.api.values import Duration
 from binnacle.compile.slo.indicator import Counted, exact, plain
@@ -23,9 +22,6 @@ from binnacle.intent import series
 from binnacle.intent.rules import Recording, pairs
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
-
-LATELY: Final = Duration.of(days=1)
-"""How long a group without events counts as one that is measured."""
 
 
 def short_rules(
@@ -49,23 +45,23 @@ def short_rules(
     step = timing.step
     events, errors = series.events_rate(step), series.errors_rate(step)
     range_ = timing.covering(step)
-    rules = [] if mask is None else [_record(subject, series.MAINTENANCE, mask)]
+    rules = [] if mask is None else [record(subject, series.MAINTENANCE, mask)]
     rules += [
-        _record(subject, events, counted.events(plain, range_)),
-        _record(subject, errors, counted.errors(plain, range_, _zero(subject, subject.now(events)))),
+        record(subject, events, counted.events(plain, range_)),
+        record(subject, errors, counted.errors(plain, range_, _zero(subject, subject.now(events)))),
     ]
     rules += [
-        _record(subject, series.error_ratio(window), _short_share(subject, counted, window, timing))
+        record(subject, series.error_ratio(window), _short_share(subject, counted, window, timing))
         for window in sorted({step, *windows})
         if timing.is_fresh(window)
     ]
     rules += [
-        _record(subject, series.errors_sum(window), _short_errors(subject, counted, window, timing))
+        record(subject, series.errors_sum(window), _short_errors(subject, counted, window, timing))
         for window in sorted(set(sums))
         if timing.is_fresh(window)
     ]
     burn = q.div(subject.now(series.error_ratio(step)), q.num(float(subject.budget)))
-    return (*rules, _record(subject, series.CURRENT_BURN_RATE, burn))
+    return (*rules, record(subject, series.CURRENT_BURN_RATE, burn))
 
 
 def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple[Recording, ...]:
@@ -78,8 +74,8 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
     range_, seconds = timing.covering(step), q.num(step.seconds)
     zero = _zero(subject, subject.now(events))
     rules = (
-        _record(subject, events, q.mul(counted.events(exact, range_), seconds)),
-        _record(subject, errors, q.mul(counted.errors(exact, range_, zero), seconds)),
+        record(subject, events, q.mul(counted.events(exact, range_), seconds)),
+        record(subject, errors, q.mul(counted.errors(exact, range_, zero), seconds)),
     )
     periods = subject.reach.periods
     if periods is None:
@@ -92,58 +88,28 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
         )
         for rule in rules
     )
-    return (_record(subject, series.PERIOD_OF_STEP, period), *labelled)
+    return (record(subject, series.PERIOD_OF_STEP, period), *labelled)
 
 
 def long_rules(
     subject: Subject, windows: Iterable[Duration], sums: Iterable[Duration], timing: Timing
 ) -> tuple[Recording, ...]:
-    """Return what is evaluated each `LONG_EVERY`: the long windows, the SLO's own window and what is left of its budget.
+    """Return what is evaluated each `LONG_EVERY`: the long windows.
 
     A history that is shorter than a window counts as far as it reaches.
     """
     rules = [
-        _record(subject, series.error_ratio(window), _long_share(subject, window, timing))
+        record(subject, series.error_ratio(window), long_share(subject, window, timing))
         for window in sorted(set(windows))
         if not timing.is_fresh(window)
     ]
     errors = series.errors_increase(timing.step)
     rules += [
-        _record(subject, series.errors_sum(window), _summed(subject, errors, window))
+        record(subject, series.errors_sum(window), summed(subject, errors, window))
         for window in sorted(set(sums))
         if not timing.is_fresh(window)
     ]
-    spent = q.div(subject.now(series.PERIOD_ERROR), q.num(float(subject.budget)))
-    return (
-        *rules,
-        *_period_rules(subject, timing),
-        _record(subject, series.PERIOD_BUDGET_REMAINING, q.sub(q.num(1), spent)),
-    )
-
-
-def _period_rules(subject: Subject, timing: Timing) -> tuple[Recording, ...]:
-    """Return what is recorded of the SLO's own window.
-
-    In a period of the calendar only the increments of that period count. Until there are some, nothing has failed for any
-    group that was measured lately: the budget is full from the first evaluation on.
-    """
-    periods, step = subject.reach.periods, timing.step
-    if periods is None:
-        return (_record(subject, series.PERIOD_ERROR, _long_share(subject, subject.window, timing)),)
-    current = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start()))
-
-    def within(increments: str) -> Node:
-        sums = q.sum_over_time(subject.history(increments), subject.reach.back.ms)
-        marked = q.and_(sums, subject.now(series.PERIOD_CURRENT), matching=q.on(series.BINNACLE_PERIOD))
-        return q.sum_by(subject.groups, marked)
-
-    lately = q.call("count_over_time", q.over(subject.history(series.events_increase(step)), LATELY.ms))
-    nothing = q.mul(q.num(0), q.sum_by(subject.groups, lately))
-    share = _share(within(series.errors_increase(step)), within(series.events_increase(step)))
-    return (
-        _record(subject, series.PERIOD_CURRENT, current),
-        _record(subject, series.PERIOD_ERROR, q.or_(share, nothing)),
-    )
+    return tuple(rules)
 
 
 def meta_rules(subject: Subject, labels: dict[str, str]) -> tuple[Recording, ...]:
@@ -159,7 +125,8 @@ def meta_rules(subject: Subject, labels: dict[str, str]) -> tuple[Recording, ...
     )
 
 
-def _record(subject: Subject, name: str, expr: Node) -> Recording:
+def record(subject: Subject, name: str, expr: Node) -> Recording:
+    """Return the rule that records a series of the SLO."""
     return Recording(name, expr, subject.labels)
 
 
@@ -172,18 +139,21 @@ def _zero(subject: Subject, events: Node) -> Node:
     return q.mul(q.num(0), q.sum_by(subject.groups, events))
 
 
-def _share(errors: Node, events: Node) -> Node:
+def share(errors: Node, events: Node) -> Node:
+    """Return the share of errors; none where there were no events."""
     return q.div(errors, q.gt(events, q.num(0)))
 
 
-def _long_share(subject: Subject, window: Duration, timing: Timing) -> Node:
+def long_share(subject: Subject, window: Duration, timing: Timing) -> Node:
+    """Return the share of errors over a window, by increments."""
     step = timing.step
-    return _share(
-        _summed(subject, series.errors_increase(step), window), _summed(subject, series.events_increase(step), window)
+    return share(
+        summed(subject, series.errors_increase(step), window), summed(subject, series.events_increase(step), window)
     )
 
 
-def _summed(subject: Subject, increments: str, window: Duration, offset: Duration | None = None) -> Node:
+def summed(subject: Subject, increments: str, window: Duration, offset: Duration | None = None) -> Node:
+    """Return the increments of a window, by groups."""
     return q.sum_by(subject.groups, q.sum_over_time(subject.history(increments, offset=offset), window.ms))
 
 
@@ -197,10 +167,10 @@ def _short_share(subject: Subject, counted: Counted, window: Duration, timing: T
     step = timing.step
     errors, events = series.errors_rate(step), series.events_rate(step)
     if window == step:
-        return _share(subject.now(errors), subject.now(events))
+        return share(subject.now(errors), subject.now(events))
     if window < step:
-        return _share(_scraped_errors(subject, counted, window, timing), counted.events(plain, timing.covering(window)))
-    return _share(
+        return share(_scraped_errors(subject, counted, window, timing), counted.events(plain, timing.covering(window)))
+    return share(
         _joined(subject, errors, series.errors_increase(step), window, step),
         _joined(subject, events, series.events_increase(step), window, step),
     )
@@ -223,5 +193,5 @@ def _scraped_errors(subject: Subject, counted: Counted, window: Duration, timing
 
 def _joined(subject: Subject, rate: str, increments: str, window: Duration, step: Duration) -> Node:
     last = q.sum_by(subject.groups, subject.now(rate))
-    past = _summed(subject, increments, Duration(window.ms - step.ms), offset=step)
+    past = summed(subject, increments, Duration(window.ms - step.ms), offset=step)
     return q.add(q.mul(last, q.num(step.seconds)), q.or_(past, q.mul(q.num(0), last)))

@@ -19,6 +19,8 @@ LONG_EVERY: Final = Duration.of(minutes=4)
 They move slowly and are read from increments, so a minute gains nothing; but Prometheus looks back five minutes for a
 sample, and a series that is written each five minutes has a hole whenever an evaluation is late.
 """
+LONG_LIMIT: Final = Duration.of(days=35)
+"""The longest window that is summed up each `LONG_EVERY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,8 @@ class Timing:
     def is_fresh(self, window: Duration) -> bool:
         """Say whether a window is evaluated each evaluation interval."""
         return window <= max(FRESH_LIMIT, self.step)
+
+
+def summed_every(window: Duration) -> Duration:
+    """Return how often an SLO's own window is summed up: so rarely that no more is read per minute than of `LONG_LIMIT`."""
+    return Duration(LONG_EVERY.ms * -(-window.ms // LONG_LIMIT.ms))
