@@ -100,12 +100,20 @@ def test_figures_are_of_the_time_that_was_asked_for() -> None:
 def test_a_late_beginning_and_gaps_are_told_and_count_for_nothing() -> None:
     events = [NAN] * 20 + [100.0] * 30 + [NAN] * 10 + [100.0] * 40
     errors = [NAN if math.isnan(one) else 1.0 for one in events]
-    found = replayed(make_slo(**THREE_DAYS, alerting={"noData": {"action": "Alert", "for": "15m"}}), errors, events)
+    asked = {"action": "Alert", "for": "15m", "severity": "critical"}
+    found = replayed(make_slo(**THREE_DAYS, alerting={"noData": asked}), errors, events)
     assert found.since == 20 * STEP
     assert found.gaps == (Interval(50 * STEP, 60 * STEP),)
     assert (found.errors, found.events) == (70.0, 7000.0)
     (missing,) = [one for one in found.alerts if one.alert == "SLONoData"]
     assert missing.interval == Interval(54 * STEP, 61 * STEP)
+    assert missing.severity.value == "critical"
+
+
+def test_the_pairs_are_those_of_the_rules_where_values_count_over_a_time_already() -> None:
+    slo = make_slo(indicator={"windowed": {"errors": "sql_failed", "total": "sql_orders", "every": "1d"}})
+    told = [(one["name"], one["severity"], one["long"], one["short"]) for one in compiled(slo).facts["alerts"]]
+    assert [(p.name, p.severity.value, str(p.long), str(p.short)) for p in Plan.of(slo, TIMING).pairs] == told
 
 
 def test_without_data_there_are_no_figures() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,34 @@ def test_a_server_that_does_not_answer_is_no_result(binnacle: Runner, tmp_path: 
     ended = binnacle("backtest", write(tmp_path, SLO), "--prometheus", NOBODY)
     assert (ended.status, ended.out) == (2, "")
     assert "cannot be reached: the connection is refused" in ended.err
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A server of something else, which wants credentials at one address."""
+
+    def do_POST(self) -> None:
+        self.send_response(401 if self.path.startswith("/closed") else 404)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing on standard error."""
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("", "there is no Prometheus API there. Check --prometheus"), ("/closed", "wants credentials, and none are sent")],
+)
+def test_what_is_wrong_with_the_server_is_told_to_who_typed_the_command(
+    binnacle: Runner, tmp_path: Path, path: str, said: str
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}{path}"
+        ended = binnacle("backtest", write(tmp_path, SLO), "--prometheus", url)
+        server.shutdown()
+    assert (ended.status, ended.out) == (2, "")
+    assert said in " ".join(ended.err.split())
+    assert "operator" not in ended.err
 
 
 @pytest.mark.parametrize("since", ["30", "1m", "900d", "x"])

@@ -66,7 +66,7 @@ TROUBLES: dict[str, tuple[Responder, str]] = {
     ),
     "401": (
         sends(answer("Unauthorized", "401 Unauthorized", "text/plain")),
-        "wants credentials, and the operator has none",
+        "wants credentials, and none are sent",
     ),
     "403": (sends(answer("no", "403 Forbidden", "text/plain")), "wants credentials"),
     "404": (

@@ -137,7 +137,7 @@ async def _replay_all(
 ) -> list[BudgetReplay | PolicyReplay]:
     timing = Timing.of(config.prometheus)
     async with open_session() as session:
-        api = Prometheus(url, session, _LIMITS)
+        api = Prometheus(url, session, _LIMITS, "--prometheus")
         with _progress(len(wanted)) as advance:
             found: list[BudgetReplay | PolicyReplay] = []
             for key in wanted:

@@ -76,7 +76,7 @@ class Backend:
 
     Args:
         name: of the backend, in messages.
-        setting: where the administrator's configuration has the address.
+        setting: where a person sets the address, in messages.
         url: base address; a path prefix is kept.
         session: `open_session()`, or one like it.
         limits: of each request.
@@ -162,7 +162,7 @@ class Backend:
             case 200:
                 text = "packs its answer although it was asked not to."
             case 401 | 403:
-                text = f"{said}: it, or a proxy before it, wants credentials, and the operator has none to send."
+                text = f"{said}: it, or a proxy before it, wants credentials, and none are sent."
             case 404:
                 text = f"{said}: there is no {self._name} API there. Check {self._setting}, its path too."
             case _ if 300 <= status < 400:

@@ -71,11 +71,18 @@ class Prometheus:
         url: base address; a path prefix (`http://mimir/prometheus`) is kept.
         session: `open_session()`, or one like it.
         limits: of each request.
+        setting: where a person sets the address, in messages.
     """
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        session: aiohttp.ClientSession,
+        limits: Limits | None = None,
+        setting: str = "prometheus.url",
+    ) -> None:
         self._limits = limits or Limits()
-        self._backend = Backend("Prometheus", "prometheus.url", url, session, self._limits)
+        self._backend = Backend("Prometheus", setting, url, session, self._limits)
         self.address = self._backend.address
 
     async def rules(self, take: Callable[[Group], None], names: Sequence[str] = ()) -> Outcome:

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from binnacle.api.slo import SLO
-from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile import calendar
@@ -29,7 +28,12 @@ _ORDER: Final = tuple(AlertSeverity)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What of an SLO matters for its alerts and its budget; `calendar` is the unit and the zone of a calendar window."""
+    """What of an SLO matters for its alerts and its budget.
+
+    Attributes:
+        no_data: how long there must be no data for an alert about that, and its severity; None: there is no such alert.
+        calendar: the unit and the zone of a calendar window.
+    """
 
     objective: Fraction
     window: Duration
@@ -37,7 +41,7 @@ class Plan:
     pairs: tuple[burn.Pair, ...]
     min_failures: int | None = None
     spent: tuple[Fraction, ...] = ()
-    no_data: Duration | None = None
+    no_data: tuple[Duration, AlertSeverity] | None = None
     calendar: tuple[CalendarUnit, str] | None = None
 
     @classmethod
@@ -45,9 +49,9 @@ class Plan:
         """Return the plan of an SLO."""
         spec, alerting = slo.spec, slo.spec.alerting
         objective, window = Fraction(spec.objective.ratio), spec.window.usual
-        pairs, _ = burn.pairs_of(alerting.burn_rates, objective, window, timing)
-        asked = alerting.no_data
-        missing = asked is not None and asked.action is NoDataAction.ALERT
+        windowed = spec.indicator.windowed
+        least = windowed.every if windowed is not None else None
+        pairs, _ = burn.pairs_of(alerting.burn_rates, objective, window, timing, least)
         return cls(
             objective,
             window,
@@ -55,7 +59,7 @@ class Plan:
             pairs,
             alerting.min_failures,
             tuple(sorted((Fraction(one.ratio) for one in alerting.budget_spent), reverse=True)),
-            ((asked.for_ if asked is not None else None) or nodata.FOR) if missing else None,
+            nodata.asked(alerting),
             (spec.window.calendar, spec.window.time_zone) if spec.window.calendar and spec.window.time_zone else None,
         )
 
@@ -241,13 +245,14 @@ class _History:
         """Yield the alerts about missing data: a group is missed for a day."""
         if self._plan.no_data is None:
             return
-        wait = -(-self._plan.no_data.ms // self._plan.step.ms)
+        lasting, severity = self._plan.no_data
+        wait = -(-lasting.ms // self._plan.step.ms)
         memory = nodata.MEMORY.ms // self._plan.step.ms
         for begin, end in self._gap_runs():
             stop = min(end, begin + memory)
             if begin + wait < stop:
                 interval = self._interval(begin + wait, stop)
-                yield Firing(series.ALERT_NO_DATA, AlertSeverity.WARNING, interval)
+                yield Firing(series.ALERT_NO_DATA, severity, interval)
 
     def gaps(self) -> Iterator[Interval]:
         """Yield where there is no data since there is some."""

@@ -7,7 +7,7 @@ labels; after a day it counts as gone for good. Where nothing at all was recorde
 from typing import Final
 
 from binnacle.api.slo import SLO
-from binnacle.api.slo_alerting import NoDataAction
+from binnacle.api.slo_alerting import Alerting, NoDataAction
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo import told
 from binnacle.compile.slo.subject import Subject
@@ -25,15 +25,15 @@ MEMORY: Final = Duration.of(days=1)
 
 def no_data_rules(slo: SLO, subject: Subject, timing: Timing, board: str | None = None) -> tuple[Alert, ...]:
     """Return the alerting rule about missing data, if the SLO asks for one; `board` as for `told.annotations`."""
-    asked = slo.spec.alerting.no_data
-    if asked is None or asked.action is not NoDataAction.ALERT:
+    wanted = asked(slo.spec.alerting)
+    if wanted is None:
         return ()
-    severity = asked.severity or AlertSeverity.WARNING
+    lasting, severity = wanted
     return (
         Alert(
             series.ALERT_NO_DATA,
             _missing(subject, timing),
-            for_ms=(asked.for_ or FOR).ms,
+            for_ms=lasting.ms,
             labels=told.labels(slo, subject, severity, **{series.BINNACLE_NO_DATA: "true"}),
             annotations=told.annotations(
                 slo,
@@ -44,6 +44,14 @@ def no_data_rules(slo: SLO, subject: Subject, timing: Timing, board: str | None 
             ),
         ),
     )
+
+
+def asked(alerting: Alerting) -> tuple[Duration, AlertSeverity] | None:
+    """Return how long there must be no data for an alert about that, and its severity; None where there is to be none."""
+    wanted = alerting.no_data
+    if wanted is None or wanted.action is not NoDataAction.ALERT:
+        return None
+    return wanted.for_ or FOR, wanted.severity or AlertSeverity.WARNING
 
 
 def _missing(subject: Subject, timing: Timing) -> Node:
