@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
+from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_alerting import BurnRate
+from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.slo import burn
 from binnacle.compile.slo.detection import worst_case_detection
@@ -125,6 +128,48 @@ def test_given_pairs_that_cannot_work_are_mended_with_a_warning() -> None:
     assert all(finding.severity is Severity.WARNING for finding in findings)
 
 
+def apart(pairs: Iterable[burn.Pair], objective: Fraction) -> bool:
+    """Whether each page waits for twice the burn rate of each ticket, or for nearly everything to fail."""
+    most = burn.MOST_ERRORS / (1 - objective)
+    page, ticket = AlertSeverity.CRITICAL, AlertSeverity.WARNING
+    every = [
+        (one, other) for one, other in product(pairs, repeat=2) if (one.severity, other.severity) == (page, ticket)
+    ]
+    return all(one.factor >= min(2 * other.factor, most) for one, other in every)
+
+
+@given(
+    st.integers(24, 366 * 24).map(lambda hours: Duration.of(hours=hours)),
+    st.fractions(Fraction(1, 2), Fraction(99999, 100000)),
+    st.integers(1, 72).map(lambda hours: Duration.of(hours=hours)),
+)
+def test_pages_of_values_that_count_over_a_time_wait_for_more_than_tickets(
+    window: Duration, objective: Fraction, every: Duration
+) -> None:
+    """Lifted to what the indicator counts over, a page with the budget of an hour would come with the ticket, or before it."""
+    pairs, _ = burn.derive(objective, window, timing("60s", "60s"), every)
+    assert apart(pairs, objective)
+
+
+def test_given_pages_that_are_lifted_wait_for_more_than_tickets() -> None:
+    rates = (
+        rate("fast", "1h", "5m"),
+        rate("slow", "1d", "2h", "10%", "warning"),
+        rate("note", "3h", "30m", "1%", "info"),
+    )
+    pairs, findings = burn.given(rates, Fraction(999, 1000), days(30), timing("60s", "60s"), Duration.of(hours=24))
+    assert [(pair.name, pair.long, pair.factor) for pair in pairs] == [
+        ("fast", days(1), 6),
+        ("slow", days(1), 3),
+        ("note", days(1), 1),
+    ]
+    assert [one.path for one in findings] == [
+        "spec.alerting.burnRates[fast].long",
+        "spec.alerting.burnRates[note].long",
+    ]
+    assert "at a burn rate of 6." in findings[0].message
+
+
 def test_a_total_outage_pages_within_two_minutes() -> None:
     pairs, _ = burn.derive(Fraction(999, 1000), days(30), MINUTE)
     assert worst_case_detection(pairs[0], Fraction(999, 1000), timing("15s", "15s")) <= Duration.of(minutes=2)
@@ -156,3 +201,17 @@ def test_cost_stays_within_its_bound() -> None:
     )
     for indicator in indicators:
         assert compiled(make_slo(indicator=indicator)).facts["cost"]["samplesPerMinute"] <= 7000
+
+
+@given(
+    st.integers(24, 366 * 24).map(lambda hours: {"rolling": f"{hours}h"})
+    | st.sampled_from(CalendarUnit).map(lambda unit: {"calendar": unit.value, "timeZone": "Europe/Berlin"})
+)
+@example({"rolling": "366d"})
+@example({"rolling": "35d"})
+@example({"calendar": "Year", "timeZone": "Europe/Berlin"})
+@settings(max_examples=30, deadline=None)
+def test_no_window_costs_more_than_its_bound(window: dict[str, str]) -> None:
+    """With the default alerts, whatever is longer than a few weeks reads no more than that."""
+    cost = compiled(make_slo(window=window), scrapeInterval="60s").facts["cost"]
+    assert cost["samplesPerMinute"] <= 7000

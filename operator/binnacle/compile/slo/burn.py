@@ -21,6 +21,11 @@ MOST_ERRORS: Final = Fraction(9, 10)
 """The largest share of errors that an alert may wait for. Above 100% it could never fire; close to it, it would need
 the outage to last as long as the whole long window."""
 
+_APART: Final = 2
+"""How many times the burn rate of any lower severity an alert waits for whose long window had to be lifted to what the
+indicator counts over. With the budget of a short window it would fire with a lower severity, or before it."""
+_ORDER: Final = tuple(AlertSeverity)
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -98,8 +103,9 @@ def derive(
     """
     pairs: list[Pair] = []
     findings: list[Finding] = []
+    shortest = _lifted(least, timing)
     for tier in _TIERS:
-        long, short = max(tier.long, _lifted(least, timing)), max(tier.short, timing.step)
+        long, short = max(tier.long, shortest), max(tier.short, timing.step)
         half = Duration(window.ms // 2 // timing.step.ms * timing.step.ms)
         if long > half:
             findings.append(
@@ -111,6 +117,8 @@ def derive(
             )
             long, short = half, max(Duration(half.ms // 12 // timing.step.ms * timing.step.ms), timing.step)
         factor = max(tier.budget * window.ms / long.ms, tier.floor)
+        if tier.long < shortest:
+            factor = max(factor, _APART * _highest_below(tier.severity, window, shortest))
         pair, finding = _reachable(Pair(tier.name, tier.severity, factor, long, short), objective, Severity.INFO)
         findings.extend(finding)
         if not any(_makes_needless(other, pair) for other in pairs):
@@ -129,17 +137,17 @@ def given(
     """Return the burn alerts that the user gave, without those that cannot be recorded, and the findings about them."""
     pairs: list[Pair] = []
     findings: list[Finding] = []
+    shortest = _lifted(least, timing)
     for rate in rates:
         path = f"{PATH}[{rate.name}]"
         unusable = _unusable(rate, path, timing)
         if unusable:
             findings.extend(unusable)
             continue
-        factor = Fraction(rate.budget.ratio) * window.ms / rate.long.ms
-        pair = Pair(rate.name, rate.severity, factor, rate.long, rate.short)
-        if rate.long < _lifted(least, timing):
-            pair, finding = _at_least(pair, window, _lifted(least, timing), f"{path}.long")
-            findings.append(finding)
+        factor = _factor(rate, rates, window, shortest)
+        pair = Pair(rate.name, rate.severity, factor, max(rate.long, shortest), rate.short)
+        if rate.long < shortest:
+            findings.append(_lifted_to(pair, rate.long, f"{path}.long"))
         if rate.long > window:
             pair, finding = _within(pair, window, timing, f"{path}.long")
             findings.append(finding)
@@ -182,12 +190,35 @@ def _lifted(least: Duration | None, timing: Timing) -> Duration:
     return Duration(0 if least is None else -(-least.ms // timing.step.ms) * timing.step.ms)
 
 
-def _at_least(pair: Pair, window: Duration, least: Duration, path: str) -> tuple[Pair, Finding]:
-    """Return the pair with a long window that is not shorter than what the indicator sees, its share of the budget unchanged."""
-    lifted = replace(pair, long=least, factor=pair.budget(window) * window.ms / least.ms)
-    message = f"Each value of the indicator counts over {least}, so the alert looks at that and not at {pair.long}."
-    fix = f"Choose a long window of at least {least}."
-    return lifted, _finding(Reason.WINDOW_TOO_SHORT, Severity.WARNING, message, path, fix)
+def _highest_below(severity: AlertSeverity, window: Duration, shortest: Duration) -> Fraction:
+    """Return the highest burn rate of the tiers of lower severities; 0 when there are none."""
+    lower = (tier for tier in _TIERS if _ORDER.index(tier.severity) > _ORDER.index(severity))
+    rates = (max(tier.budget * window.ms / max(tier.long, shortest).ms, tier.floor) for tier in lower)
+    return max(rates, default=Fraction(0))
+
+
+def _factor(rate: BurnRate, rates: tuple[BurnRate, ...], window: Duration, shortest: Duration) -> Fraction:
+    """Return the burn rate that a share of the budget means.
+
+    Where the long window is lifted to what the indicator counts over, what is allowed must not fire, nor what the lower
+    severities are for.
+    """
+    factor = Fraction(rate.budget.ratio) * window.ms / max(rate.long, shortest).ms
+    if rate.long >= shortest:
+        return factor
+    lower = (one for one in rates if _ORDER.index(one.severity) > _ORDER.index(rate.severity))
+    below = max((_factor(one, rates, window, shortest) for one in lower), default=Fraction(0))
+    return max(factor, Fraction(1), _APART * below)
+
+
+def _lifted_to(pair: Pair, asked: Duration, path: str) -> Finding:
+    """Return what is said of a pair whose long window was shorter than what the indicator sees."""
+    message = (
+        f"Each value of the indicator counts over {pair.long}, so the alert looks at that and not at {asked}; it fires at a "
+        f"burn rate of {number(pair.factor)}."
+    )
+    fix = f"Choose a long window of at least {pair.long}."
+    return _finding(Reason.WINDOW_TOO_SHORT, Severity.WARNING, message, path, fix)
 
 
 def _within(pair: Pair, window: Duration, timing: Timing, path: str) -> tuple[Pair, Finding]:
