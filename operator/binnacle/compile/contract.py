@@ -5,7 +5,7 @@ Prometheus or a cluster brings along (`up`, `kube_*`, our own `slo:*`) is known 
 are warnings: Prometheus may well hold more than somebody has written down.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -35,6 +35,8 @@ TARGET_LABELS: Final = frozenset(
     | {"cluster", "prometheus", "prometheus_replica", "environment"}
 )
 """Labels that scraping, Prometheus' external labels, or a metric's type give to a series without its being declared."""
+_SEARCHES: Final = 16
+"""Names for which something close is looked for, of one resource: who writes hostile ones must not keep others waiting."""
 _PROBE_PREFIX: Final = "probe_"
 _PLACEHOLDER: Final = "$"
 
@@ -66,11 +68,13 @@ class Contract:
         metrics: by their names.
         series: name of a series -> its labels, None when they are not known. Names as PromQL has them: `x_bucket`.
         probes: whether there are probes, whose series begin with `probe_`.
+        searched: what was probably meant by a name that is not known, by whose name it is; filled as it is asked for.
     """
 
     metrics: Mapping[str, Declared] = field(default_factory=dict)
     series: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     probes: bool = False
+    searched: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, world: World, namespace: str) -> "Contract":
@@ -125,7 +129,7 @@ class Contract:
         if name is None or _PLACEHOLDER in name or self._is_well_known(name):
             return []
         if name not in self.series:
-            near = nearest(name, tuple(self.series))
+            near = self._nearest((name,), self.series)
             return [
                 Finding(
                     Severity.WARNING,
@@ -159,7 +163,7 @@ class Contract:
 
     def _unknown_label(self, label: str, names: tuple[str, ...], path: str) -> Finding:
         known = sorted({one for name in names for one in self.series.get(name) or ()})
-        near = nearest(label, known)
+        near = self._nearest((*names, label), known)
         declared = f"Declared are {', '.join(known)}." if known else "No labels are declared."
         return Finding(
             Severity.WARNING,
@@ -170,6 +174,12 @@ class Contract:
             if near
             else f"{declared} Correct the label, or add {label} to labelNames.",
         )
+
+    def _nearest(self, asked: tuple[str, ...], known: Collection[str]) -> str:
+        """Return what was probably meant by the last of `asked`: of the first few, because each is a search through all."""
+        if asked not in self.searched and len(self.searched) < _SEARCHES:
+            self.searched[asked] = nearest(asked[-1], tuple(known))
+        return self.searched.get(asked, "")
 
     def _is_well_known(self, name: str) -> bool:
         return (
