@@ -408,11 +408,12 @@ class Running:
         resync_period: float = 0,
         standing: Sequence[Standing] = (),
         aggregate_debounce: float = 0.1,
+        clock: LoopClock | None = None,
     ) -> None:
         self.cluster = cluster
         self.guard = Guard()
         self.warnings = Warnings()
-        self.clock = LoopClock()
+        self.clock = clock or LoopClock()
         self.tools = replace(toolchain(reload_period), standing=standing)
         self.controller = Controller(
             self.tools,
