@@ -1,6 +1,7 @@
 """The work queue against a model of it, step by step."""
 
 import asyncio
+import os
 import random
 from datetime import UTC, date, datetime
 
@@ -32,6 +33,9 @@ class ManualClock:
 
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
+
+
+EXAMPLES = int(os.environ.get("BINNACLE_SURVIVAL_EXAMPLES", "200"))
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -142,7 +146,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert sorted(seen) == sorted(owed)
 
 
-QueueMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+QueueMachine.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
 TestQueue = QueueMachine.TestCase
 
 

@@ -165,7 +165,8 @@ class Faulty:
         self._lifted.set()
         self._lifted = asyncio.Event()
         self._rule = rule
-        for transport in list(self._streams):
+        for transport, exchange in list(self._streams.items()):
+            exchange.flowing.set()
             transport.abort()
 
     async def _silence(self, which: Callable[[Asked], bool]) -> None:
