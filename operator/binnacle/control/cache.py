@@ -52,7 +52,8 @@ class Resource:
         applied_at: monotonic time of the last apply that changed something, for the backends' time to load it.
         observed: the last observation.
         unwell_since: monotonic time since which the backend has lacked or refused it; None while all is well.
-        work_since: monotonic time since which work on this generation has been under way; None when it is done.
+        work_since: monotonic time since which this generation has been worked on without being done; None when it is done, or
+            has not been begun.
         renew: the date from which on its last compilation is out of date.
     """
 

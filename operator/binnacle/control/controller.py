@@ -18,6 +18,7 @@ from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Change, Resource, WorkKey, is_older, object_ref, resource_key
 from binnacle.control.desired import Toolchain
 from binnacle.control.fingerprint import Fingerprinter
+from binnacle.control.firstpass import FirstPass
 from binnacle.control.journal import Entry, Journal
 from binnacle.control.metrics import Metrics
 from binnacle.control.objects import Objects
@@ -134,6 +135,7 @@ class Controller:
             journal=self.journal,
             instance=tools.config.instance,
         )
+        self.first = FirstPass()
         self.backends = Backends(ports.observers, tools.config.reload_period.ms / 1000, ports.clock)
         self.reconciler = Reconciler(
             tools=tools,
@@ -147,6 +149,7 @@ class Controller:
             fingerprints=fingerprints,
             aggregate_debounce=self.settings.aggregate_debounce,
             backends=self.backends,
+            first=self.first,
             metrics=metrics,
             journal=self.journal,
         )
@@ -236,7 +239,7 @@ class Controller:
         if change is Change.STATUS:
             self.queue.add(key, Priority.DRIFT)
             return
-        resource.work_since = self.ports.clock.monotonic()
+        resource.work_since = None
         self.queue.forget(key)
         if self.ready:
             self.queue.add(key, Priority.EDIT)
@@ -326,6 +329,7 @@ class Controller:
                 extra={"resources": len(self.cache.resources), "children": len(self.cache.children)},
             )
             self._settled.set()
+            self.first.begin(self.cache.resources)
             # What was never applied goes before what the backends say of the rest.
             self._enqueue_everything(Priority.DEPENDENT)
 
@@ -377,6 +381,8 @@ class Controller:
                         entry.pause = self.queue.retry(key, retry.at_least)
                 finally:
                     self.queue.done(key)
+                    for released in self.first.done(key):
+                        self.queue.add(released, Priority.SHARED)
             entry.seconds = self.ports.clock.monotonic() - began
             _tell(key, entry)
             if isinstance(key, Key) and key not in self.cache.resources and entry.pause is None:

@@ -31,13 +31,18 @@ BACKOFF_CAP = 300.0
 
 
 class Priority(IntEnum):
-    """Lower is more urgent."""
+    """Lower is more urgent.
 
-    EDIT = 0
-    DRIFT = 1
-    DEPENDENT = 2
-    OBSERVED = 3
-    RESYNC = 4
+    A file that many resources fill goes before everything once it is due: it is due at most once a second, and behind a
+    thousand edits those who have a part in it would wait for all of them.
+    """
+
+    SHARED = 0
+    EDIT = 1
+    DRIFT = 2
+    DEPENDENT = 3
+    OBSERVED = 4
+    RESYNC = 5
 
 
 @dataclass(slots=True)

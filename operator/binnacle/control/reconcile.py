@@ -18,6 +18,7 @@ from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Resource, WorkKey
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter
+from binnacle.control.firstpass import FirstPass
 from binnacle.control.journal import Journal
 from binnacle.control.metrics import Metrics
 from binnacle.control.objects import Objects
@@ -73,6 +74,7 @@ class Reconciler:
         fingerprints: Fingerprinter,
         aggregate_debounce: float,
         backends: Backends,
+        first: FirstPass,
         metrics: Metrics,
         journal: Journal,
     ):
@@ -87,6 +89,7 @@ class Reconciler:
         self._fingerprints = fingerprints
         self._debounce = aggregate_debounce
         self._backends = backends
+        self._first = first
         self._metrics = metrics
         self._journal = journal
         self._fallen: dict[str, Problem | None] = {}
@@ -168,7 +171,7 @@ class Reconciler:
                 retry = self._again(key, error)
         for share in desired.shares:
             if self._aggregates.put(share):
-                self._queue.add_after(share.aggregate, self._debounce)
+                self._queue.add_after(share.aggregate, self._debounce, Priority.SHARED)
         problem = problem or self._aggregate_problem(key)
         self._backends.expect(resource, desired)
         waiting = not self._aggregates.settled(key)
@@ -216,6 +219,8 @@ class Reconciler:
             return ""
         if problem is not None and problem.terminal:
             return ""
+        if problem is None and self._first.under_way:
+            return None  # the object that holds its share is written soon after, and comes back here
         now = self._clock.monotonic()
         if resource.work_since is None:
             resource.work_since = now
@@ -228,7 +233,7 @@ class Reconciler:
     async def _tidy(self, key: Key, desired: Desired) -> None:
         """Remove what the resource does not want any more, after all that it wants is in place."""
         for aggregate in self._aggregates.drop(key, keep={share.aggregate for share in desired.shares}):
-            self._queue.add_after(aggregate, self._debounce)
+            self._queue.add_after(aggregate, self._debounce, Priority.SHARED)
         for ref in self._unwanted(key, desired.outputs):
             await self._objects.delete(key, ref)
 
@@ -260,7 +265,7 @@ class Reconciler:
         except BinnacleError as error:
             return self._again(key, error)
         for aggregate in self._aggregates.drop(key):
-            self._queue.add_after(aggregate, self._debounce)
+            self._queue.add_after(aggregate, self._debounce, Priority.SHARED)
         return None
 
     # One aggregate.
@@ -274,6 +279,10 @@ class Reconciler:
                 self._fail(state, Problem(Reason(reason), message, terminal=True))
             return None
         if state is None or not (state.held or state.applied or self._cache.children_of(key)):
+            return None
+        pause = self._first.pause(key, self._clock.monotonic())
+        if pause > 0:
+            self._queue.add_after(key, pause)
             return None
         for owner in self._aggregates.inherited_owners(key):
             if owner not in self._cache.resources:

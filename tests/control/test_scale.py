@@ -1,0 +1,112 @@
+"""Many resources at once: a start writes what they share once, and a storm of edits costs no more than the keys it is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from binnacle.control.firstpass import LONGEST, FirstPass
+from binnacle.intent.refs import Key
+from binnacle.targets.base import AggregateKey
+from control.memory_world import MemoryCluster, Running, Write, thing
+from control.test_controller import AGGREGATE, child, owner
+
+FILE = AggregateKey("things", "monitoring")
+KEYS = [Key("SLO", "shop", name) for name in "abc"]
+
+
+@pytest.fixture
+def cluster() -> MemoryCluster:
+    return MemoryCluster()
+
+
+async def test_a_start_writes_what_many_share_once_and_one_status_each(cluster: MemoryCluster) -> None:
+    for number in range(60):
+        cluster.put(thing(f"t{number:02}", **({"share": f"s{number}"} if number % 3 == 0 else {"text": "own"})))
+    # Without a pause each share would be a reason to write the file.
+    async with Running(cluster, aggregate_debounce=0) as run:
+        await run.settle()
+    writes = Counter(cluster.writes)
+    assert len(cluster.objects[AGGREGATE]["data"]) == 20
+    assert writes == Counter(
+        [
+            Write("apply", AGGREGATE),
+            *(Write("status", owner(f"t{number:02}")) for number in range(60)),
+            *(Write("apply", child(f"t{number:02}")) for number in range(60) if number % 3),
+        ]
+    )
+
+
+async def test_one_resource_that_cannot_be_worked_on_does_not_hold_the_others_up(cluster: MemoryCluster) -> None:
+    cluster.put(thing("a", share="one"))
+    cluster.put(thing("poison", crash=True))
+    async with Running(cluster) as run:
+        await run.settle()
+        assert set(cluster.objects[AGGREGATE]["data"]) == {"SLO.shop.a"}
+        assert run.condition("a", "Ready")["status"] == "True"
+        assert run.condition("poison", "Stalled")["reason"] == "InternalError"
+
+
+def test_files_wait_for_the_first_pass_but_not_for_ever() -> None:
+    first = FirstPass()
+    assert first.pause(FILE, 0.0) == 0
+    first.begin(KEYS)
+    assert first.pause(FILE, 10.0) == LONGEST
+    assert first.pause(FILE, 15.0) == LONGEST - 5
+    assert first.done(KEYS[0]) == ()
+    # It may be written now, and then waits anew.
+    assert first.pause(FILE, 10.0 + LONGEST) == 0
+    assert first.pause(FILE, 11.0 + LONGEST) == LONGEST
+    assert first.done(KEYS[0]) == first.done(FILE) == first.done(KEYS[1]) == ()
+    assert first.under_way
+    assert first.done(KEYS[2]) == (FILE,)
+    assert not first.under_way
+    assert first.pause(FILE, 100.0) == 0
+    assert first.done(KEYS[2]) == ()
+
+
+async def test_a_storm_of_edits_ends_right_and_never_waits_more_than_once_for_each_key(cluster: MemoryCluster) -> None:
+    names = [f"t{number:02}" for number in range(50)]
+
+    def edited(turn: int, number: int) -> dict[str, str]:
+        return {"share": f"v{turn}"} if number % 5 == 0 else {"text": f"v{turn}"}
+
+    for number, name in enumerate(names):
+        cluster.put(thing(name, **edited(0, number)))
+    async with Running(cluster) as run:
+        queue, longest = run.controller.queue, 0
+        before = len(cluster.writes)
+        reconciles = _reconciles(run)
+        for turn in range(1, 101):
+            for number, name in enumerate(names):
+                cluster.put(thing(name, **edited(turn, number)))
+                longest = max(longest, len(queue) + queue.delayed + len(queue._again))
+            # Fifty edits for each breath of the loop, which needs some for one pass over the fifty.
+            await asyncio.sleep(0)
+        await run.settle()
+        writes = cluster.writes[before:]
+        for number, name in enumerate(names):
+            status = run.status(name)
+            assert status["observedGeneration"] == 101
+            if number % 5:
+                assert cluster.objects[child(name)]["data"] == {"text": "v100"}
+            else:
+                assert cluster.objects[AGGREGATE]["data"][f"SLO.shop.{name}"] == "v100"
+        edits = 100 * len(names)
+        # Each key and the file wait at most once; the heaps behind may hold as many again that are out of date.
+        assert longest <= len(names) + 1
+        assert len(queue._ready_heap) + len(queue._delayed_heap) <= 2 * (len(names) + 1) + 2 * 64
+        assert _reconciles(run) - reconciles < edits / 2
+        assert len(writes) < edits
+        assert not cluster.useless
+        settled = len(cluster.writes)
+        await run.controller.resync()
+        await run.settle()
+        assert len(cluster.writes) == settled
+
+
+def _reconciles(run: Running) -> float:
+    metric = run.controller.metrics.reconciles
+    return sum(sample.value for one in metric.collect() for sample in one.samples if sample.name.endswith("_total"))
