@@ -22,11 +22,13 @@ from bench.latency import latency
 from bench.memory import memory
 from bench.profile import profile
 from bench.slo import slo_figures
+from bench.writes import writes
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
-    "cold": lambda place, options: asyncio.run(cold(place, options.resources, 1 if options.quick else 3)),
-    "latency": lambda place, options: asyncio.run(latency(place, options.resources, 50 if options.quick else 200)),
-    "memory": lambda place, options: asyncio.run(memory(place, (options.resources,))),
+    "cold": lambda place, options: asyncio.run(cold(place, options.resources, quick=options.quick)),
+    "latency": lambda place, options: asyncio.run(latency(place, options.resources[0], 50 if options.quick else 200)),
+    "memory": lambda place, options: asyncio.run(memory(place, options.resources[-1:])),
+    "writes": lambda place, options: asyncio.run(writes(place, min(options.resources[0], 200))),
 }
 NAMES = ("compile", "slo", *_CLUSTER)
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report.write(options.write_docs, machines[name], found)
 
     if "compile" in names:
-        run("compile", lambda: compile_figures(options.resources, 1 if options.quick else 3))
+        run("compile", lambda: compile_figures(options.resources[0], 1 if options.quick else 3))
     if "slo" in names:
         run("slo", lambda: slo_figures(quick=options.quick))
     wanted = [name for name in _CLUSTER if name in names]
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in wanted:
                 run(name, partial(_CLUSTER[name], place, options))
             if options.profile:
-                run("profile", lambda: asyncio.run(profile(place, options.resources)))
+                run("profile", lambda: asyncio.run(profile(place, options.resources[0])))
     if options.output == "json":
         print(json.dumps({"machine": machines, "figures": as_json(figures)}, indent=2, ensure_ascii=False))
     else:
@@ -74,8 +76,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench", description="Binnacle's benchmarks; all of them by default."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}")
-    parser.add_argument("--resources", type=int, default=None, help="how many SLOs (1000; with --quick 200)")
-    parser.add_argument("--quick", action="store_true", help="fewer SLOs and repetitions: does it run at all")
+    parser.add_argument(
+        "--resources",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="how many (1000; with --quick 200); cold takes each of several, memory the last, the others the first",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer resources and repetitions: does it run at all")
     parser.add_argument("--profile", action="store_true", help="also say where a cold start's time goes (needs py-spy)")
     parser.add_argument("--output", choices=("table", "json"), default="table")
     parser.add_argument(
@@ -91,7 +99,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if options.resources is None:
-        options.resources = 200 if options.quick else 1000
+        options.resources = [200 if options.quick else 1000]
     return options
 
 

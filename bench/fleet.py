@@ -1,26 +1,29 @@
-"""The resources that benchmarks run on: SLOs as organisations write them, none like another, and large ones of the other kinds."""
+"""The resources that benchmarks run on: SLOs as organisations write them, none like another, and large ones of the other kinds.
+
+The fleet of all kinds, in the shares that a cluster has of them, is in `bench.mix`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-SERVICES_IN_A_NAMESPACE = 50
-"""SLOs in one namespace: what one team has."""
+IN_A_NAMESPACE = 50
+"""Resources in one namespace: what one team has."""
 
 _OBJECTIVES = ("99%", "99.5%", "99.9%", "99.95%")
 
 
 def namespaces(prefix: str, count: int) -> list[str]:
-    """Return the namespaces that ``count`` SLOs of a fleet live in."""
-    return [f"{prefix}-{number:03}" for number in range((count - 1) // SERVICES_IN_A_NAMESPACE + 1)]
+    """Return the namespaces that ``count`` resources of a fleet live in."""
+    return [f"{prefix}-{number:03}" for number in range((count - 1) // IN_A_NAMESPACE + 1)]
 
 
 def slos(prefix: str, count: int) -> Iterator[dict[str, Any]]:
     """Yield ``count`` SLOs: six of ten availability, three grouped by a label, one latency from a histogram."""
     homes = namespaces(prefix, count)
     for number in range(count):
-        yield slo(homes[number // SERVICES_IN_A_NAMESPACE], number)
+        yield slo(homes[number // IN_A_NAMESPACE], number)
 
 
 def slo(namespace: str, number: int) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def slo(namespace: str, number: int) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "service": service,
         "description": f"Users of {service} get what they came for",
-        "owner": f"team-{number // SERVICES_IN_A_NAMESPACE}",
+        "owner": f"team-{number // IN_A_NAMESPACE}",
         "objective": _OBJECTIVES[number % len(_OBJECTIVES)],
         "window": {"rolling": "28d" if number % 3 == 0 else "30d"},
         "indicator": _indicator(service, number % 10),

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import aiohttp
 import psutil
 
+from binnacle.api.registry import KINDS
+from binnacle.targets import conventions
 from binnacle.targets.conventions import canonical
 from servers.audit import WriteCounter, WriteRecord, counted
 from servers.controlplane import ControlPlane
@@ -25,10 +27,18 @@ T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[1]
 STAND_INS = REPOSITORY / "tests" / "data" / "crds"
 CONFIG: Mapping[str, Any] = {"prometheus": {"output": "operator"}}
-"""The administrator's configuration of every benchmark: one PrometheusRule for each SLO."""
+"""The administrator's configuration of every benchmark: rules are PrometheusRules beside their resource."""
 
-SLOS = "/apis/binnacle.dev/v1alpha1"
-RULES = "/apis/monitoring.coreos.com/v1"
+_ROOTS = {
+    "": "/api/v1",
+    conventions.API_GROUP: f"/apis/{conventions.API_VERSION}",
+    "monitoring.coreos.com": f"/apis/{conventions.MONITORING_API}",
+}
+_PLURALS = {kind: info.plural for kind, info in KINDS.items()}
+_MADE = (("monitoring.coreos.com", "prometheusrules"), ("monitoring.coreos.com", "podmonitors"))
+"""What the operator makes beside the resources of a fleet."""
+_SHARED = "monitoring"
+"""The namespace of what it makes elsewhere."""
 _ADMINISTRATOR = "bench"
 
 
@@ -100,10 +110,11 @@ class Ground:
         ) as session:
             yield Http(session)
 
-    def operator(self) -> OperatorProcess:
-        """A new operator, not started."""
+    def operator(self, *arguments: str, server: str | None = None) -> OperatorProcess:
+        """A new operator, not started; with more arguments, or by way of another address of the API server."""
         self._runs += 1
-        return OperatorProcess(self.plane, self.directory / f"operator-{self._runs}", CONFIG)
+        directory = self.directory / f"operator-{self._runs}"
+        return OperatorProcess(self.plane, directory, CONFIG, arguments=arguments, server=server)
 
     def usage(self, program: str) -> Usage:
         """What one of the control plane's programs has used."""
@@ -152,25 +163,42 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[object]], worke
     return time.perf_counter() - started
 
 
-async def create(http: Http, homes: Sequence[str], slos: Iterable[Mapping[str, Any]]) -> None:
-    """Create namespaces and SLOs in them, as fast as the server takes them."""
+def collection(group: str, plural: str, namespace: str = "") -> str:
+    """Return the path of a collection; of all namespaces when none is given."""
+    return f"{_ROOTS[group]}/{f'namespaces/{namespace}/' if namespace else ''}{plural}"
+
+
+def path_of(resource: Mapping[str, Any]) -> str:
+    """Return the path of one of our resources."""
+    metadata = resource["metadata"]
+    return f"{_home_of(resource)}/{metadata['name']}"
+
+
+def _home_of(resource: Mapping[str, Any]) -> str:
+    return collection(conventions.API_GROUP, _PLURALS[resource["kind"]], resource["metadata"]["namespace"])
+
+
+async def create(http: Http, homes: Sequence[str], resources: Iterable[Mapping[str, Any]]) -> None:
+    """Create namespaces and resources in them, as fast as the server takes them."""
 
     async def make_namespace(name: str) -> None:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         await http.send("POST", "/api/v1/namespaces", canonical(body))
 
-    async def make(slo: Mapping[str, Any]) -> None:
-        await http.send("POST", f"{SLOS}/namespaces/{slo['metadata']['namespace']}/slos", canonical(slo))
+    async def make(resource: Mapping[str, Any]) -> None:
+        await http.send("POST", _home_of(resource), canonical(resource))
 
     await each(homes, make_namespace, 8)
-    await each(slos, make, 16)
+    await each(resources, make, 16)
 
 
 async def clear(http: Http, homes: Sequence[str]) -> None:
-    """Delete the SLOs and their rules in some namespaces, and return when they are gone."""
+    """Delete the resources in some namespaces and all that was made for anybody's, and return when they are gone."""
 
     async def empty(name: str) -> None:
-        for path in (f"{SLOS}/namespaces/{name}/slos", f"{RULES}/namespaces/{name}/prometheusrules"):
-            await http.send("DELETE", path, b"{}")
+        for group, plural in (*((conventions.API_GROUP, plural) for plural in _PLURALS.values()), *_MADE):
+            await http.send("DELETE", collection(group, plural, name), b"{}")
 
     await each(homes, empty, 4)
+    ours = f"{conventions.LABEL_MANAGED_BY}={conventions.MANAGED_BY}"
+    await http.send("DELETE", f"{collection('', 'configmaps', _SHARED)}?labelSelector={ours}", b"{}")

@@ -1,4 +1,4 @@
-"""How fast an edit reaches the rules, and how fast what was deleted by hand is back, with N SLOs at rest."""
+"""How fast an edit reaches the rules, and how fast what was deleted by hand is back, with N resources at rest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from bench import fleet
+from bench import fleet, mix
 from bench.figures import Figure
-from bench.ground import RULES, SLOS, Ground, Http, clear, create
+from bench.ground import Ground, Http, clear, collection, create, path_of
 from binnacle.intent.refs import Key
 from binnacle.targets import conventions
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_RULES = ("monitoring.coreos.com", "prometheusrules")
 _SECONDS = 30.0
 """How long one sample may take before the benchmark gives up."""
 
@@ -35,7 +36,7 @@ class Watcher:
 
     async def run(self, http: Http, opened: asyncio.Event) -> None:
         """Read the stream until cancelled."""
-        async with http.stream(f"{RULES}/prometheusrules?watch=true") as stream:
+        async with http.stream(f"{collection(*_RULES)}?watch=true") as stream:
             opened.set()
             # Objects may be larger than a line of aiohttp's reader.
             rest = b""
@@ -69,33 +70,33 @@ async def _watching(ground: Ground) -> AsyncIterator[Watcher]:
 async def latency(ground: Ground, count: int = 1000, samples: int = 200) -> list[Figure]:
     """Alternate bare applies, edits, and deletions by hand, one at a time, spread over the fleet."""
     homes = fleet.namespaces("edit", count)
-    places = [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in fleet.slos("edit", count)]
+    slos = [one for one in mix.resources("edit", count) if one["kind"] == "SLO"]
     raw: list[float] = []
     edits: list[float] = []
     restored: list[float] = []
     async with ground.client() as http:
-        await create(http, homes, fleet.slos("edit", count))
+        await create(http, homes, mix.resources("edit", count))
         mark = ground.counter.mark()
         operator = ground.operator().start(limit=300)
         try:
             await asyncio.to_thread(ground.writes, mark)
-            yardstick = await _yardstick(http, *places[0])
+            yardstick = await _yardstick(http, slos[0])
             async with _watching(ground) as watcher:
                 for number in range(samples):
-                    home, name = places[number * 7919 % len(places)]
+                    slo = slos[number * 7919 % len(slos)]
                     raw.append(await _apply(http, yardstick, number))
-                    edits.append(await _edit(http, watcher, home, name, number))
-                    restored.append(await _restore(http, watcher, home, name))
+                    edits.append(await _edit(http, watcher, slo, number))
+                    restored.append(await _restore(http, watcher, slo))
         finally:
             operator.stop()
         await clear(http, homes)
     return _figures(count, raw, edits, restored)
 
 
-async def _yardstick(http: Http, home: str, name: str) -> dict[str, Any]:
+async def _yardstick(http: Http, slo: dict[str, Any]) -> dict[str, Any]:
     """An object like those of the operator, but nobody's: to apply by hand."""
-    live = json.loads(await http.send("GET", f"{RULES}/namespaces/{home}/prometheusrules/{_child(home, name)}"))
-    metadata = {"name": "bare-apply", "namespace": home}
+    live = json.loads(await http.send("GET", _rules(slo)))
+    metadata = {"name": "bare-apply", "namespace": slo["metadata"]["namespace"]}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live["spec"]}
 
 
@@ -105,33 +106,37 @@ async def _apply(http: Http, body: dict[str, Any], number: int) -> float:
         for rule in group["rules"]:
             rule["labels"] = {**rule["labels"], "slo_service": f"service-{number}"}
     metadata = body["metadata"]
-    path = (
-        f"{RULES}/namespaces/{metadata['namespace']}/prometheusrules/{metadata['name']}?fieldManager=bench&force=true"
-    )
+    path = f"{collection(*_RULES, metadata['namespace'])}/{metadata['name']}?fieldManager=bench&force=true"
     data = conventions.canonical(body)
     started = time.perf_counter()
     await http.send("PATCH", path, data, _APPLY)
     return time.perf_counter() - started
 
 
-async def _edit(http: Http, watcher: Watcher, home: str, name: str, number: int) -> float:
+async def _edit(http: Http, watcher: Watcher, slo: dict[str, Any], number: int) -> float:
     """Seconds from sending an edit until a watch shows the changed rules."""
-    seen = watcher.expect(home, _child(home, name))
+    seen = watcher.expect(slo["metadata"]["namespace"], _child(slo))
     data = conventions.canonical({"spec": {"objective": f"99.{100 + number}%"}})
     started = time.perf_counter()
-    await http.send("PATCH", f"{SLOS}/namespaces/{home}/slos/{name}", data, _MERGE)
+    await http.send("PATCH", path_of(slo), data, _MERGE)
     return await asyncio.wait_for(seen, _SECONDS) - started
 
 
-async def _restore(http: Http, watcher: Watcher, home: str, name: str) -> float:
+async def _restore(http: Http, watcher: Watcher, slo: dict[str, Any]) -> float:
     """Seconds from sending a deletion of the rules until a watch shows them again."""
-    seen = watcher.expect(home, _child(home, name))
+    seen = watcher.expect(slo["metadata"]["namespace"], _child(slo))
     started = time.perf_counter()
-    await http.send("DELETE", f"{RULES}/namespaces/{home}/prometheusrules/{_child(home, name)}")
+    await http.send("DELETE", _rules(slo))
     return await asyncio.wait_for(seen, _SECONDS) - started
 
 
-def _child(home: str, name: str) -> str:
+def _rules(slo: dict[str, Any]) -> str:
+    """Return the path of an SLO's rules."""
+    return f"{collection(*_RULES, slo['metadata']['namespace'])}/{_child(slo)}"
+
+
+def _child(slo: dict[str, Any]) -> str:
+    home, name = slo["metadata"]["namespace"], slo["metadata"]["name"]
     return conventions.object_name(Key("SLO", home, name), home)
 
 
@@ -144,7 +149,7 @@ def _figures(count: int, raw: list[float], edits: list[float], restored: list[fl
     return [
         Figure(
             name,
-            f"edit sent → rules changed, p99, {count:,} SLOs: times one bare apply's p99",
+            f"edit sent → rules changed, p99, {count:,} resources: times one bare apply's p99",
             quantile(edits, 0.99) / quantile(raw, 0.99),
             at_most=3,
             detail=f"{milliseconds(edits)}; {len(edits)} edits",

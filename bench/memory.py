@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
-from bench import fleet
+from bench import fleet, mix
 from bench.figures import Figure
 from bench.ground import REPOSITORY, Ground, Usage, clear, create
 from servers.operator import OperatorProcess
@@ -22,7 +23,7 @@ _SETTLED = 2.0
 _LIMIT = 60.0
 
 
-async def memory(ground: Ground, counts: tuple[int, ...] = (1000,)) -> list[Figure]:
+async def memory(ground: Ground, counts: Sequence[int] = (1000,)) -> list[Figure]:
     """Look at an operator with no resources, and at a new one with each number of them, after things have settled."""
     name = "memory"
     imports = _imported()
@@ -43,7 +44,7 @@ async def memory(ground: Ground, counts: tuple[int, ...] = (1000,)) -> list[Figu
         figures.append(
             Figure(
                 name,
-                f"growth for each of {count:,} SLOs",
+                f"growth for each of {count:,} resources",
                 (full - empty) / count / 1e3,
                 "kB",
                 at_most=12,
@@ -63,7 +64,7 @@ async def _resident(ground: Ground, count: int) -> int:
     prefix = f"memory-{count}"
     homes = fleet.namespaces(prefix, count) if count else []
     async with ground.client() as http:
-        await create(http, homes, fleet.slos(prefix, count))
+        await create(http, homes, mix.resources(prefix, count))
         mark = ground.counter.mark()
         operator = ground.operator().start(limit=300)
         try:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench import fleet
+from bench import fleet, mix
 from bench.figures import Figure
 from bench.ground import Ground, clear, create
 from servers.operator import OperatorProcess
@@ -49,12 +49,12 @@ def sampler() -> str:
 
 
 async def profile(ground: Ground, count: int = 1000) -> list[Figure]:
-    """Start an operator on ``count`` SLOs under the sampler."""
+    """Start an operator on ``count`` resources under the sampler."""
     program = sampler()
     homes = fleet.namespaces("profile", count)
     raw = ground.directory / "profile.raw"
     async with ground.client() as http:
-        await create(http, homes, fleet.slos("profile", count))
+        await create(http, homes, mix.resources("profile", count))
         mark = ground.counter.mark()
         operator = ground.operator()
         operator.process.start()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import urllib.parse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.ground import RULES, SLOS, Http, each
+from bench.ground import Http, collection, each
 from binnacle.targets import conventions
+from servers.audit import WriteRecord
 
 _APPLY = "application/apply-patch+yaml"
 _CHILD = {"fieldManager": conventions.FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
 _STATUS = {**_CHILD, "fieldManager": conventions.STATUS_FIELD_MANAGER}
+
+Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,82 +29,95 @@ class Write:
     body: bytes
 
 
-Writes = tuple[Write, ...]
-"""What the operator wrote for one resource, in order: its rules, then its status."""
+async def record(http: Http, writes: Sequence[WriteRecord], before: str, after: str) -> list[Write]:
+    """Return the writes of a run, in its order, for other namespaces.
 
-
-async def record(http: Http, homes: Sequence[str], before: str, after: str) -> list[Writes]:
-    """Return the writes that made what is live in ``homes``, for other namespaces.
-
-    The bodies are those that the operator sent: everything that it says of an object and nothing of what the server adds.
+    The bodies are those that the operator sent: everything that it says of an object and nothing of what the server
+    adds. Of an object that was written more than once the last version is live; its earlier ones are taken to have had
+    a part of it, which grew evenly.
 
     Args:
         http: the client.
-        homes: the namespaces of the operator's run.
-        before, after: the beginning of their names, and what it is for the copies; both of one length, so that the
-            bytes are as many. The copies of the SLOs must exist: owner references name them.
+        writes: what the operator wrote.
+        before, after: what is in the names of its namespaces, and what it is for the copies; both of one length, so
+            that the bytes are as many. The copies of the resources must exist: statuses are theirs, and owner
+            references name them.
     """
-    writes = []
-    for home in homes:
-        copy = home.replace(before, after, 1)
-        slos = await _items(http, f"{SLOS}/namespaces/{home}/slos")
-        rules = await _items(http, f"{RULES}/namespaces/{home}/prometheusrules")
-        uids = {
-            name: one["metadata"]["uid"] for name, one in (await _items(http, f"{SLOS}/namespaces/{copy}/slos")).items()
-        }
-        for name, slo in sorted(slos.items(), key=lambda item: int(item[1]["metadata"]["resourceVersion"])):
-            child = rules[conventions.object_name(_key(slo), home)]
-            writes.append((_child(child, uids[name], home, copy), _status(slo, home, copy)))
-    return writes
+    live = {one: await _items(http, *one) for one in {(write.group, write.resource) for write in writes}}
+    uids = {
+        (one["kind"], *place): one["metadata"]["uid"]
+        for (group, _), objects in live.items()
+        if group == conventions.API_GROUP
+        for place, one in objects.items()
+    }
+    times = Counter(map(_identity, writes))
+    sent: Counter[tuple[str, ...]] = Counter()
+    copies = []
+    for write in writes:
+        identity = _identity(write)
+        sent[identity] += 1
+        body = live[write.group, write.resource][write.namespace, write.name]
+        said = _status(body) if write.subresource else _child(body, uids, before, after)
+        if sent[identity] < times[identity]:
+            said = _part(said, sent[identity] / times[identity])
+        copies.append(_moved(write, said, before, after))
+    return copies
 
 
-async def replay(http: Http, writes: Sequence[Writes], workers: int) -> float:
-    """Send the writes, those of one resource in order, ``workers`` resources at a time; seconds that it took."""
+async def replay(http: Http, writes: Sequence[Write], workers: int) -> float:
+    """Send the writes, ``workers`` at a time; seconds that it took."""
 
-    async def send(resource: Writes) -> None:
-        for one in resource:
-            await http.send("PATCH", one.path, one.body, _APPLY)
+    async def send(one: Write) -> None:
+        await http.send("PATCH", one.path, one.body, _APPLY)
 
     return await each(writes, send, workers)
 
 
-def _key(slo: dict[str, Any]) -> conventions.Key:
-    return conventions.Key("SLO", slo["metadata"]["namespace"], slo["metadata"]["name"])
+def _identity(write: WriteRecord) -> tuple[str, ...]:
+    return write.group, write.resource, write.subresource, write.namespace, write.name
 
 
-def _child(live: dict[str, Any], uid: str, home: str, copy: str) -> Write:
+def _child(live: Object, uids: Mapping[tuple[str, ...], str], before: str, after: str) -> Object:
     metadata = live["metadata"]
-    owners = [{**owner, "uid": uid} for owner in metadata["ownerReferences"]]
-    body = {
-        "apiVersion": live["apiVersion"],
-        "kind": live["kind"],
-        "metadata": {
-            **{key: metadata[key] for key in ("name", "namespace", "labels", "annotations")},
-            "ownerReferences": owners,
-        },
-        "spec": live["spec"],
-    }
-    path = f"{RULES}/namespaces/{copy}/prometheusrules/{metadata['name']}?{urllib.parse.urlencode(_CHILD)}"
-    return Write(path, _moved(body, home, copy))
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
+    owners = [
+        {**owner, "uid": uids[owner["kind"], metadata["namespace"].replace(before, after, 1), owner["name"]]}
+        for owner in metadata.get("ownerReferences", ())
+    ]
+    if owners:
+        kept["ownerReferences"] = owners
+    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": kept}
 
 
-def _status(live: dict[str, Any], home: str, copy: str) -> Write:
-    metadata = live["metadata"]
-    body = {
-        "apiVersion": live["apiVersion"],
-        "kind": live["kind"],
-        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
-        "status": live["status"],
-    }
-    path = f"{SLOS}/namespaces/{copy}/slos/{metadata['name']}/status?{urllib.parse.urlencode(_STATUS)}"
-    return Write(path, _moved(body, home, copy))
+def _status(live: Object) -> Object:
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace")}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "status": live["status"]}
 
 
-def _moved(body: dict[str, Any], home: str, copy: str) -> bytes:
-    return conventions.canonical(body).replace(home.encode(), copy.encode())
+def _part(body: Object, share: float) -> Object:
+    """Return an object with a share of its data: of many files some, of one file its beginning."""
+    data: dict[str, str] = body.get("data", {})
+    if len(data) > 1:
+        data = dict(list(data.items())[: math.ceil(len(data) * share)])
+    else:
+        data = {name: text[: math.ceil(len(text) * share)] for name, text in data.items()}
+    return {**body, "data": data}
 
 
-async def _items(http: Http, path: str) -> dict[str, dict[str, Any]]:
-    page = json.loads(await http.send("GET", path))
+def _moved(write: WriteRecord, body: Object, before: str, after: str) -> Write:
+    """Spell a write for the copies. What lies in a namespace that all share gets a name of its own there."""
+    name, namespace = write.name, write.namespace.replace(before, after, 1)
+    if namespace == write.namespace:
+        name = name.replace(before, after, 1) if before in name else f"{after}-{name}"
+    body = {**body, "metadata": {**body["metadata"], "name": name}}
+    query = urllib.parse.urlencode(_STATUS if write.subresource else _CHILD)
+    path = f"{collection(write.group, write.resource, namespace)}/{name}"
+    path += f"/{write.subresource}" if write.subresource else ""
+    return Write(f"{path}?{query}", conventions.canonical(body).replace(before.encode(), after.encode()))
+
+
+async def _items(http: Http, group: str, resource: str) -> dict[tuple[str, str], Object]:
+    page = json.loads(await http.send("GET", collection(group, resource)))
     kind = str(page["kind"]).removesuffix("List")
-    return {one["metadata"]["name"]: {"apiVersion": page["apiVersion"], "kind": kind, **one} for one in page["items"]}
+    objects = ({"apiVersion": page["apiVersion"], "kind": kind, **one} for one in page["items"])
+    return {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in objects}
