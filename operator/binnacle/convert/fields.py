@@ -4,7 +4,7 @@ Each `take` checks the type and reports a wrong one, so that converters see only
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,6 +13,22 @@ from binnacle.api.model import shown
 from binnacle.api.reasons import Reason
 from binnacle.convert.report import Part
 
+_OF_KUBERNETES: Final = frozenset(
+    {
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+"""Members of an object's metadata that say nothing of what it means (k8s.io/apimachinery/pkg/apis/meta/v1, ObjectMeta)."""
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,30})?", re.ASCII)
 
 
@@ -160,6 +176,24 @@ class Fields:
             if self.any(name) is not None:
                 self.part.lost(self.at(name), why, severity=severity)
 
+    def constant(self, name: str, *known: str) -> None:
+        """Take what says what kind of thing the map is; anything but what is known of it is reported, and read as that."""
+        value = self.text(name)
+        if value is None:
+            return
+        if value in known:
+            self.part.carried(self.at(name), "")
+        else:
+            said = f"{shown(value)} is not known here; it is read as {known[0]}."
+            self.part.lost(self.at(name), said, fix=f"Write {known[0]}.", reason=Reason.INVALID_VALUE)
+
+    def set_by_kubernetes(self) -> None:
+        """Report what is left of an object's metadata: what Kubernetes sets, and fields that there are not."""
+        for name in sorted(_OF_KUBERNETES & self._left.keys()):
+            if self.any(name) is not None:
+                self.part.lost(self.at(name), "Kubernetes sets it.", severity=Severity.INFO)
+        self.rest("metadata")
+
     def rest(self, known: str = "") -> None:
         """Report what is left: fields that the tool does not know, or this import does not."""
         for name, value in self._left.items():
@@ -171,10 +205,6 @@ class Fields:
                     reason=Reason.UNKNOWN_FIELD,
                 )
         self._left.clear()
-
-    def leaves(self) -> Iterator[str]:
-        """Yield the names of the fields that nobody has taken."""
-        yield from self._left
 
     def _wrong(self, name: str, value: object, wanted: str, *, required: bool = False) -> None:
         message = f"This must be {wanted}, and is {_kind(value)}."

@@ -21,7 +21,6 @@ from binnacle.convert.fields import Fields, below, exact
 from binnacle.convert.names import dns_label
 from binnacle.convert.report import Draft, Part
 
-_VERSIONS: Final = ("openslo/v1", "openslo/v1alpha", "openslo.com/v1", "openslo.com/v1alpha")
 _GROUPS: Final = ("openslo/", "openslo.com/")
 
 
@@ -60,7 +59,7 @@ def convert(documents: Sequence[tuple[int, Mapping[str, Any]]], options: Options
         for found, name, metadata, spec in opened:
             if found != kind:
                 continue
-            _plain_metadata(metadata)
+            _plain_metadata(metadata, named=reader not in (_described, _target))
             if spec is not None:
                 reader(name, spec, library)
                 spec.rest(f"a {kind} of OpenSLO")
@@ -83,9 +82,9 @@ def _open(source: int, obj: Mapping[str, Any], parts: list[Part]) -> tuple[str, 
     parts.append(part)
     top = Fields(obj, "", part)
     version, kind = top.text("apiVersion"), top.text("kind", required=True)
-    if version not in _VERSIONS:
+    if version not in alerts.VERSIONS:
         said = f"{version} is no version of OpenSLO that can be read."
-        part.refuse("apiVersion", said, f"Write one of {', '.join(_VERSIONS[:2])}.", Reason.UNKNOWN_KIND)
+        part.refuse("apiVersion", said, f"Write one of {', '.join(alerts.VERSIONS[:2])}.", Reason.UNKNOWN_KIND)
     else:
         part.carried("apiVersion", "apiVersion")
     if kind is not None and kind not in _KINDS:
@@ -109,17 +108,16 @@ def _open(source: int, obj: Mapping[str, Any], parts: list[Part]) -> tuple[str, 
     return kind or "", name, metadata, spec
 
 
-def _plain_metadata(metadata: Fields | None) -> None:
-    """Report the metadata of what becomes a part of SLOs."""
+def _plain_metadata(metadata: Fields | None, *, named: bool = True) -> None:
+    """Report the metadata of what becomes a part of SLOs; its name counts where something refers to it."""
     if metadata is None:
         return
-    metadata.any("name")
-    metadata.part.carried(metadata.at("name"), "")
-    for name in list(metadata.leaves()):
-        if name in metadata:
-            said = "It describes something that is a part of SLOs here."
-            metadata.part.lost(metadata.at(name), said, severity=Severity.INFO)
-        metadata.any(name)
+    if named:
+        metadata.any("name")
+        metadata.part.carried(metadata.at("name"), "")
+    said = "It describes something that is a part of SLOs here."
+    metadata.ignore(dict.fromkeys(("name", "displayName", "labels", "annotations"), said), Severity.INFO)
+    metadata.set_by_kubernetes()
 
 
 def _source(name: str, spec: Fields, library: _Library) -> None:
@@ -229,19 +227,7 @@ def _common(spec: Fields, metadata: Fields, name: str, options: Options) -> Draf
         part.lost(metadata.at("displayName"), "An SLO has one name and a description.", severity=Severity.INFO)
     resource.add_labels(part, out, _labels(metadata))
     resource.add_annotations(part, out, metadata.pairs("annotations"))
-    for key in list(metadata.leaves()):
-        if key in (
-            "uid",
-            "generation",
-            "resourceVersion",
-            "creationTimestamp",
-            "managedFields",
-            "selfLink",
-            "finalizers",
-        ):
-            metadata.any(key)
-            part.lost(metadata.at(key), "Kubernetes sets it.", severity=Severity.INFO)
-    metadata.rest("metadata of OpenSLO")
+    metadata.set_by_kubernetes()
     return draft
 
 
@@ -304,7 +290,7 @@ def _known(part: Part, path: str, reference: str, library: _Library) -> sli.Meas
 def _inline(inline: Fields, library: _Library) -> sli.Measured | None:
     """Read an indicator that stands in the SLO: a whole SLI, or (v1alpha, and by mistake) only its spec."""
     metadata = inline.map("metadata")
-    _plain_metadata(metadata)
+    _plain_metadata(metadata, named=False)
     inner = inline.map("spec")
     if inner is None:
         found = sli.measured(inline, library.sources)
@@ -312,10 +298,8 @@ def _inline(inline: Fields, library: _Library) -> sli.Measured | None:
         _described("", inner, library)
         found = sli.measured(inner, library.sources)
         inner.rest("an SLI of OpenSLO")
-    for name in ("kind", "apiVersion"):
-        if name in inline:
-            inline.part.carried(inline.at(name), "")
-        inline.any(name)
+    inline.constant("kind", "SLI")
+    inline.constant("apiVersion", *alerts.VERSIONS)
     inline.rest("an SLI of OpenSLO")
     return found
 
@@ -348,11 +332,9 @@ def _policy_named(part: Part, path: str, name: str, library: _Library) -> alerts
 
 
 def _policy_inline(fields: Fields, library: _Library) -> alerts.Policy:
-    for name in ("kind", "apiVersion"):
-        if name in fields:
-            fields.part.carried(fields.at(name), "")
-        fields.any(name)
-    _plain_metadata(fields.map("metadata"))
+    fields.constant("kind", "AlertPolicy")
+    fields.constant("apiVersion", *alerts.VERSIONS)
+    _plain_metadata(fields.map("metadata"), named=False)
     inner = fields.map("spec")
     if inner is None:
         fields.part.lost(fields.path, "It is neither a policy nor a reference to one.", reason=Reason.MISSING_FIELD)

@@ -15,6 +15,8 @@ from binnacle.convert.names import dns_label
 from binnacle.convert.openslo_window import shorthand
 from binnacle.convert.report import Part
 
+VERSIONS: Final = ("openslo/v1", "openslo/v1alpha", "openslo.com/v1", "openslo.com/v1alpha")
+"""What documents of OpenSLO, and those within others, may be versions of."""
 _MOST: Final = 8
 _MINUTE: Final = 60_000
 _SHORTEST: Final = Duration.of(minutes=5)
@@ -131,10 +133,8 @@ def _of_policy(fields: Fields, known: Mapping[str, Condition | None]) -> Conditi
         else:
             part.carried(path, "spec.alerting.burnRates")
         return known[reference]
-    for name in ("kind", "apiVersion"):
-        if name in fields:
-            part.carried(fields.at(name), "")
-        fields.any(name)
+    fields.constant("kind", "AlertCondition")
+    fields.constant("apiVersion", *VERSIONS)
     metadata = fields.map("metadata")
     named = metadata.text("name") if metadata is not None else None
     if metadata is not None:

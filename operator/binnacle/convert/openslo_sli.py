@@ -184,9 +184,7 @@ def _type(where: Fields, sources: Mapping[str, str]) -> str | None:
     for name in named:
         part.carried(where.at(name), "")
     kind = next(iter(named.values()), None)
-    language = where.text("queryType")
-    if language is not None:
-        part.carried(where.at("queryType"), "")
+    where.constant("queryType", "promql", "PromQL", "Promql", "PROMQL")
     reference = where.text("metricSourceRef")
     if reference is not None:
         path = where.at("metricSourceRef")

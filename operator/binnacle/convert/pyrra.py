@@ -15,6 +15,7 @@ from binnacle.errors import SpecError
 from binnacle.promql.nodes import MatchOp, Selector
 
 _GROUP: Final = "pyrra.dev/"
+_API_VERSION: Final = f"{_GROUP}v1alpha1"
 _KIND: Final = "ServiceLevelObjective"
 _PREFIX: Final = "pyrra.dev/"
 """Labels and annotations that begin with it are put onto the alerts, without it."""
@@ -42,12 +43,10 @@ TOOL: Final = Tool(
 def _objective(source: int, obj: Mapping[str, Any], options: Options) -> Part:
     part = Part(source)
     top = Fields(obj, "", part)
-    part.carried("apiVersion", "apiVersion", "It is an SLO of binnacle.dev now.")
+    top.constant("apiVersion", _API_VERSION)
     kind = top.text("kind", required=True)
-    top.any("apiVersion")
-    if "status" in top:
+    if top.any("status") is not None:
         part.lost("status", "pyrra wrote it.", severity=Severity.INFO)
-    top.any("status")
     if kind != _KIND:
         if kind is not None:
             part.refuse("kind", f"{kind} is no kind of pyrra.", f"Write {_KIND}.", Reason.UNKNOWN_KIND)
@@ -238,9 +237,7 @@ def _metadata(metadata: Fields, out: dict[str, Any]) -> None:
             if not _passed_on(key):
                 said = f"{key} is the object's own; set it on the resource that came of it if something selects by it."
                 part.lost(path, said, severity=Severity.INFO)
-    for key in list(metadata.leaves()):
-        metadata.any(key)
-        part.lost(metadata.at(key), "Kubernetes sets it.", severity=Severity.INFO)
+    metadata.set_by_kubernetes()
 
 
 def _passed_on(key: str) -> bool:
@@ -288,7 +285,8 @@ def _alerting(alerting: Fields, out: dict[str, Any]) -> None:
     absent = alerting.flag("absent")
     if absent is not None:
         part.carried(alerting.at("absent"), "spec.alerting.noData")
-    _absent(alerting, severities, out, wanted=absent is not False and not disabled)
+    # `disabled` switches off the burn alerts alone.
+    _absent(alerting, severities, out, wanted=absent is not False)
     for name in ("name", "absentName"):
         if alerting.text(name) is not None:
             said = "The alerts are called SLOErrorBudgetBurn, and their labels slo and slo_namespace tell of which SLO they are."

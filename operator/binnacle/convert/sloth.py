@@ -21,6 +21,8 @@ from binnacle.promql import build as q
 from binnacle.promql.nodes import Node
 
 _GROUP: Final = "sloth.slok.dev/"
+_API_VERSION: Final = f"{_GROUP}v1"
+_CATALOGUE: Final = "AlertWindows"
 _VERSION: Final = "prometheus/v1"
 _ALERT_NAME: Final = "SLOErrorBudgetBurn"
 _PAGE, _TICKET = "critical", "warning"
@@ -66,8 +68,8 @@ def convert(documents: Sequence[tuple[int, Mapping[str, Any]]], options: Options
     found: list[_Windows] = []
     levels = []
     for source, obj in documents:
-        if obj.get("kind") == "AlertWindows":
-            part = Part(source, title="AlertWindows")
+        if obj.get("kind") == _CATALOGUE:
+            part = Part(source, title=_CATALOGUE)
             parts.append(part)
             found += _catalogue(Fields(obj, "", part))
         else:
@@ -130,10 +132,10 @@ def _service(source: int, obj: Mapping[str, Any], options: Options, windows: Map
 
 def _is_service_level(top: Fields) -> bool:
     kind = top.text("kind", required=True)
-    top.any("apiVersion")
-    top.any("status")
+    top.constant("apiVersion", _API_VERSION)
+    if top.any("status") is not None:
+        top.part.lost("status", "sloth wrote it.", severity=Severity.INFO)
     if kind == "PrometheusServiceLevel":
-        top.part.carried("apiVersion", "apiVersion", "It is an SLO of binnacle.dev now.")
         top.part.carried("kind", "kind", "Each entry of slos is a resource of its own.")
         return True
     if kind is not None:
@@ -154,9 +156,7 @@ def _metadata(top: Fields) -> str | None:
     for path, key, _value in (*metadata.pairs("labels"), *metadata.pairs("annotations")):
         said = f"{key} is the object's own; set it on the resources that came of it if something selects by it."
         top.part.lost(path, said, severity=Severity.INFO)
-    for key in list(metadata.leaves()):
-        metadata.any(key)
-        top.part.lost(metadata.at(key), "Kubernetes sets it.", severity=Severity.INFO)
+    metadata.set_by_kubernetes()
     return namespace
 
 
@@ -348,9 +348,8 @@ def _one_severity(part: Part, spec: dict[str, Any], alerts: Mapping[str, Fields]
 def _catalogue(top: Fields) -> list[_Windows]:
     """Read a catalogue of burn alerts for one window."""
     part = top.part
-    for name in ("apiVersion", "kind"):
-        top.any(name)
-        part.carried(name, "")
+    top.constant("apiVersion", _API_VERSION)
+    top.constant("kind", _CATALOGUE)
     top.ignore({"metadata": "The alerts are part of SLOs here."}, Severity.INFO)
     spec = top.map("spec")
     if spec is None:
