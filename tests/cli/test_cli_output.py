@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binnacle.api.findings import Finding, Severity
+from binnacle.api.findings import Finding, Severity, printable
 from binnacle.api.reasons import DOCS, Reason
-from binnacle.cli.output import Format, annotation, exit_status, printable, summary, write_findings
+from binnacle.cli.output import Format, annotation, exit_status, summary, write_findings
 from binnacle.folder.located import Located
 from binnacle.intent.refs import Key
 

@@ -29,6 +29,8 @@ class Finding:
         message: one sentence for the person who wrote the resource.
         fix: what to change; empty when nothing need be done.
         column: 1-based column inside the field's own text (PromQL), where there is one.
+        awaited: it says no more than that another resource is not there (yet), so that in another order of applying it would
+            not have been found.
     """
 
     severity: Severity
@@ -37,6 +39,7 @@ class Finding:
     message: str
     fix: str = ""
     column: int | None = None
+    awaited: bool = False
 
     def __lt__(self, other: "Finding") -> bool:
         """Errors first, then by path: a stable order, so that the same findings give the same status."""
@@ -48,3 +51,10 @@ _WEIGHT = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 def _sort_key(finding: Finding) -> tuple[int, str, str, str]:
     return (_WEIGHT[finding.severity], finding.path, finding.reason, finding.message)
+
+
+def printable(text: str) -> str:
+    """Make what a terminal would obey, or could not print, visible instead."""
+    return "".join(
+        char if char.isprintable() else repr(char)[1:-1] if not char.isspace() else " " for char in text.strip("\n")
+    )

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from binnacle.api.findings import Severity
+from binnacle.api.findings import Severity, printable
 from binnacle.cli.comparing import Comparison, compare
 from binnacle.cli.options import ContextFile, Date, Kubeconfig, Paths, day
-from binnacle.cli.output import Format, exit_status, printable, write_findings
+from binnacle.cli.output import Format, exit_status, write_findings
 from binnacle.cli.stack import make_room
 from binnacle.control.difference import Action, Change
 from binnacle.errors import BinnacleError

@@ -16,13 +16,14 @@ from rich.padding import Padding
 from rich.table import Table as Drawn
 from rich.text import Text
 
+from binnacle.api.findings import printable
 from binnacle.api.reasons import Reason
 from binnacle.api.registry import KINDS
 from binnacle.check.explain.base import Section, Table
 from binnacle.check.explain.registry import EXPLANATIONS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date
-from binnacle.cli.output import Format, exit_status, printable, write_findings
+from binnacle.cli.output import Format, exit_status, write_findings
 from binnacle.cli.pictures import has_board, picture_of, write_picture
 from binnacle.control.onepass import Pass
 from binnacle.errors import BinnacleError

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.text import Text
 
 from binnacle.api.config import Config
-from binnacle.api.findings import Finding, Severity
+from binnacle.api.findings import Finding, Severity, printable
 from binnacle.api.meta import API_VERSION
 from binnacle.api.reasons import Reason
 from binnacle.api.slo import SLO
 from binnacle.api.values import Duration
 from binnacle.cli.files import write_files
-from binnacle.cli.output import exit_status, printable
+from binnacle.cli.output import exit_status
 from binnacle.cli.stack import make_room
 from binnacle.compile.world import World
 from binnacle.convert.base import Options

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from binnacle import __version__
-from binnacle.api.findings import Severity
+from binnacle.api.findings import Severity, printable
 from binnacle.api.reasons import DOCS, Reason
 from binnacle.folder.located import Located, in_reading_order
 from binnacle.folder.reader import STDIN
@@ -137,13 +137,6 @@ def summary(findings: Iterable[Located]) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}" if number else ""
-
-
-def printable(text: str) -> str:
-    """Make what a terminal would obey, or could not print, visible instead."""
-    return "".join(
-        char if char.isprintable() else repr(char)[1:-1] if not char.isspace() else " " for char in text.strip("\n")
-    )
 
 
 # -- SARIF --------------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from binnacle.api.findings import printable
 from binnacle.api.slo import SLO
 from binnacle.check.backtest import rules as policies
 from binnacle.check.backtest import slo as budgets
 from binnacle.check.explain.words import counted, lasting
-from binnacle.cli.output import printable
 from binnacle.intent import series
 from binnacle.intent.refs import Key
 

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from binnacle.api.findings import printable
 from binnacle.check.base import TestResult
 from binnacle.check.registry import TESTS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
-from binnacle.cli.output import Format, exit_status, printable, write_findings
+from binnacle.cli.output import Format, exit_status, write_findings
 from binnacle.control.onepass import prove
 from binnacle.intent.refs import Key
 

@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from binnacle.cli.output import printable
+from binnacle.api.findings import printable
 
 _WIDEST: Final = 110
 _INDENT: Final = "  "

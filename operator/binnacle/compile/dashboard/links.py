@@ -51,6 +51,7 @@ def read(
                     f"{path}[{spec.name}].{kind.lower()}",
                     f"There is no {kind} {key.name} in the namespace {namespace}.",
                     "Correct the name, or create it.",
+                    awaited=True,
                 )
             )
         elif isinstance(found, SLO):

@@ -80,10 +80,10 @@ def _unknown_probe(slo: SLO, probe: ProbeRef, world: World) -> list[Finding]:
             f"There is no MetricSet {probe.metric_set} in the namespace {namespace}; until there is, there is no data."
         )
         fix = "Correct the name, or create the MetricSet."
-        return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, f"{path}.metricSet", message, fix)]
+        return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, f"{path}.metricSet", message, fix, awaited=True)]
     names = [one.name for one in metric_set.spec.probes]
     if probe.name in names:
         return []
     message = f"The MetricSet {probe.metric_set} has no probe {probe.name}; until it has, there is no data."
     fix = f"Write one of {', '.join(names)}." if names else "Add the probe to the MetricSet."
-    return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, f"{path}.name", message, fix)]
+    return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, f"{path}.name", message, fix, awaited=True)]

@@ -83,7 +83,7 @@ def _findings(slo: SLO, one: Dependency, world: World) -> tuple[list[Finding], b
     if world.get(_key(slo, one.name)) is None:
         message = f"There is no SLO {one.name} in the namespace {slo.metadata.namespace}."
         fix = "Correct the name, or create the SLO."
-        return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, path, message, fix)], True
+        return [Finding(Severity.WARNING, Reason.UNKNOWN_REFERENCE, path, message, fix, awaited=True)], True
     ring = _ring(slo, one.name, world) if one.inhibit else ()
     if not ring:
         return [], True

@@ -91,6 +91,7 @@ def route_findings(slo: SLO, world: World) -> list[Finding]:
             f"There is no AlertPolicy {route.alert_policy} in the namespace {slo.metadata.namespace}; "
             "until there is, the alerts go where the administrator's routes send them.",
             "Correct the name, or create the policy.",
+            awaited=True,
         )
     ]
 
