@@ -1,11 +1,13 @@
 """`binnacle operator`: what is wrong with its options is said before anything is asked of an API server."""
 
+import base64
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cli.running import Runner
+from servers.certificates import Authority
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
@@ -29,6 +31,12 @@ def test_an_address_without_a_port_is_refused(run: Runner, address: str) -> None
         (["--config", "bad.yaml"], "bad.yaml:1:14: prometheus.outptu: There is no field outptu. Write output."),
         (["--namespace", "Shop_1"], "--namespace: 'Shop_1' does not fit here. Write lower-case letters"),
         (["--namespace", "shop", "--namespace", "shop"], "--namespace: shop is in the list twice."),
+        (["--webhook", "--webhook-address", "nine"], "--webhook-address nine: write HOST:PORT, such as 0.0.0.0:9443"),
+        (["--print-webhook", "--webhook-ca", "none.pem"], "--webhook-ca none.pem: No such file or directory"),
+        (
+            ["--print-webhook", "--webhook-ca", "bad.yaml"],
+            "--webhook-ca bad.yaml: there is no certificate in PEM in it",
+        ),
         (["--print-rights", "--account", "a b"], "--account a b: write lower-case letters"),
         (["--print-rights", "--lease-namespace", "x: y"], "--lease-namespace x: y: write lower-case letters"),
         (["--log-level", "loud"], "--log-level"),
@@ -83,3 +91,47 @@ def test_without_namespaces_the_rights_are_those_of_the_manifests(run: Runner) -
     ]
     printed = list(yaml.safe_load_all(run("operator", "--print-rights").out))
     assert sorted(printed, key=str) == sorted(shipped, key=str)
+
+
+def test_the_webhook_follows_the_options_and_shows_no_key(run: Runner, tmp_path: Path) -> None:
+    pair = Authority("ca").issue("x", purpose="server")
+    file = tmp_path / "ca.pem"
+    file.write_bytes(pair.key + pair.certificate)
+    options = ("--webhook-ca", file, "--namespace", "shop", "--lease-namespace", "home", "--webhook-address", ":8443")
+    ended = run("operator", "--print-webhook", *options)
+    assert ended.status == 0
+    service, configuration = yaml.safe_load_all(ended.out)
+    (webhook,) = configuration["webhooks"]
+    assert webhook["failurePolicy"] == "Ignore"
+    assert webhook["timeoutSeconds"] == 5
+    assert webhook["sideEffects"] == "None"
+    assert webhook["namespaceSelector"]["matchExpressions"][0]["values"] == ["shop"]
+    client = webhook["clientConfig"]
+    assert base64.b64decode(client["caBundle"]) == pair.certificate
+    assert (client["service"]["namespace"], client["service"]["name"]) == ("home", service["metadata"]["name"])
+    assert service["metadata"]["namespace"] == "home"
+    assert service["spec"]["ports"][0]["targetPort"] == 8443
+
+
+def test_without_a_ca_cert_manager_issues_the_certificate_that_the_service_needs(run: Runner) -> None:
+    objects = list(yaml.safe_load_all(run("operator", "--print-webhook").out))
+    certificate = next(one for one in objects if one["kind"] == "Certificate" and "dnsNames" in one["spec"])
+    service = next(one for one in objects if one["kind"] == "Service")["metadata"]
+    configuration = next(one for one in objects if one["kind"] == "ValidatingWebhookConfiguration")
+    assert certificate["spec"]["dnsNames"] == [f"{service['name']}.{service['namespace']}.svc"]
+    place = f"{certificate['metadata']['namespace']}/{certificate['metadata']['name']}"
+    assert configuration["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": place}
+    assert "caBundle" not in configuration["webhooks"][0]["clientConfig"]
+    assert "namespaceSelector" not in configuration["webhooks"][0]
+
+
+def test_rights_and_webhook_are_printed_together_and_the_rights_are_the_same(run: Runner) -> None:
+    rights = list(yaml.safe_load_all(run("operator", "--print-rights").out))
+    both = list(yaml.safe_load_all(run("operator", "--print-rights", "--print-webhook", "--webhook").out))
+    assert both[: len(rights)] == rights
+    assert {one["kind"] for one in both[len(rights) :]} == {
+        "Service",
+        "Issuer",
+        "Certificate",
+        "ValidatingWebhookConfiguration",
+    }

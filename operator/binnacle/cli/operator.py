@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -17,7 +18,7 @@ from binnacle.api.values import DnsLabel, Duration
 from binnacle.cli.logs import LogFormat, set_up
 from binnacle.cli.stack import make_room
 from binnacle.cluster.rbac import Installation, render
-from binnacle.cluster.run import Options, rights, run_operator
+from binnacle.cluster.run import Options, WebhookOptions, rights, run_operator, webhook_manifests
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
@@ -31,6 +32,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 log = logging.getLogger("binnacle")
 
 _SHORTEST_RESYNC = Duration.of(seconds=1)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 
 
 class Level(StrEnum):
@@ -86,6 +88,38 @@ def operator(
             help="How often everything is listed and compared, to find what a watch missed; at least 1s.",
         ),
     ] = "10m",
+    webhook: Annotated[
+        bool,
+        typer.Option(
+            "--webhook", help="Serve the validating webhook too: the API server then refuses what does not compile."
+        ),
+    ] = False,
+    webhook_address: Annotated[
+        str, typer.Option("--webhook-address", metavar="HOST:PORT", help="Address of the webhook.")
+    ] = "0.0.0.0:9443",
+    webhook_certificates: Annotated[
+        Path,
+        typer.Option(
+            "--webhook-certificates",
+            metavar="DIR",
+            help="Folder of tls.crt and tls.key, a mounted Secret; read again when they change.",
+        ),
+    ] = Path("/etc/binnacle/webhook"),
+    print_webhook: Annotated[
+        bool,
+        typer.Option(
+            "--print-webhook",
+            help="Print the objects by which the API server calls the webhook of an operator with these options, and end.",
+        ),
+    ] = False,
+    webhook_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--webhook-ca",
+            metavar="FILE",
+            help="With --print-webhook: the CA's certificate (PEM); without it cert-manager issues one.",
+        ),
+    ] = None,
     print_rights: Annotated[
         bool,
         typer.Option(
@@ -110,8 +144,10 @@ def operator(
       binnacle operator --config /etc/binnacle/config.yaml
       binnacle operator --kubeconfig ~/.kube/config --namespace shop
       binnacle operator --namespace shop --print-rights | kubectl apply -f -
+      binnacle operator --config /etc/binnacle/config.yaml --webhook
 
-    With --namespace it needs no right that is cluster-wide.
+    With --namespace it needs no right that is cluster-wide. A webhook that is
+    away refuses nothing, and needs no right either.
 
     It ends in order on SIGTERM: running work is finished and the Lease is
     given back, so that another replica goes on at once. A lost Lease ends it
@@ -122,12 +158,16 @@ def operator(
     settings = read_config(config)
     if namespaces:
         settings = _serving(settings, namespaces)
-    if print_rights:
+    if print_rights or print_webhook:
         home = lease_namespace or Installation().namespace
         where = Installation(namespace=_label("--lease-namespace", home), account=_label("--account", account))
-        typer.echo(render(rights(settings, where)), nl=False)
+        objects = rights(settings, where) if print_rights else []
+        if print_webhook:
+            port = _address("--webhook-address", webhook_address)[1]
+            objects += webhook_manifests(settings, where, _authority(webhook_ca), port)
+        typer.echo(render(objects), nl=False)
         return
-    host, port = _address(health_address)
+    host, port = _address("--health-address", health_address)
     log.info("binnacle %s starts", __version__)
     options = Options(
         config=settings,
@@ -136,6 +176,9 @@ def operator(
         health_host=host,
         health_port=port,
         resync_period=_resync_seconds(resync_period),
+        webhook=WebhookOptions(webhook_certificates, *_address("--webhook-address", webhook_address))
+        if webhook
+        else None,
     )
     if not asyncio.run(run_operator(options, _observers)):
         raise typer.Exit(1)
@@ -168,9 +211,23 @@ def _resync_seconds(text: str) -> float:
     return period.ms / 1000
 
 
-def _address(text: str) -> tuple[str, int]:
+def _authority(file: Path | None) -> bytes | None:
+    """Read the CA's certificate, and nothing else that may stand beside it in the file."""
+    if file is None:
+        return None
+    try:
+        found = _PEM.findall(file.read_bytes())
+    except OSError as error:
+        raise BinnacleError(f"--webhook-ca {file}: {error.strerror or error}") from error
+    if not found:
+        raise BinnacleError(f"--webhook-ca {file}: there is no certificate in PEM in it")
+    return b"\n".join((*found, b""))
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
     """Read HOST:PORT; the host may be empty or an IPv6 address in brackets."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise BinnacleError(f"--health-address {text}: write HOST:PORT, such as 0.0.0.0:8080")
+        example = "0.0.0.0:9443" if option == "--webhook-address" else "0.0.0.0:8080"
+        raise BinnacleError(f"{option} {text}: write HOST:PORT, such as {example}")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - as above

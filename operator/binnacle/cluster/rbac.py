@@ -19,7 +19,7 @@ READ = ("get", "list", "watch")
 # Server-side apply needs create for an object that is not there yet, and patch for one that is.
 WRITE = ("get", "list", "watch", "create", "patch", "delete")
 
-_LABELS = {"app.kubernetes.io/name": "binnacle"}
+LABELS = {"app.kubernetes.io/name": "binnacle"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def manifests(kinds: Sequence[Resource], children: Sequence[Resource], where: In
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": {"name": where.account, "namespace": where.namespace, "labels": _LABELS},
+            "metadata": {"name": where.account, "namespace": where.namespace, "labels": LABELS},
         }
     ]
     rules = served_rules(kinds, children)
@@ -108,9 +108,9 @@ def render(objects: Iterable[dict[str, Any]]) -> str:
 def _role(name: str, namespace: str, rules: list[Rule], where: Installation) -> list[dict[str, Any]]:
     """A role with its binding; of the whole cluster when `namespace` is empty."""
     kind = "Role" if namespace else "ClusterRole"
-    metadata: dict[str, Any] = {"name": name, "labels": _LABELS}
+    metadata: dict[str, Any] = {"name": name, "labels": LABELS}
     if namespace:
-        metadata = {"name": name, "namespace": namespace, "labels": _LABELS}
+        metadata = {"name": name, "namespace": namespace, "labels": LABELS}
     api = "rbac.authorization.k8s.io"
     return [
         {"apiVersion": f"{api}/v1", "kind": kind, "metadata": metadata, "rules": rules},

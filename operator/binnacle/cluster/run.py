@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -28,10 +29,13 @@ from binnacle.cluster.recorder import EventRecorder
 from binnacle.cluster.source import KubernetesSource, require
 from binnacle.cluster.store import KubernetesStore
 from binnacle.cluster.watches import plan
+from binnacle.cluster.webhook import objects as webhook_objects
+from binnacle.cluster.webhook.server import WebhookServer
+from binnacle.control.admission import Admission
 from binnacle.control.clock import SystemClock
 from binnacle.control.controller import Controller, Ports, Settings
 from binnacle.control.desired import Toolchain
-from binnacle.control.metrics import Metrics
+from binnacle.control.metrics import Metrics, WebhookMetrics
 from binnacle.control.ports import Clock, Observer
 from binnacle.control.toolchain import shipped
 from binnacle.errors import TransientError
@@ -47,6 +51,20 @@ ObserverFactory = Callable[[Config, Clock], AbstractAsyncContextManager[Mapping[
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookOptions:
+    """How the validating webhook is served.
+
+    Attributes:
+        certificates: the folder of `tls.crt` and `tls.key`.
+        host, port: its address; port 0 takes a free one.
+    """
+
+    certificates: Path
+    host: str = "0.0.0.0"  # noqa: S104 - the API server comes from another host
+    port: int = webhook_objects.PORT
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How the operator is run.
 
@@ -58,6 +76,7 @@ class Options:
         lease: when the right to write changes hands.
         resync_period: seconds between listings that find what watches missed.
         observe_period: seconds between looks at the backends; None takes a quarter of the reload period, 1 to 30.
+        webhook: how the validating webhook is served; None for none.
     """
 
     config: Config
@@ -68,6 +87,7 @@ class Options:
     lease: LeaseTimes = field(default_factory=LeaseTimes)
     resync_period: float = 600.0
     observe_period: float | None = None
+    webhook: WebhookOptions | None = None
 
     def settings(self) -> Settings:
         """Return the loop's settings."""
@@ -169,8 +189,25 @@ def rights(config: Config, where: Installation) -> list[dict[str, Any]]:
         config: the administrator's; what is `auto` may become either, so there are rights for both.
         where: the installation; its instance and namespaces are those of the configuration.
     """
-    where = replace(where, instance=config.instance, namespaces=tuple(config.namespaces))
-    return manifests(own_kinds(), written_kinds(shipped(config)), where)
+    return manifests(own_kinds(), written_kinds(shipped(config)), _configured(config, where))
+
+
+def webhook_manifests(
+    config: Config, where: Installation, authority: bytes | None, port: int = webhook_objects.PORT
+) -> list[dict[str, Any]]:
+    """Return the objects by which the API server calls the webhook.
+
+    Args:
+        config: the administrator's.
+        where: the installation; its instance and namespaces are those of the configuration.
+        authority: the CA's certificate (PEM) that signs the webhook's; None has cert-manager issue one.
+        port: of the pods.
+    """
+    return webhook_objects.manifests(own_kinds(), _configured(config, where), authority, port)
+
+
+def _configured(config: Config, where: Installation) -> Installation:
+    return replace(where, instance=config.instance, namespaces=tuple(config.namespaces))
 
 
 def shipped_manifests() -> dict[str, str]:
@@ -243,18 +280,33 @@ async def _serve(
             options.settings(),
         )
         metrics.leader.labels(name).set_function(lambda: float(guard.held()))
-        health.attend(
-            source.watches,
-            lambda: "" if controller.ready else "caches are not synced yet",
-            controller.cache.counts,
-            controller.account,
-        )
-        async with _beside(on_lost, guard.run(), recorder.run()):
-            try:
-                await controller.run(stop)
-            finally:
-                # Nothing is written any more: the next replica need not wait for the lease to run out.
-                await guard.release()
+        async with _webhook(options.webhook, controller, metrics, clock) as webhook_missing:
+            health.attend(
+                source.watches,
+                lambda: webhook_missing() if controller.ready else "caches are not synced yet",
+                controller.cache.counts,
+                controller.account,
+            )
+            async with _beside(on_lost, guard.run(), recorder.run()):
+                try:
+                    await controller.run(stop)
+                finally:
+                    # Nothing is written any more: the next replica need not wait for the lease to run out.
+                    await guard.release()
+
+
+@asynccontextmanager
+async def _webhook(
+    options: WebhookOptions | None, controller: Controller, metrics: Metrics, clock: Clock
+) -> AsyncIterator[Callable[[], str]]:
+    """Serve the webhook where it is wanted, leader or not, until the loop has ended; gives what keeps it from answering."""
+    if options is None:
+        yield str
+        return
+    admission = Admission(controller.tools, controller.cache, lambda: controller.ready, clock.today)
+    server = WebhookServer(admission.judge, options.certificates, WebhookMetrics(metrics.registry), clock)
+    async with server.serving(options.host, options.port):
+        yield lambda: server.missing
 
 
 @asynccontextmanager

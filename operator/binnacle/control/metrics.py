@@ -16,6 +16,7 @@ _RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35,
                       1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60)  # fmt: skip
 _QUEUE_BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 5, 10, 50, 100, 500, 1000)
 _COMPILE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 _REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
@@ -195,3 +196,50 @@ class QueueMetrics:
     wait_seconds: Histogram
     work_seconds: Histogram
     retries: Counter
+
+
+class WebhookMetrics:
+    """The metrics of the validating webhook; there are none of them where it is off.
+
+    Names follow controller-runtime's `pkg/webhook/internal/metrics` and `pkg/certwatcher/metrics`.
+
+    Args:
+        registry: where they are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry):
+        self.requests = Counter(
+            "controller_runtime_webhook_requests",
+            "Calls of the webhook, by HTTP status.",
+            ["webhook", "code"],
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "controller_runtime_webhook_requests_in_flight",
+            "Calls of the webhook that are being answered now.",
+            ["webhook"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "controller_runtime_webhook_latency_seconds",
+            "How long the webhook took to answer.",
+            ["webhook"],
+            buckets=_WEBHOOK_BUCKETS,
+            registry=registry,
+        )
+        self.verdicts = Counter(
+            "webhook_verdicts",
+            "Resources by what the webhook said of them: allowed, warned, denied, unchecked (no time, or a defect of ours).",
+            ["kind", "verdict"],
+            registry=registry,
+        )
+        self.certificates = Counter(
+            "certwatcher_read_certificate",
+            "Times that the webhook's certificate was read because its files had changed.",
+            registry=registry,
+        )
+        self.certificate_errors = Counter(
+            "certwatcher_read_certificate_errors",
+            "Times that the files could not be used, and the certificate before stayed.",
+            registry=registry,
+        )
