@@ -22,6 +22,7 @@ from bench.latency import latency
 from bench.memory import memory
 from bench.profile import profile
 from bench.slo import slo_figures
+from bench.webhook import webhook_figures
 from bench.writes import writes
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
@@ -30,7 +31,7 @@ _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
     "memory": lambda place, options: asyncio.run(memory(place, options.resources[-1:])),
     "writes": lambda place, options: asyncio.run(writes(place, min(options.resources[0], 200))),
 }
-NAMES = ("compile", "slo", *_CLUSTER)
+NAMES = ("compile", "slo", "webhook", *_CLUSTER)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run("compile", lambda: compile_figures(options.resources[0], 1 if options.quick else 3))
     if "slo" in names:
         run("slo", lambda: slo_figures(quick=options.quick))
+    if "webhook" in names:
+        run("webhook", lambda: webhook_figures(50 if options.quick else 300))
     wanted = [name for name in _CLUSTER if name in names]
     if wanted or options.profile:
         console.print("bench: starting a control plane", style="dim")
