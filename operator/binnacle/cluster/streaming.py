@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from binnacle.api.reasons import Reason
 from binnacle.cluster.client import Client, cause
@@ -159,6 +160,7 @@ class Streaming:
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(self.watch),
+            memories=_NoMemories(),
             clusterwide=namespace is None,
             namespaces=[namespace] if namespace is not None else [],
         )
@@ -345,6 +347,16 @@ class Streaming:
 
     def _call(self, verb: str) -> Call:
         return Call(verb, self.watch.resource, self.watch.namespace or "")
+
+
+class _NoMemories(ResourceMemories):
+    """Keeps nothing: otherwise kopf has a record of 0.8 kB for every object that it ever told of, for handlers that we have not.
+
+    `kopf.spawn_tasks` takes it, but kopf does not export its class.
+    """
+
+    async def recall(self, *args: Any, **options: Any) -> ResourceMemory:
+        return await super().recall(*args, **{**options, "ephemeral": True})
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
