@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import fleet, mix
 from bench.figures import Figure
 from bench.ground import Ground, clear, create
+from servers.http import fetch
 from servers.operator import OperatorProcess
 
 _RATE = 250
@@ -60,8 +61,10 @@ async def profile(ground: Ground, count: int = 1000) -> list[Figure]:
         operator.process.start()
         try:
             with _sampling(program, operator, raw):
-                await asyncio.to_thread(operator.process.wait_ready, lambda: ground.counter.mark() > mark, 120)
-                await asyncio.to_thread(ground.writes, mark)
+                await asyncio.to_thread(
+                    operator.process.wait_ready, lambda: fetch(f"{operator.url}/readyz").status == 200, 120
+                )
+                await asyncio.to_thread(ground.writes, mark, quiet=10.0)
         finally:
             operator.stop()
         await clear(http, homes)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -110,3 +113,29 @@ async def test_a_storm_of_edits_ends_right_and_never_waits_more_than_once_for_ea
 def _reconciles(run: Running) -> float:
     metric = run.controller.metrics.reconciles
     return sum(sample.value for one in metric.collect() for sample in one.samples if sample.name.endswith("_total"))
+
+
+async def test_what_a_watch_tells_before_the_answer_to_its_apply_is_no_reason_to_look_once_more(
+    cluster: MemoryCluster,
+) -> None:
+    apply = cluster.apply
+
+    async def late(body: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = await apply(body)
+        await asyncio.sleep(0.01)  # the watch tells meanwhile
+        return answer
+
+    cluster.apply = late  # type: ignore[method-assign]
+    for number in range(20):
+        cluster.put(thing(f"t{number}", text="own"))
+    async with Running(cluster) as run:
+        await run.settle()
+        assert _reconciles(run) == 20
+        # What somebody else makes of it at that moment is.
+        cluster.put(thing("t0", text="new"))
+        while not any(write == Write("apply", child("t0")) for write in cluster.writes[40:]):
+            await asyncio.sleep(0)
+        body = copy.deepcopy(cluster.objects[child("t0")])
+        cluster.put({**body, "data": {"text": "by hand"}})
+        await run.settle()
+        assert cluster.objects[child("t0")]["data"] == {"text": "new"}

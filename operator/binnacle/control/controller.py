@@ -286,6 +286,8 @@ class Controller:
             self.aggregates.inherit(child.owner, body)
         if known is not None and known.fingerprint == child.fingerprint and before == child.owner:
             return  # somebody changed what is not ours
+        if before in (None, child.owner) and self.objects.is_made_now(ref, child.fingerprint):
+            return
         if known is not None:
             self.metrics.drift.labels(kind=ref.kind, what="changed").inc()
         for owner in {before, child.owner}:

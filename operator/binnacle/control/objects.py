@@ -5,10 +5,11 @@ Every write is preceded by a comparison, and by a look at the live object where 
 
 import logging
 from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from binnacle.api.reasons import Reason
-from binnacle.control.cache import Cache, Child, WorkKey, object_ref, owner_of
+from binnacle.control.cache import Cache, Child, WorkKey, is_older, object_ref, owner_of
 from binnacle.control.fingerprint import Fingerprinter, applied_by_us, is_of_instance, is_ours, owner_is_forged
 from binnacle.control.journal import Journal
 from binnacle.control.ports import LeaseGuard, Store
@@ -17,6 +18,14 @@ from binnacle.intent.refs import ObjectRef
 from binnacle.targets.base import Output
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A request about an object that is under way: the fingerprint of what it makes, and uids that vanished meanwhile."""
+
+    wanted: bytes
+    vanished: set[str] = field(default_factory=set)
 
 
 class Objects:
@@ -47,8 +56,8 @@ class Objects:
         self._fingerprints = fingerprints
         self._journal = journal
         self._instance = instance
-        self._awaited: dict[ObjectRef, set[str]] = {}
-        """Objects about which a request is under way -> uids of theirs that vanished meanwhile."""
+        self._awaited: dict[ObjectRef, _Awaited] = {}
+        """Objects about which a request is under way."""
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self.synced = False
@@ -57,25 +66,33 @@ class Objects:
     def gone(self, ref: ObjectRef, uid: str) -> None:
         """Take note that an object vanished: an answer about it that is still on its way must not bring it back."""
         if ref in self._awaited:
-            self._awaited[ref].add(uid)
+            self._awaited[ref].vanished.add(uid)
+
+    def is_made_now(self, ref: ObjectRef, fingerprint: bytes) -> bool:
+        """Say whether what a watch told of an object is what a request that is under way makes of it.
+
+        The watch may be faster than the answer. There is nothing to put back then, and nothing to look at once more.
+        """
+        awaited = self._awaited.get(ref)
+        return awaited is not None and awaited.wanted == fingerprint
 
     async def ensure(self, key: WorkKey, output: Output) -> bool:
         """Make one object as it should be; returns whether that took a write."""
-        vanished = self._awaited[output.ref] = set[str]()
+        awaited = self._awaited[output.ref] = _Awaited(self._fingerprints.of(output.body))
         try:
-            wrote = await self._make(output, vanished)
+            wrote = await self._make(output, awaited.wanted, awaited.vanished)
         finally:
             self._awaited.pop(output.ref, None)
         if wrote:
             self._journal.wrote(key, f"apply {output.ref}")
         return wrote
 
-    async def _make(self, output: Output, vanished: Set[str], *, again: bool = True) -> bool:
+    async def _make(self, output: Output, wanted: bytes, vanished: Set[str], *, again: bool = True) -> bool:
         """Make one object as it should be; `vanished` grows with the uids that the watch says are gone meanwhile.
 
-        With `again` what was known of the object may turn out to be old: then it is looked at, and made once more.
+        `wanted` is its fingerprint. With `again` what was known of the object may turn out to be old: then it is looked
+        at, and made once more.
         """
-        wanted = self._fingerprints.of(output.body)
         trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
         if trouble is not None:
             # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
@@ -92,11 +109,12 @@ class Objects:
             if child is None or not again:
                 raise
             self._cache.drop_child(output.ref, child.uid)
-            return await self._make(output, vanished, again=False)
+            return await self._make(output, wanted, vanished, again=False)
         if live["metadata"].get("uid") in vanished:
             return True  # deleted before the answer came: the watch has told us, and the owner is queued again
         child = self.seen(live)
-        if child.fingerprint != wanted:
+        # Where the watch has told of a later version, that one counts: its owner is queued again.
+        if child.fingerprint != wanted and child.resource_version == live["metadata"].get("resourceVersion", ""):
             log.info("the server changed what was applied", extra={"object": str(output.ref)})
             child.accepted = (wanted, child.fingerprint)
         return True
@@ -140,13 +158,21 @@ class Objects:
         self._cache.drop_child(ref, child.uid)
 
     def seen(self, body: Mapping[str, Any]) -> Child:
-        """Take a live object of ours into the cache."""
+        """Take a live object of ours into the cache; one that is older than what is known of it changes nothing."""
         metadata = body["metadata"]
         ref = object_ref(body)
         known = self._cache.children.get(ref)
+        uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
+        if (
+            known is not None
+            and known.uid == uid
+            and known.resource_version != version
+            and is_older(version, known.resource_version)
+        ):
+            return known
         child = Child(
-            uid=metadata.get("uid", ""),
-            resource_version=metadata.get("resourceVersion", ""),
+            uid=uid,
+            resource_version=version,
             owner=owner_of(body),
             fingerprint=self._fingerprints.of(body),
             applied=applied_by_us(body),
