@@ -5,7 +5,9 @@ written only for what has no older spelling.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any, Final
 
 from binnacle.promql import lexer
 from binnacle.promql.nodes import (
@@ -17,6 +19,7 @@ from binnacle.promql.nodes import (
     Duration,
     Group,
     Matcher,
+    MatchOp,
     Node,
     Number,
     Range,
@@ -103,29 +106,7 @@ def to_text(node: Node) -> str:
     Raises:
         ValueError: what PromQL cannot spell: a range or step of zero or less, a time before 1970.
     """
-    match node:
-        case Selector():
-            return _selector(node) + _when(node.at, node.offset)
-        case Range(selector, range_):
-            return f"{_selector(selector)}[{_positive(range_)}]{_when(selector.at, selector.offset)}"
-        case Call(func, args):
-            return f"{func}({', '.join(map(to_text, args))})"
-        case Aggregate():
-            return _aggregate(node)
-        case Binary():
-            return _binary(node)
-        case Number(text) | Variable(text):
-            return text
-        case String(value):
-            return quote(value)
-        case Unary(expr):
-            return "-" + (
-                _parenthesised(expr) if isinstance(expr, Binary) and PRECEDENCE[expr.op] < _POWER else to_text(expr)
-            )
-        case Subquery(expr):
-            inner = to_text(expr) if isinstance(expr, Selector | Call | Aggregate) else _parenthesised(expr)
-            step = "" if node.step is None else _positive(node.step)
-            return f"{inner}[{_positive(node.range)}:{step}]{_when(node.at, node.offset)}"
+    return _SPELLED[type(node)](node)
 
 
 def quote(value: str) -> str:
@@ -172,23 +153,41 @@ def _when(at: At | None, offset: Duration) -> str:
 
 
 def _selector(node: Selector) -> str:
-    matchers = [matcher_text(matcher) for matcher in node.matchers]
+    return _bare(node) + _when(node.at, node.offset)
+
+
+def _bare(node: Selector) -> str:
+    """A selector without its modifiers."""
+    conditions = [_matcher(one.name, one.op, one.value) for one in node.matchers]
     if node.filled:
-        matchers += [variable.text for variable in node.filled]
-    name = node.name
+        conditions += [variable.text for variable in node.filled]
+    name, matchers = node.name, ",".join(conditions)
     if name is None:
-        return "{" + ",".join(matchers) + "}"
-    classic = _is_classic(name.replace(":", "_"))
-    if name.lower() not in _KEYWORDS and (classic or (("$" in name or "[" in name) and _TEMPLATE.fullmatch(name))):
-        return f"{name}{{{','.join(matchers)}}}" if matchers else name
-    # A keyword or a name outside the classic alphabet cannot stand before the braces; this form is understood everywhere.
-    return "{" + ",".join([f"{METRIC_NAME}={quote(name)}", *matchers]) + "}"
+        return f"{{{matchers}}}"
+    if not _stands_alone(name):
+        # This form is understood everywhere.
+        return "{" + f"{METRIC_NAME}={quote(name)}" + ("," if matchers else "") + matchers + "}"
+    return f"{name}{{{matchers}}}" if matchers else name
+
+
+@lru_cache(maxsize=256)  # rules read the same few series again and again
+def _stands_alone(name: str) -> bool:
+    """Say whether a name may stand before the braces: a keyword, or one outside the classic alphabet, may not."""
+    if name.lower() in _KEYWORDS:
+        return False
+    return _is_classic(name.replace(":", "_")) or (
+        ("$" in name or "[" in name) and _TEMPLATE.fullmatch(name) is not None
+    )
 
 
 def matcher_text(matcher: Matcher) -> str:
     """One condition of a selector, as it stands between its braces."""
-    name = matcher.name if _is_classic(matcher.name) else quote(matcher.name)
-    return f"{name}{matcher.op}{quote(matcher.value)}"
+    return _matcher(matcher.name, matcher.op, matcher.value)
+
+
+@lru_cache(maxsize=256)  # all rules of a resource look for the same few values
+def _matcher(name: str, op: MatchOp, value: str) -> str:
+    return f"{name if _is_classic(name) else quote(name)}{op}{quote(value)}"
 
 
 def _is_classic(name: str) -> bool:
@@ -214,21 +213,16 @@ def _aggregate(node: Aggregate) -> str:
 
 
 def _binary(node: Binary) -> str:
-    strength = PRECEDENCE[node.op]
+    op, lhs, rhs = node.op, node.lhs, node.rhs
+    strength = PRECEDENCE[op]
     right_associative = strength == _POWER
-    left = _strength(node.lhs, negative=_UNARY)
-    right = _strength(node.rhs, negative=_POWER + 1)
-    words = [
-        to_text(node.lhs)
-        if left > strength or (left == strength and not right_associative)
-        else _parenthesised(node.lhs),
-        node.op,
-        *_modifiers(node),
-        to_text(node.rhs)
-        if right > strength or (right == strength and right_associative)
-        else _parenthesised(node.rhs),
-    ]
-    return " ".join(words)
+    left, right = to_text(lhs), to_text(rhs)
+    by_left, by_right = _strength(lhs, negative=_UNARY), _strength(rhs, negative=_POWER + 1)
+    if by_left < strength or (by_left == strength and right_associative):
+        left = f"({left})"
+    if by_right < strength or (by_right == strength and not right_associative):
+        right = f"({right})"
+    return " ".join((left, op, *_modifiers(node), right))
 
 
 def _modifiers(node: Binary) -> list[str]:
@@ -254,16 +248,52 @@ def _group(group: Group) -> str:
 
 def _strength(node: Node, *, negative: int) -> int:
     """How tightly the text of an operand holds together; `negative` is that of a leading minus, which only a left neighbour of `^` sees."""
-    match node:
-        case Binary(op):
-            return PRECEDENCE[op]
-        case Unary():
-            return negative
-        case Number(text):
-            return negative if text.startswith("-") else _POWER + 1
-        case _:
-            return _POWER + 1
+    if isinstance(node, Binary):
+        return PRECEDENCE[node.op]
+    if isinstance(node, Unary) or (isinstance(node, Number) and node.text.startswith("-")):
+        return negative
+    return _POWER + 1
 
 
-def _parenthesised(node: Node) -> str:
-    return f"({to_text(node)})"
+def _range(node: Range) -> str:
+    selector = node.selector
+    return f"{_bare(selector)}[{_positive(node.range)}]{_when(selector.at, selector.offset)}"
+
+
+def _call(node: Call) -> str:
+    return f"{node.func}({', '.join([to_text(arg) for arg in node.args])})"
+
+
+def _unary(node: Unary) -> str:
+    text = to_text(node.expr)
+    return f"-({text})" if isinstance(node.expr, Binary) and PRECEDENCE[node.expr.op] < _POWER else f"-{text}"
+
+
+def _subquery(node: Subquery) -> str:
+    text = to_text(node.expr)
+    inner = text if isinstance(node.expr, Selector | Call | Aggregate) else f"({text})"
+    step = "" if node.step is None else _positive(node.step)
+    return f"{inner}[{_positive(node.range)}:{step}]{_when(node.at, node.offset)}"
+
+
+def _literal(node: Number | Variable) -> str:
+    return node.text
+
+
+def _string(node: String) -> str:
+    return quote(node.value)
+
+
+_SPELLED: Final[Mapping[type, Callable[[Any], str]]] = {
+    Selector: _selector,
+    Range: _range,
+    Subquery: _subquery,
+    Call: _call,
+    Aggregate: _aggregate,
+    Binary: _binary,
+    Unary: _unary,
+    Number: _literal,
+    Variable: _literal,
+    String: _string,
+}
+"""Kind of node -> how it is spelled: a tree has hundreds of nodes, and trying one kind after the other would take longest."""
