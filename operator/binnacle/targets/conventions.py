@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from binnacle.api import meta
 from binnacle.api.registry import KINDS
@@ -145,17 +146,33 @@ def owner_reference(key: Key, uid: str) -> dict[str, Any]:
     }
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+
+
 def canonical(value: Any) -> bytes:
     """Return the one JSON spelling of a value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(value).encode()
+
+
+def canonical_list(spelled: Iterable[bytes]) -> bytes:
+    """Return the canonical spelling of a list whose items are spelled already."""
+    return b"[" + b",".join(spelled) + b"]"
+
+
+def canonical_map(value: Mapping[str, Any], spelled: Mapping[str, bytes]) -> bytes:
+    """Return the canonical spelling of a map of which some members are spelled already."""
+    members = (canonical(key) + b":" + (spelled.get(key) or canonical(item)) for key, item in sorted(value.items()))
+    return b"{" + b",".join(members) + b"}"
 
 
 def digest(value: Any) -> str:
     """Return the digest of a JSON value: 32 hexadecimal characters of SHA-256, enough against accidents and short in status."""
-    return _digest(canonical(value))
+    return digest_of(canonical(value))
 
 
-def _digest(spelled: bytes) -> str:
+def digest_of(spelled: bytes) -> str:
+    """Return the digest of a value that is spelled canonically already."""
     return hashlib.sha256(spelled).hexdigest()[:32]
 
 
@@ -164,14 +181,19 @@ def with_hash(body: dict[str, Any]) -> dict[str, Any]:
     return with_hash_and_size(body)[0]
 
 
-def with_hash_and_size(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return `body` with the hash annotation, and how many bytes its canonical spelling then has."""
+def with_hash_and_size(body: dict[str, Any], spelled: Mapping[str, bytes] = _NOTHING) -> tuple[dict[str, Any], int]:
+    """Return `body` with the hash annotation, and how many bytes its canonical spelling then has.
+
+    Args:
+        body: the object.
+        spelled: members of it, besides the metadata, whose canonical spelling is known.
+    """
     metadata = dict(body["metadata"])
     annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k != ANNOTATION_HASH}
     metadata["annotations"] = annotations
     stamped = {**body, "metadata": metadata}
-    spelled = canonical(stamped)
-    annotation = {ANNOTATION_HASH: _digest(spelled)}
+    whole = canonical_map(stamped, spelled)
+    annotation = {ANNOTATION_HASH: digest_of(whole)}
     metadata["annotations"] = {**annotations, **annotation}
     # The annotation joins a map that had no comma to spare when it was empty.
-    return stamped, len(spelled) + len(canonical(annotation)) - 2 + bool(annotations)
+    return stamped, len(whole) + len(canonical(annotation)) - 2 + bool(annotations)

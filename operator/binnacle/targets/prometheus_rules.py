@@ -45,12 +45,12 @@ class PrometheusRules(KeyedTarget):
         Raises:
             SpecError: `OutputTooLarge`, the rules of this one resource do not fit an object.
         """
-        groups = _groups(intents, owner.key)
+        groups, spelled = rulefile.spelled_groups_of(_rule_sets(intents), owner.key)
         if not groups:
             return ()
         marks = rulefile.names(groups)
         if config.prometheus.output is RuleOutput.OPERATOR:
-            output, size = _prometheus_rule(groups, owner, config, marks)
+            output, size = _prometheus_rule(groups, spelled, owner, config, marks)
             _FILES.check_size(size, owner.key)
             return (output,)
         text = _FILES.checked(rulefile.text_of(groups, owner.key), owner.key)
@@ -69,7 +69,7 @@ class PrometheusRules(KeyedTarget):
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Spell the rules of a resource as one rule file."""
-        groups = _groups(intents, owner.key)
+        groups = rulefile.groups_of(_rule_sets(intents), owner.key)
         if not groups:
             return ()
         path = f"prometheus/rules/{_FILES.name(owner.key)}"
@@ -84,14 +84,14 @@ class PrometheusRules(KeyedTarget):
         return ()
 
 
-def _groups(intents: Sequence[object], owner: Key) -> tuple[rulefile.Group, ...]:
-    return rulefile.groups_of([intent for intent in intents if isinstance(intent, RuleSet)], owner)
+def _rule_sets(intents: Sequence[object]) -> list[RuleSet]:
+    return [intent for intent in intents if isinstance(intent, RuleSet)]
 
 
 def _prometheus_rule(
-    groups: tuple[rulefile.Group, ...], owner: Owner, config: Config, marks: tuple[str, ...]
+    groups: tuple[rulefile.Group, ...], spelled: bytes, owner: Owner, config: Config, marks: tuple[str, ...]
 ) -> tuple[Output, int]:
-    """Return the object, and its size in bytes."""
+    """Return the object, and its size in bytes; `spelled` is the canonical spelling of the groups."""
     key = owner.key
     name = conventions.object_name(key, key.namespace)
     metadata: dict[str, Any] = {
@@ -101,12 +101,14 @@ def _prometheus_rule(
     }
     if owner.uid:
         metadata["ownerReferences"] = [conventions.owner_reference(key, owner.uid)]
+    spec: dict[str, Any] = {"groups": list(groups)}
     body = {
         "apiVersion": _RULE_API,
         "kind": _RULE_KIND,
         "metadata": metadata,
-        "spec": {"groups": list(groups)},
+        "spec": spec,
     }
     ref = ObjectRef(_RULE_API, _RULE_KIND, key.namespace, name)
-    stamped, size = conventions.with_hash_and_size(body)
+    known = {"spec": conventions.canonical_map(spec, {"groups": spelled})}
+    stamped, size = conventions.with_hash_and_size(body, known)
     return Output(ref, stamped, key, _PURPOSE, marks), size

@@ -11,7 +11,7 @@ from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, Recording, RuleSet
 from binnacle.promql import to_text
 from binnacle.promql.printer import duration_text
-from binnacle.targets.conventions import digest
+from binnacle.targets.conventions import canonical, canonical_list, digest_of
 from binnacle.targets.yamltext import scalar
 
 _DIGEST_LENGTH: Final = 8
@@ -28,22 +28,29 @@ def groups_of(rule_sets: Sequence[RuleSet], owner: Key) -> tuple[Group, ...]:
     A group is called `<kind>.<namespace>.<name>.<part>`; no part holds a dot, so two resources never meet in a name. The
     stamped group's name ends with a digest of the whole set: a backend that lists it has loaded exactly this version.
     """
+    return spelled_groups_of(rule_sets, owner)[0]
+
+
+def spelled_groups_of(rule_sets: Sequence[RuleSet], owner: Key) -> tuple[tuple[Group, ...], bytes]:
+    """Return the groups of a resource, as `groups_of` does, and their canonical spelling, which their digest needs anyway."""
     stem = f"{owner.kind.lower()}.{owner.namespace}.{owner.name}"
     groups: list[dict[str, Any]] = []
-    stamped: list[dict[str, Any]] = []
+    stamped: list[int] = []
     for rule_set in rule_sets:
         for group in rule_set.groups:
             body: dict[str, Any] = {"name": f"{stem}.{group.part}"}
             if group.interval_ms is not None:
                 body["interval"] = duration_text(group.interval_ms)
             body["rules"] = [_rule(rule) for rule in group.rules]
-            groups.append(body)
             if group.stamped:
-                stamped.append(body)
-    stamp = digest(groups)[:_DIGEST_LENGTH]
-    for body in stamped:
-        body["name"] += f".{stamp}"
-    return tuple(groups)
+                stamped.append(len(groups))
+            groups.append(body)
+    spelled = [canonical(body) for body in groups]
+    stamp = digest_of(canonical_list(spelled))[:_DIGEST_LENGTH]
+    for index in stamped:
+        groups[index]["name"] += f".{stamp}"
+        spelled[index] = canonical(groups[index])
+    return tuple(groups), canonical_list(spelled)
 
 
 def names(groups: Sequence[Group]) -> tuple[str, ...]:
