@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from binnacle.api.config import DatasourceType
@@ -26,6 +27,7 @@ def dashboard_uid(key: Key) -> str:
     return uid_of(whose if key.kind == OWN_KIND else f"{key.kind}/{whose}")
 
 
+@lru_cache(maxsize=256)  # every SLO names the dashboards that show all of them
 def uid_of(whose: str) -> str:
     """Return the uid of a dashboard: `b` and 20 base32 characters of the sha256 of whose it is, in lower case.
 

@@ -6,6 +6,8 @@ begins, in the rule itself, so that this holds whatever becomes of the alerts be
 """
 
 from collections.abc import Iterable
+from fractions import Fraction
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -110,7 +112,7 @@ def _burning(subject: Subject, pair: Pair, min_failures: int | None) -> Node:
     holds for half the short window: what comes and goes faster than that is one alert, and what does not is several
     incidents. The rule says so itself instead of asking for `keep_firing_for`: a ticket must not be kept beside its page.
     """
-    threshold = q.num(float(pair.factor * subject.budget))
+    threshold = q.num(float(_limit(pair.factor, subject.budget)))
     moment = held(pair).ms
 
     def lately(name: str) -> Node:
@@ -130,13 +132,23 @@ def _exhausted_in(subject: Subject) -> str:
     return templates.duration_of(seconds, subject.groups, "the budget is spent, or nothing fails at present")
 
 
-def _in_words(subject: Subject, pair: Pair) -> str:
-    times = "" if pair.factor == 1 else f"{number(pair.factor)} times "
+@lru_cache(maxsize=256)  # most SLOs have the limits of others
+def _limit(factor: Fraction, budget: Fraction) -> Fraction:
+    """Return the share of errors above which a pair burns."""
+    return factor * budget
 
+
+@lru_cache(maxsize=256)  # as the limits
+def _limit_in_words(factor: Fraction, budget: Fraction) -> str:
+    times = "" if factor == 1 else f"{number(factor)} times "
+    return f"(limit of both: {percent(_limit(factor, budget))}, {times}the allowed rate)"
+
+
+def _in_words(subject: Subject, pair: Pair) -> str:
     def failing(window: Duration) -> str:
         return templates.percentage_of(subject.now(series.error_ratio(window)), subject.groups)
 
     return (
         f"{failing(pair.long)} failing over {pair.long} and {failing(pair.short)} over {pair.short} "
-        f"(limit of both: {percent(pair.factor * subject.budget)}, {times}the allowed rate)"
+        f"{_limit_in_words(pair.factor, subject.budget)}"
     )

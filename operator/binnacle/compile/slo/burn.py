@@ -7,6 +7,7 @@ arithmetic is exact.
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from binnacle.api.findings import Finding, Severity
@@ -101,6 +102,14 @@ def derive(
         timing: the clocks of Prometheus.
         least: the shortest long window.
     """
+    pairs, findings = _derived(objective, window, timing, least)
+    return pairs, list(findings)
+
+
+@lru_cache(maxsize=256)  # most SLOs have one of a handful of objectives and windows
+def _derived(
+    objective: Fraction, window: Duration, timing: Timing, least: Duration | None
+) -> tuple[tuple[Pair, ...], tuple[Finding, ...]]:
     pairs: list[Pair] = []
     findings: list[Finding] = []
     shortest = _lifted(least, timing)
@@ -124,7 +133,7 @@ def derive(
         if not any(_makes_needless(other, pair) for other in pairs):
             pairs = [other for other in pairs if not _makes_needless(pair, other)]
             pairs.append(pair)
-    return tuple(pairs), findings
+    return tuple(pairs), tuple(findings)
 
 
 def given(

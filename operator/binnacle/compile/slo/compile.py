@@ -1,7 +1,9 @@
 """An SLO as rules: puts together what the other modules of this package say."""
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from binnacle.api.config import PrometheusConfig
 from binnacle.api.findings import Finding, Severity
@@ -89,7 +91,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         )
     )
     facts = {
-        "alerts": [_fact(pair, subject, timing, least) for pair in pairs],
+        "alerts": [dict(fact) for fact in _alert_facts(pairs, subject.objective, subject.window, timing, least)],
         "cost": {
             "rules": cost.rule_count(rules),
             "samplesPerMinute": cost.samples_per_minute(rules, counted.selectors, timing),
@@ -158,14 +160,21 @@ def _pairs(
     return burn.pairs_of(slo.spec.alerting.burn_rates, subject.objective, subject.window, timing, least)
 
 
-def _fact(pair: burn.Pair, subject: Subject, timing: Timing, least: Duration | None) -> dict[str, Any]:
-    return {
-        "name": pair.name,
-        "severity": pair.severity.value,
-        "factor": burn.number(pair.factor),
-        "budget": burn.percent(pair.budget(subject.window)),
-        "long": str(pair.long),
-        "short": str(pair.short),
-        "worstCaseDetection": str(worst_case_detection(pair, subject.objective, timing, least)),
-        "detectionAtFactor": str(detection_at_factor(pair, timing, least)),
-    }
+@lru_cache(maxsize=256)  # as the pairs, which most SLOs share with others
+def _alert_facts(
+    pairs: tuple[burn.Pair, ...], objective: Fraction, window: Duration, timing: Timing, least: Duration | None
+) -> tuple[Mapping[str, str], ...]:
+    """Return what status says of each pair."""
+    return tuple(
+        {
+            "name": pair.name,
+            "severity": pair.severity.value,
+            "factor": burn.number(pair.factor),
+            "budget": burn.percent(pair.budget(window)),
+            "long": str(pair.long),
+            "short": str(pair.short),
+            "worstCaseDetection": str(worst_case_detection(pair, objective, timing, least)),
+            "detectionAtFactor": str(detection_at_factor(pair, timing, least)),
+        }
+        for pair in pairs
+    )

@@ -21,6 +21,7 @@ class Subject:
         objective: share of good events.
         reach: what the objective is about.
         labels: of every series, set over whatever the expression keeps.
+        budget: share of events that may be bad.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Subject:
     objective: Fraction
     reach: Reach
     labels: Pairs = field(init=False)
+    budget: Fraction = field(init=False)
     _identity: tuple[Matcher, ...] = field(init=False)
     _everything: tuple[Matcher, ...] = field(init=False)
     _now: dict[str, Selector] = field(init=False, compare=False, repr=False)
@@ -39,6 +41,7 @@ class Subject:
         labels = pairs({**identity, series.SLO_SERVICE: self.service})
         # Every rule of the SLO has these; they are made once.
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "budget", 1 - self.objective)
         object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
         object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
         object.__setattr__(self, "_now", {})
@@ -47,11 +50,6 @@ class Subject:
     def window(self) -> Duration:
         """How long the time that the objective is about is taken to be."""
         return self.reach.length
-
-    @property
-    def budget(self) -> Fraction:
-        """Share of events that may be bad."""
-        return 1 - self.objective
 
     def now(self, name: str) -> Selector:
         """Select the current sample of a series of this SLO."""
