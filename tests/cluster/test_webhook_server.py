@@ -27,6 +27,7 @@ from binnacle.control.clock import SystemClock
 from binnacle.control.metrics import WebhookMetrics
 from binnacle.control.toolchain import shipped
 from cluster.webhook_calls import Mounted, Object, encoded, review
+from compile.dashboards import plain_dashboard
 from servers.certificates import KeyPair
 
 PATIENT = Limits(answer=60.0, reading=30.0, look=0.05)
@@ -168,6 +169,19 @@ async def test_three_megabytes_and_two_hundred_at_once_are_answered(tmp_path: Pa
         answers = await asyncio.gather(*(hook.call(session, one) for one in calls))
         assert [one["allowed"] for one in answers] == [True, False] * 100
         assert hook.count("controller_runtime_webhook_requests_in_flight", webhook="/validate") == 0
+
+
+async def test_a_spec_as_deep_as_json_is_answered(tmp_path: Path) -> None:
+    async with serving(tmp_path) as hook, hook.caller() as session:
+        for depth in (400, 900, 5000, 100_000):
+            body = plain_dashboard("deep")
+            body["spec"]["rows"][0]["panels"][0]["options"] = {"a": "HERE"}
+            deep = encoded(review(body)).replace(b'"HERE"', b"[" * depth + b"]" * depth)
+            async with session.post(hook.url, data=io.BytesIO(deep), headers=JSON) as answer:
+                assert answer.status in (200, 400)
+                text = await answer.text()
+                assert answer.status == 400 or '"allowed"' in text
+        assert (await hook.call(session, review(good_slo())))["allowed"]
 
 
 async def test_one_that_takes_too_long_passes_and_holds_up_nobody(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.cli.compiling import offline
+from binnacle.cluster.webhook.threads import Threads
 from binnacle.compile.world import Compiled, World
 from binnacle.control.admission import TAKEN, Admission
 from binnacle.control.cache import Cache
@@ -108,6 +112,31 @@ def test_who_else_is_there_refuses_nothing_and_saves_nothing() -> None:
         alone = admission().judge(body).refused
         assert crowded.judge(body).refused == alone, name
         assert admission(*others, synced=False).judge(body).refused == alone, name
+
+
+async def test_it_may_be_asked_from_many_threads_while_the_cache_changes() -> None:
+    cache = Cache()
+    asked = admission(cache=cache)
+    alone = {name: asked.judge(body).refused for name, body in WRONG.items()}
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with Threads(4) as threads:
+            names = [*WRONG, *WRONG]
+            jobs = [asyncio.create_task(threads.run(partial(asked.judge, WRONG[name]))) for name in names]
+            number = 0
+            while not all(one.done() for one in jobs):
+                number += 1
+                other = metric_set(GOOD_METRIC_SET)
+                other["metadata"] = {"name": f"other-{number % 50}", "namespace": "shop", "uid": str(number)}
+                key, _ = cache.put_resource(other)
+                if number % 3 == 0:
+                    cache.drop_resource(key, "")
+                await asyncio.sleep(0)
+            assert number > 10
+    finally:
+        sys.setswitchinterval(before)
+    assert [one.result().refused for one in jobs] == [alone[name] for name in names]
 
 
 # -- what depends on others ----------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class Certificate:
     def __init__(self, directory: Path, metrics: WebhookMetrics) -> None:
         self._paths = (directory / CERTIFICATE, directory / KEY)
         self._metrics = metrics
-        self._seen: bytes | None = b""
+        self._seen: bytes | None = b""  # None stands for files that cannot be read
         self._current: ssl.SSLContext | None = None
         self.context = _context()
         self.context.sni_callback = self._choose
@@ -51,25 +51,31 @@ class Certificate:
         seen = self._digest()
         if seen == self._seen:
             return
+        context, problem = self._load()
+        if self._digest() != seen:
+            return  # replaced while it was read: perhaps one file of each, so the next look decides
         self._seen = seen
+        if problem:
+            self._metrics.certificate_errors.inc()
+            log.warning(
+                "the webhook's certificate cannot be used%s",
+                "; the one before stays" if self.usable else "; it does not answer until there is one",
+                extra={"certificate": str(self._paths[0]), "key": str(self._paths[1]), "error": problem},
+            )
+            return
+        self._current = context
+        self._metrics.certificates.inc()
+        log.info("the webhook's certificate was read", extra={"certificate": str(self._paths[0])})
+
+    def _load(self) -> tuple[ssl.SSLContext, str]:
+        """Return a context with what the files hold, and why it is of no use; empty when it is."""
         context = _context()
         try:
             # A key with a password would have the library ask for one on the terminal.
             context.load_cert_chain(*self._paths, password="")
         except (OSError, ValueError) as error:
-            self._metrics.certificate_errors.inc()
-            log.warning(
-                "the webhook's certificate cannot be used%s",
-                "; the one before stays" if self.usable else "; it does not answer until there is one",
-                extra={"certificate": str(self._paths[0]), "key": str(self._paths[1]), "error": _reason(error)},
-            )
-            return
-        if self._digest() != seen:
-            self._seen = None  # replaced while it was read: the next look decides
-            return
-        self._current = context
-        self._metrics.certificates.inc()
-        log.info("the webhook's certificate was read", extra={"certificate": str(self._paths[0])})
+            return context, _reason(error)
+        return context, ""
 
     def _digest(self) -> bytes | None:
         digest = hashlib.sha256()

@@ -55,7 +55,7 @@ class Review:
     def subject(self) -> str:
         """Kind, namespace and name, for people."""
         metadata = (self.body or {}).get("metadata", {})
-        return f"{self.kind} {metadata.get('namespace', '')}/{metadata.get('name', '')}"
+        return printable(f"{self.kind} {metadata.get('namespace', '')}/{metadata.get('name', '')}")
 
     @property
     def ours(self) -> bool:
