@@ -28,6 +28,7 @@ from binnacle.targets.base import Owner
 
 _DATE = date(2026, 1, 1)
 _REPEATS = 5
+_LARGEST = 5000
 
 
 def compile_figures(count: int = 1000, rounds: int = 3) -> list[Figure]:
@@ -117,39 +118,58 @@ class _Ran:
 
 
 def _commands(count: int, rounds: int) -> list[Figure]:
-    with tempfile.TemporaryDirectory(prefix="binnacle-bench-") as folder:
-        many, one = Path(folder) / "many.yaml", Path(folder) / "one.yaml"
-        many.write_text(yaml.dump_all(fleet.slos("render", count), Dumper=yaml.CSafeDumper))
-        one.write_text(yaml.dump_all(fleet.slos("render", 1), Dumper=yaml.CSafeDumper))
-        ran: dict[str, list[_Ran]] = {"start": [], "render": [], "check": []}
+    """Measure the commands on ``count`` SLOs, and `render` also on a fleet five times as large, up to the largest with a goal."""
+    sizes = sorted({count, min(5 * count, _LARGEST)})
+    with tempfile.TemporaryDirectory(prefix="binnacle-bench-") as directory:
+        fleets = {size: _write(Path(directory) / str(size), size) for size in {1, *sizes}}
+        started: list[_Ran] = []
+        checked: list[_Ran] = []
+        rendered: dict[int, list[_Ran]] = {size: [] for size in sizes}
         for _ in range(rounds):
-            ran["start"].append(_run("render", one))
-            ran["render"].append(_run("render", many))
-            ran["check"].append(_run("check", many))
-    start = statistics.median(one.wall for one in ran["start"])
+            started.append(_run("render", fleets[1]))
+            checked.append(_run("check", fleets[count]))
+            for size, ran in rendered.items():
+                ran.append(_run("render", fleets[size]))
+    start = statistics.median(one.wall for one in started)
     return [
-        Figure("compile", "start of the command line: render of one SLO", start, "s", detail=_detail(ran["start"])),
+        Figure("compile", "start of the command line: render of one SLO", start, "s", detail=_detail(started)),
+        *(figure for size, ran in rendered.items() for figure in _render(size, ran, start)),
+        Figure(
+            "compile",
+            f"check of {count:,} SLOs, beyond the start",
+            statistics.median(one.wall for one in checked) - start,
+            "s",
+            detail=_detail(checked),
+        ),
+    ]
+
+
+def _write(folder: Path, count: int) -> Path:
+    """Write a fleet into a folder, in files no larger than an API server takes at once."""
+    folder.mkdir()
+    documents = list(fleet.slos("render", count))
+    for number in range(0, count, 1000):
+        some = documents[number : number + 1000]
+        (folder / f"{number:05}.yaml").write_text(yaml.dump_all(some, Dumper=yaml.CSafeDumper))
+    return folder
+
+
+def _render(count: int, ran: Sequence[_Ran], start: float) -> list[Figure]:
+    return [
         Figure(
             "compile",
             f"render of {count:,} SLOs, beyond the start",
-            statistics.median(one.wall for one in ran["render"]) - start,
+            statistics.median(one.wall for one in ran) - start,
             "s",
-            at_most=1.5 * count / 1000,
-            detail=_detail(ran["render"]),
+            at_most=(6 / _LARGEST if count >= _LARGEST else 1.5 / 1000) * count,
+            detail=_detail(ran),
         ),
         Figure(
             "compile",
             f"render of {count:,} SLOs, memory",
-            statistics.median(one.rss for one in ran["render"]) / 1e6,
+            statistics.median(one.rss for one in ran) / 1e6,
             "MB",
             at_most=250,
-        ),
-        Figure(
-            "compile",
-            f"check of {count:,} SLOs, beyond the start",
-            statistics.median(one.wall for one in ran["check"]) - start,
-            "s",
-            detail=_detail(ran["check"]),
         ),
     ]
 
