@@ -140,10 +140,12 @@ def _binary(op: str, left: Node, right: Node, modifier: Any, sentinels: Sentinel
 
 def _matcher(matcher: Any, sentinels: Sentinels) -> Matcher:
     op, value = _op(matcher.op), matcher.value
-    if op in {MatchOp.REGEX, MatchOp.NOT_REGEX} and (problem := regex.problem(value)) is not None:
-        raise PromQLError(
-            f"`{value}` is not a regular expression of Prometheus: {problem}.", fix="Write it in RE2's syntax."
-        )
+    if op is MatchOp.REGEX or op is MatchOp.NOT_REGEX:
+        value = sentinels.pattern(value)
+        if (problem := regex.problem(value)) is not None:
+            raise PromQLError(
+                f"`{value}` is not a regular expression of Prometheus: {problem}.", fix="Write it in RE2's syntax."
+            )
     return Matcher(sentinels.name(matcher.name), op, value)
 
 

@@ -1,18 +1,13 @@
 """PromQL text to a tree, or to an error that says where and what to do."""
 
-from typing import Any
-
-import promql_parser as rust
-
 from binnacle.promql import fences, locate
 from binnacle.promql.convert import convert
 from binnacle.promql.errors import TOO_LARGE, PromQLError
 from binnacle.promql.lexer import Kind, Token
 from binnacle.promql.nodes import Node
+from binnacle.promql.parser import parsed
+from binnacle.promql.patterns import abbreviate
 from binnacle.promql.sentinels import NO_SENTINELS, substitute
-
-_PANIC = "pyo3_runtime"
-"""Module of the exception that a Rust panic becomes; it derives from BaseException and cannot be imported."""
 
 _MATCHERS = frozenset({"=", "!=", "=~", "!~"})
 
@@ -34,8 +29,14 @@ def parse(text: str, *, variables: bool = False) -> Node:
     sentinels = NO_SENTINELS
     if variables:
         tokens, sentinels = substitute(tokens)
-    source = text if sentinels is NO_SENTINELS else locate.join(tokens)
-    expr = _parse(source)
+    if sentinels is NO_SENTINELS:
+        source, sentinels = abbreviate(text, tokens)
+    else:
+        source = locate.join(tokens)
+    expr = parsed(source)
+    if isinstance(expr, str) and sentinels.patterns:
+        sentinels = NO_SENTINELS
+        expr = parsed(text)
     if isinstance(expr, str):
         raise locate.explain(expr, tokens, sentinels, _failure)
     try:
@@ -66,19 +67,7 @@ def _check_tokens(tokens: list[Token], *, variables: bool) -> None:
         previous = token.text
 
 
-def _parse(source: str) -> Any:
-    """promql-parser's tree, or its message as a string (never both: its trees are no strings)."""
-    try:
-        return rust.parse(source)
-    except (ValueError, OverflowError) as error:
-        return str(error)
-    except BaseException as error:
-        if type(error).__module__ != _PANIC:
-            raise
-        return f"the parser failed: {error}"
-
-
 def _failure(source: str) -> str:
     """promql-parser's message about a text; empty when it has none."""
-    answer = _parse(source)
+    answer = parsed(source)
     return answer if isinstance(answer, str) else ""

@@ -38,11 +38,13 @@ class Sentinels:
         durations: milliseconds to the variable.
         spelling: stand-in name to the variable's text.
         prefix: how every stand-in name starts; occurs nowhere else in the text.
+        patterns: stand-in to a matcher's regular expression: of all in the text or of none (`binnacle.promql.patterns`).
     """
 
     durations: Mapping[int, Variable] = field(default_factory=dict)
     spelling: Mapping[str, str] = field(default_factory=dict)
     prefix: str = ""
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, name: str) -> str:
         """A metric or label name with the variables back in place."""
@@ -53,6 +55,10 @@ class Sentinels:
     def names(self, names: Iterable[str]) -> tuple[str, ...]:
         """`name` of each."""
         return tuple(map(self.name, names))
+
+    def pattern(self, pattern: str) -> str:
+        """The regular expression of a matcher as it was written."""
+        return self.patterns.get(pattern, pattern)
 
     def scalar(self, call: Call) -> Node:
         """The variable, if the call is what stands in for a number."""
