@@ -1,12 +1,12 @@
 """What is imported gives the figures of the source tool's own rules, where those are right: on steady traffic.
 
-The rules of sloth and pyrra are written here as those tools write them for the same input, and evaluated by promtool on the
-same series as ours. Where traffic is not steady sloth's mean of shares is wrong (docs/import.md), so nothing is compared there.
+The rules of sloth and pyrra are written here as those tools write them for the same input, those of OpenSLO as its
+specification computes a ratio, and evaluated by promtool on the same series as ours. Where traffic is not steady sloth's mean of shares is wrong (docs/import.md), so nothing is compared there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from binnacle.api.slo import SLO
 from compile.building import compiled, key_of, rule_text, rules_of
 from compile.rule_tests import Promtool, readers_last
+from compile.test_slo_meaning import line_3
 from convert.corpus import imported
 
 HOURS = 26
@@ -64,6 +65,8 @@ PYRRA_INDICATORS = {
     "down": {"bool_gauge": {"metric": 'up{job="a"}'}},
 }
 
+NATIVE = {"latencyNative": {"total": {"metric": 'rpc_seconds{job="a"}'}, "latency": "1500ms"}}
+
 MINUTES = HOURS * 60 + 5
 SERIES = {
     'http_requests_total{job="a",zone="x",code="200"}': f"1000000+97x{MINUTES}",
@@ -77,7 +80,76 @@ SERIES = {
     'http_duration_seconds_bucket{job="a",le="+Inf"}': f"1000000+50x{MINUTES}",
     'up{job="a",instance="1"}': f"1x{MINUTES}",
     'up{job="a",instance="2"}': f"0x{MINUTES}",
+    'used_ratio{node="1"}': f"0.5x{MINUTES}",
+    'used_ratio{node="2"}': f"0.8x{MINUTES}",
+    'used_ratio{node="3"}': f"0.9x{MINUTES}",
 }
+
+
+BAD, GOOD, ALL = (f'http_requests_total{{job="a"{more}}}' for more in (',code=~"5.."', ',code!~"5.."', ""))
+OPENSLO_RATIOS: dict[str, tuple[dict[str, str], str]] = {
+    # What is written in the file, and the specification's formula for the share of errors over a window.
+    "good": ({"good": GOOD, "total": ALL}, f"1 - sum(increase({GOOD}[W])) / sum(increase({ALL}[W]))"),
+    "bad": (
+        {"bad": f"sum by (zone) (rate({BAD}[5m]))", "total": f"sum by (zone) (rate({ALL}[5m]))"},
+        f"sum by (zone) (increase({BAD}[W])) / sum by (zone) (increase({ALL}[W]))",
+    ),
+    "success": (
+        {"raw": f"sum(rate({FAST}[5m])) / sum(rate({COUNT}[5m]))", "rawType": "success"},
+        f"1 - sum(increase({FAST}[W])) / sum(increase({COUNT}[W]))",
+    ),
+    "failure": (
+        {"raw": f"sum(rate({BAD}[5m])) / sum(rate({ALL}[5m]))", "rawType": "failure"},
+        f"sum(increase({BAD}[W])) / sum(increase({ALL}[W]))",
+    ),
+}
+BURNS = [
+    {"name": f"over-{window}", "severity": "warning", "budget": "10%", "long": window, "short": "5m"}
+    for window in WINDOWS[1:]
+]
+LIMIT = "sum(count_over_time((used_ratio >= 0.8)[W:1m])) / sum(count_over_time(used_ratio[W:1m]))"
+"""Of the time that each series is measured, how much it is not below the objective's value."""
+
+
+def openslo_documents() -> Iterable[dict[str, Any]]:
+    def metric(query: str) -> dict[str, Any]:
+        return {"metricSource": {"type": "Prometheus", "spec": {"query": query}}}
+
+    indicators: dict[str, dict[str, Any]] = {
+        name: {
+            "ratioMetric": {
+                "counter": True,
+                **{side: text if side == "rawType" else metric(text) for side, text in written.items()},
+            }
+        }
+        for name, (written, _) in OPENSLO_RATIOS.items()
+    }
+    indicators["limit"] = {"thresholdMetric": metric("used_ratio")}
+    for name, indicator in indicators.items():
+        objective = {"target": 0.9, **({"op": "lt", "value": 0.8} if name == "limit" else {})}
+        yield {
+            "apiVersion": "openslo/v1",
+            "kind": "SLO",
+            "metadata": {"name": name},
+            "spec": {
+                "service": "web",
+                "indicator": {"metadata": {"name": name}, "spec": indicator},
+                "timeWindow": [{"duration": PERIOD, "isRolling": True}],
+                "budgetingMethod": "Occurrences",
+                "objectives": [objective],
+            },
+        }
+
+
+def openslo_rules() -> Iterable[dict[str, Any]]:
+    shares = {name: share for name, (_, share) in OPENSLO_RATIOS.items()} | {"limit": LIMIT}
+    for name, share in shares.items():
+        for window in (*WINDOWS, PERIOD):
+            yield {
+                "record": f"x:share{window}",
+                "expr": share.replace("W", window),
+                "labels": {"slo": f"openslo-{name}"},
+            }
 
 
 def sloth_rules() -> Iterable[dict[str, Any]]:
@@ -102,6 +174,15 @@ def sloth_rules() -> Iterable[dict[str, Any]]:
             "expr": f"sum_over_time({five}[{PERIOD}])\n/ ignoring (sloth_window)\ncount_over_time({five}[{PERIOD}])\n",
             "labels": {**labels, "sloth_window": PERIOD},
         }
+
+
+def pyrra_object(name: str, indicator: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "pyrra.dev/v1alpha1",
+        "kind": "ServiceLevelObjective",
+        "metadata": {"name": name},
+        "spec": {"target": "90", "window": PERIOD, "indicator": indicator},
+    }
 
 
 def pyrra_rules() -> Iterable[dict[str, Any]]:
@@ -147,6 +228,7 @@ def assert_agrees(
     theirs: Iterable[dict[str, Any]],
     files: Iterable[str],
     expects: list[dict[str, Any]],
+    series: Mapping[str, str] = SERIES,
 ) -> None:
     texts = list(files)
     groups: list[str] = []
@@ -162,7 +244,7 @@ def assert_agrees(
         "tests": [
             {
                 "interval": "1m",
-                "input_series": [{"series": name, "values": values} for name, values in SERIES.items()],
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": expects,
             }
         ],
@@ -189,15 +271,7 @@ def test_figures_of_sloth(promtool: Promtool, tmp_path: Path) -> None:
 
 
 def test_figures_of_pyrra(promtool: Promtool, tmp_path: Path) -> None:
-    objects = [
-        {
-            "apiVersion": "pyrra.dev/v1alpha1",
-            "kind": "ServiceLevelObjective",
-            "metadata": {"name": name},
-            "spec": {"target": "90", "window": PERIOD, "indicator": indicator},
-        }
-        for name, indicator in PYRRA_INDICATORS.items()
-    ]
+    objects = [pyrra_object(name, indicator) for name, indicator in PYRRA_INDICATORS.items()]
     outcome = imported("pyrra", yaml.dump_all(objects))
     assert len(outcome.resources) == 3
     expects = []
@@ -208,3 +282,43 @@ def test_figures_of_pyrra(promtool: Promtool, tmp_path: Path) -> None:
             expects.append(agree(count, series, f'x:burnrate{window}{{slo="pyrra-{name}"}}'))
         expects.append(agree(count, f'slo:period_error:ratio{{slo="{name}"}}', f'x:period{{slo="pyrra-{name}"}}'))
     assert_agrees(promtool, tmp_path, pyrra_rules(), ours(outcome.resources.values()), expects)
+
+
+def test_figures_of_openslo(promtool: Promtool, tmp_path: Path) -> None:
+    """Against the formulas of the specification, which says nothing of rules."""
+    outcome = imported("openslo", yaml.dump_all(openslo_documents()))
+    names = [body["metadata"]["name"] for body in outcome.resources.values()]
+    assert names == [*OPENSLO_RATIOS, "limit"]
+    # Burn alerts have their windows recorded, and OpenSLO has none without a policy.
+    bodies = [
+        {**body, "spec": {**body["spec"], "alerting": {"burnRates": BURNS}}} for body in outcome.resources.values()
+    ]
+    expects = []
+    for name in names:
+        count = 2 if name == "bad" else 1
+        for window in WINDOWS:
+            mine = f'slo:sli_error:ratio_rate{window}{{slo="{name}"}}'
+            expects.append(agree(count, mine, f'x:share{window}{{slo="openslo-{name}"}}'))
+        theirs = f'x:share{PERIOD}{{slo="openslo-{name}"}}'
+        expects.append(agree(count, f'slo:period_error:ratio{{slo="{name}"}}', theirs))
+    assert_agrees(promtool, tmp_path, openslo_rules(), ours(bodies), expects)
+
+
+def test_figures_of_pyrra_with_native_histograms(tmp_path: Path) -> None:
+    """On 3.x only: promtool 2.42 has no notation for native histograms."""
+    (body,) = imported("pyrra", yaml.dump(pyrra_object("native", NATIVE))).resources.values()
+    # Schema 0: the buckets end at 1, 2 and 4, and the limit is within the second.
+    first = "{{schema:0 sum:30 count:16 buckets:[8 6 2]}}"
+    series = {'rpc_seconds{job="a"}': f"{first}+{first}x{MINUTES}"}
+    good = 'histogram_fraction(0, 1.5, sum(rate(rpc_seconds{job="a"}[W])))'
+    theirs = [
+        {"record": f"x:burnrate{window}", "expr": f"1 - {good.replace('W', window)}", "labels": {"slo": "pyrra-native"}}
+        for window in WINDOWS[:2]
+    ]
+    expects = [
+        agree(1, f'slo:sli_error:ratio_rate{window}{{slo="native"}}', f'x:burnrate{window}{{slo="pyrra-native"}}')
+        for window in WINDOWS[:2]
+    ]
+    # promtool has no room for a longer window over histograms; on steady traffic all have one share.
+    expects.append(agree(1, 'slo:period_error:ratio{slo="native"}', 'x:burnrate1h{slo="pyrra-native"}'))
+    assert_agrees(line_3(), tmp_path, theirs, ours([body]), expects, series)

@@ -398,7 +398,9 @@ def _limit(objective: Fields) -> dict[str, str]:
         return {}
     target = f"spec.indicator.threshold.{_SIDES[op]}"
     if op in ("lte", "gte"):
-        part.changed(objective.at("op"), target, "The limit itself does not count as good.")
+        said = "The limit itself does not count as good here, which matters where the gauge often has just that value."
+        fix = "Write the next value that the gauge can have, such as 1 for one of whole numbers that must be at most 0."
+        part.changed(objective.at("op"), target, said, severity=Severity.WARNING, fix=fix)
     else:
         part.carried(objective.at("op"), target)
     part.carried(objective.at("value"), target)
