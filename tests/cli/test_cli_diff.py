@@ -20,6 +20,9 @@ SLO = Key("SLO", "shop", "checkout")
 OWN = Change(
     Action.UPDATE, ObjectRef("binnacle.dev/v1alpha1", *SLO), SLO, False, "a: 1\nb: 2\n", "a: 1\nb: \x1b[31m3\n"
 )
+BOARD = Change(
+    Action.CREATE, ObjectRef("v1", "ConfigMap", "monitoring", "board"), Key("SLO", "", ""), False, "", "x: y\n"
+)
 CHILD = Change(Action.CREATE, ObjectRef("v1", "ConfigMap", "shop", "made"), SLO, False, "", "x: y\n")
 SHARE = Change(Action.DELETE, ObjectRef("v1", "ConfigMap", "monitoring", "common"), SLO, True, "old: 1\n", "")
 ERROR = Located(Finding(Severity.ERROR, Reason.APPLY_REFUSED, "", "refused"), SLO)
@@ -39,7 +42,7 @@ def finds(monkeypatch: pytest.MonkeyPatch, found: Comparison) -> None:
 
 
 def test_each_difference_is_printed_with_what_it_is_and_whose(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    finds(monkeypatch, Comparison([OWN, CHILD, SHARE], [NOTE], ["not seen"], {SLO: "slo.yaml"}, {}))
+    finds(monkeypatch, Comparison([OWN, CHILD, SHARE, BOARD], [NOTE], ["not seen"], {SLO: "slo.yaml"}, {}))
     ended = run("diff", "slo.yaml")
     assert ended.status == 0
     assert ended.out.splitlines() == [
@@ -57,7 +60,11 @@ def test_each_difference_is_printed_with_what_it_is_and_whose(run: Runner, monke
         "    @@ -1 +0,0 @@",
         "    -old: 1",
         "",
-        "Resources: 1 changed; objects: 1 created, 1 deleted. Nothing was written.",
+        "  ConfigMap monitoring/board (for all SLOs) would be created",
+        "    @@ -0,0 +1 @@",
+        "    +x: y",
+        "",
+        "Resources: 1 changed; objects: 2 created, 1 deleted. Nothing was written.",
     ]
     assert ended.err == "not seen\n"
 
@@ -121,6 +128,22 @@ def test_without_a_cluster_it_says_so_and_ends_with_2(run: Runner, tmp_path: Pat
     unreadable = run("diff", QUICKSTART, "--kubeconfig", broken)
     assert unreadable.status == 2
     assert "very-secret" not in absent.err + away.err + unreadable.err
+
+
+def test_the_context_of_the_kubeconfig_can_be_chosen(run: Runner, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path)
+    whole = yaml.safe_load(path.read_text())
+    whole["clusters"].append({"name": "other", "cluster": {"server": "http://127.0.0.1:10"}})
+    whole["contexts"].append({"name": "other", "context": {"cluster": "other", "user": "c"}})
+    path.write_text(yaml.safe_dump(whole))
+    for context, port in (("c", ":9"), ("other", ":10")):
+        ended = run("diff", QUICKSTART, "--kubeconfig", path, "--kube-context", context)
+        assert (ended.status, port in ended.err) == (2, True), ended.err
+    unknown = run("diff", QUICKSTART, "--kubeconfig", path, "--kube-context", "none")
+    assert unknown.status == 2
+    assert "context none" in unknown.err
+    assert "get-contexts" in unknown.err
+    assert "very-secret" not in unknown.err
 
 
 def test_where_there_is_nothing_to_compare_no_cluster_is_asked(run: Runner, tmp_path: Path) -> None:

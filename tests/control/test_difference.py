@@ -18,6 +18,7 @@ from binnacle.control.difference import (
     as_written,
     object_changes,
     resource_change,
+    standing_changes,
     taken,
     unknown_objects,
 )
@@ -157,13 +158,13 @@ def test_what_is_somebody_elses_is_told_and_not_compared() -> None:
     assert changes(live, after, [SLO]) == []
     assert list(taken(Live({}, live), after, SLO)) == [RULES]
     del live[RULES]
-    assert unknown_objects(Live({}, live), after, [SLO]) == [RULES]
+    assert unknown_objects(TOOLS, Live({}, live), after, [SLO]) == [RULES]
 
 
 def test_of_what_could_not_be_read_nothing_is_said() -> None:
     unseen = frozenset({(RULES.api_version, RULES.kind, RULES.namespace)})
     assert [one.ref for one in changes({}, passed(), [SLO], unseen)] == []
-    assert unknown_objects(Live({}, {}, unseen), passed(), [SLO]) == []
+    assert unknown_objects(TOOLS, Live({}, {}, unseen), passed(), [SLO]) == []
 
 
 def test_those_who_read_what_changes_are_affected_and_nobody_else() -> None:
@@ -196,3 +197,28 @@ def test_a_resource_is_compared_by_what_is_written_of_it() -> None:
     created = resource_change(SLO, None, wanted)
     assert created is not None
     assert (created.action, created.before) == (Action.CREATE, "")
+
+
+BOARDS = shipped(
+    Config.from_data({"prometheus": {"output": "operator"}, "grafana": {"url": "https://grafana.example"}})
+)
+
+
+def standing(live: Mapping[ObjectRef, Body], keys: list[Key], unseen: frozenset[Any] = frozenset()) -> list[Change]:
+    return list(standing_changes(BOARDS, Live({}, live, unseen), run(BOARDS, bodies(), TODAY), keys))
+
+
+def test_what_stands_for_all_resources_of_a_kind_is_compared_with_those_of_the_kind() -> None:
+    after = run(BOARDS, bodies(), TODAY)
+    live = applied(after)
+    made = standing({}, [SLO, POLICY])
+    assert [(one.action, one.owner, one.share) for one in made] == [(Action.CREATE, Key("SLO", "", ""), False)] * 2
+    refs = [one.ref for one in made]
+    assert set(refs) <= set(unknown_objects(BOARDS, Live({}, {}), after, [SLO]))
+    assert standing({}, [POLICY]) == []
+    assert standing(live, [SLO]) == []
+    assert standing({}, [SLO], frozenset((ref[:3]) for ref in refs)) == []
+    (name,) = live[refs[0]]["data"]
+    live[refs[0]]["data"][name] = "{}"
+    live[refs[1]]["metadata"]["labels"] = {}
+    assert [(one.action, one.ref) for one in standing(live, [SLO])] == [(Action.UPDATE, refs[0])]

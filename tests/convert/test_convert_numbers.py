@@ -222,6 +222,14 @@ def agree(count: int, one: str, other: str) -> dict[str, Any]:
     return {"expr": expr, "eval_time": f"{HOURS}h", "exp_samples": [{"labels": "{}", "value": count}]}
 
 
+def all_agree(name: str, count: int, theirs: str, period: str) -> list[dict[str, Any]]:
+    """Over each window, by a template of the name of their series, and over the SLO's own."""
+    shares = [
+        agree(count, f'slo:sli_error:ratio_rate{window}{{slo="{name}"}}', theirs.format(window)) for window in WINDOWS
+    ]
+    return [*shares, agree(count, f'slo:period_error:ratio{{slo="{name}"}}', period)]
+
+
 def assert_agrees(
     promtool: Promtool,
     folder: Path,
@@ -276,11 +284,8 @@ def test_figures_of_pyrra(promtool: Promtool, tmp_path: Path) -> None:
     assert len(outcome.resources) == 3
     expects = []
     for name in PYRRA_INDICATORS:
-        count = 2 if name == "ratio" else 1
-        for window in WINDOWS:
-            series = f'slo:sli_error:ratio_rate{window}{{slo="{name}"}}'
-            expects.append(agree(count, series, f'x:burnrate{window}{{slo="pyrra-{name}"}}'))
-        expects.append(agree(count, f'slo:period_error:ratio{{slo="{name}"}}', f'x:period{{slo="pyrra-{name}"}}'))
+        burnrate, period = f'x:burnrate{{}}{{{{slo="pyrra-{name}"}}}}', f'x:period{{slo="pyrra-{name}"}}'
+        expects += all_agree(name, 2 if name == "ratio" else 1, burnrate, period)
     assert_agrees(promtool, tmp_path, pyrra_rules(), ours(outcome.resources.values()), expects)
 
 
@@ -295,12 +300,8 @@ def test_figures_of_openslo(promtool: Promtool, tmp_path: Path) -> None:
     ]
     expects = []
     for name in names:
-        count = 2 if name == "bad" else 1
-        for window in WINDOWS:
-            mine = f'slo:sli_error:ratio_rate{window}{{slo="{name}"}}'
-            expects.append(agree(count, mine, f'x:share{window}{{slo="openslo-{name}"}}'))
-        theirs = f'x:share{PERIOD}{{slo="openslo-{name}"}}'
-        expects.append(agree(count, f'slo:period_error:ratio{{slo="{name}"}}', theirs))
+        share = f'x:share{{}}{{{{slo="openslo-{name}"}}}}'
+        expects += all_agree(name, 2 if name == "bad" else 1, share, share.format(PERIOD))
     assert_agrees(promtool, tmp_path, openslo_rules(), ours(bodies), expects)
 
 

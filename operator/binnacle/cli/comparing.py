@@ -24,6 +24,7 @@ from binnacle.control.difference import (
     as_written,
     object_changes,
     resource_change,
+    standing_changes,
     taken,
     unknown_objects,
 )
@@ -48,19 +49,28 @@ class Comparison:
     texts: Mapping[str, str]
 
 
-async def compare(paths: Sequence[str], kubeconfig: str | None, config: Config, today: date) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which API server: path of a kubeconfig and a context of it; None for the default of each."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
+async def compare(paths: Sequence[str], server: Server, config: Config, today: date) -> Comparison:
     """Compare files with the cluster of a kubeconfig. Nothing is written.
 
     Args:
         paths: files, folders, `-`.
-        kubeconfig: path; None for the default.
+        server: what they are compared with.
         config: the administrator's configuration; `auto` is resolved by asking the cluster.
         today: the date that compilers are given.
 
     Raises:
         BinnacleError: no cluster, no CustomResourceDefinitions, or no right to read our kinds.
     """
-    async with await connect(kubeconfig) as connection, connection.session(_CONNECTIONS) as session:
+    connecting = connect(server.kubeconfig, context=server.context)
+    async with await connecting as connection, connection.session(_CONNECTIONS) as session:
         client = Client(session, who="your kubeconfig")
         # Like kubectl, what names no namespace is of the kubeconfig's.
         reading = read(paths, stdin=sys.stdin.buffer, namespace=connection.namespace)
@@ -134,7 +144,7 @@ class _Stage:
 
     def names_to_look_up(self) -> list[ObjectRef]:
         """Return the objects that would be made, and of which it is not known yet whether somebody else has that name."""
-        return unknown_objects(self.live, self._after, self._keys)
+        return unknown_objects(self._tools, self.live, self._after, self._keys)
 
     def changes(self) -> Iterator[Change]:
         """Yield the differences: each resource, then what comes of it; behind them those of resources that read them."""
@@ -145,6 +155,7 @@ class _Stage:
                 if change is not None:
                     yield change
             yield from object_changes(self._tools, self.live, self._after, [key])
+        yield from standing_changes(self._tools, self.live, self._after, self._keys)
 
     def findings(self) -> Iterator[Located]:
         """Yield what is wrong with what would be applied, and what would become wrong by it."""

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from binnacle.api.findings import Severity, printable
-from binnacle.cli.comparing import Comparison, compare
-from binnacle.cli.options import ContextFile, Date, Kubeconfig, Paths, day
+from binnacle.cli.comparing import Comparison, Server, compare
+from binnacle.cli.options import ContextFile, Date, Kubeconfig, KubeContext, Paths, day
 from binnacle.cli.output import Format, exit_status, write_findings
 from binnacle.cli.stack import make_room
 from binnacle.control.difference import Action, Change
@@ -47,6 +47,7 @@ def diff(
         bool, typer.Option("--exit-code", help="End with 1 also when there are differences, as git diff does.")
     ] = False,
     kubeconfig: Kubeconfig = None,
+    kube_context: KubeContext = None,
     context: ContextFile = None,
     on: Date = None,
 ) -> None:
@@ -57,6 +58,7 @@ def diff(
       binnacle diff slos/
       binnacle diff slos/ --exit-code               in a pipeline that asks before it applies
       kustomize build . | binnacle diff - --output json
+      binnacle diff slos/ --kube-context staging
 
     It reads with the rights of your kubeconfig and writes nothing; the API
     server is asked by dry runs what it would take. Resources that read what
@@ -72,7 +74,8 @@ def diff(
     if kubeconfig is not None and not kubeconfig.is_file():
         raise BinnacleError(f"{kubeconfig} is no file; --kubeconfig says how to reach the API server")
     config, today = read_config(context), day(on, datetime.now(UTC).date())
-    found = asyncio.run(compare(paths, str(kubeconfig) if kubeconfig else None, config, today))
+    server = Server(str(kubeconfig) if kubeconfig else None, kube_context)
+    found = asyncio.run(compare(paths, server, config, today))
     if output is DiffFormat.JSON:
         typer.echo(json.dumps(_as_json(found), indent=2))
     else:
@@ -97,7 +100,9 @@ def _print(found: Comparison) -> None:
         own = _is_own(change)
         words = Text("" if own else "  ")
         words.append(printable(str(change.ref)), style="bold")
-        if change.share:
+        if not change.owner.name:
+            words.append(f" (for all {change.owner.kind}s)")
+        elif change.share:
             words.append(printable(f" (the share of {_named(change.owner)})"))
         elif own and change.owner in found.files:
             words.append(printable(f" ({found.files[change.owner]})"), style="dim")

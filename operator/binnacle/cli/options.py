@@ -34,6 +34,15 @@ Kubeconfig = Annotated[
         show_default="$KUBECONFIG, or ~/.kube/config",
     ),
 ]
+KubeContext = Annotated[
+    str | None,
+    typer.Option(
+        "--kube-context",
+        metavar="NAME",
+        help="Which context of the kubeconfig, as kubectl --context.",
+        show_default="the current one",
+    ),
+]
 Date = Annotated[
     datetime | None,
     typer.Option(

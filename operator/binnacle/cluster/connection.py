@@ -39,10 +39,16 @@ class Connection:
     """One API server and the right to talk to it. Use `connect`; close with `close` or as a context manager."""
 
     def __init__(
-        self, configuration: Configuration, kubeconfig: str | None, loader: Any, observer: RequestObserver | None
+        self,
+        configuration: Configuration,
+        kubeconfig: str | None,
+        context: str | None,
+        loader: Any,
+        observer: RequestObserver | None,
     ):
         self._configuration = configuration
         self._kubeconfig = kubeconfig
+        self._context = context
         self._observer = observer
         self._tls = _tls(configuration)
         self._reading = asyncio.Lock()
@@ -101,7 +107,7 @@ class Connection:
             if await self._authorization() != refused:
                 return True  # somebody else was faster
             fresh = Configuration()
-            await _load(fresh, self._kubeconfig)
+            await _load(fresh, self._kubeconfig, self._context)
             self._configuration.api_key = fresh.api_key
             self._configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
             if fresh.cert_file:
@@ -143,35 +149,44 @@ class Connection:
                 self._observer(request.method, code, time.perf_counter() - started)
 
 
-async def connect(kubeconfig: str | None = None, observer: RequestObserver | None = None) -> Connection:
+async def connect(
+    kubeconfig: str | None = None, observer: RequestObserver | None = None, *, context: str | None = None
+) -> Connection:
     """Find out how to reach the API server.
 
     Args:
         kubeconfig: path of a kubeconfig file; None: the pod's ServiceAccount, or else the user's own kubeconfig.
+        context: which context of the kubeconfig; None: its current one.
         observer: told of every request of every session.
 
     Raises:
         SpecError: there is no usable configuration.
     """
     configuration = Configuration()
-    loader = await _load(configuration, kubeconfig)
-    return Connection(configuration, kubeconfig, loader, observer)
+    loader = await _load(configuration, kubeconfig, context)
+    return Connection(configuration, kubeconfig, context, loader, observer)
 
 
-async def _load(configuration: Configuration, kubeconfig: str | None) -> Any:
+async def _load(configuration: Configuration, kubeconfig: str | None, context: str | None) -> Any:
     """Fill `configuration`; returns the library's loader where it can refresh tokens."""
-    if kubeconfig is None:
+    if kubeconfig is None and context is None:
         with contextlib.suppress(ConfigException):
             load_incluster_config(configuration)
             return None
     try:
-        return await load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+        return await load_kube_config(
+            kubeconfig, context=context, client_configuration=configuration, persist_config=False
+        )
     except (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
         where = kubeconfig or "the default kubeconfig"
+        fix = "check the file, or run inside a cluster with a ServiceAccount"
+        if context is not None:
+            where += f", context {context}"
+            fix = "check the file, and with kubectl config get-contexts that it has this context"
         # Neither the message nor the chain of the library's error: they quote the file, tokens included.
         raise SpecError(
             f"cannot read how to reach the API server from {where} ({type(error).__name__})",
-            fix="check the file, or run inside a cluster with a ServiceAccount",
+            fix=fix,
         ) from None
 
 

@@ -42,7 +42,8 @@ class Change:
     Attributes:
         action: what would happen. Of a share, what would happen to the share and not to the object that holds it.
         ref: the object.
-        owner: the resource that it is about; `ref` itself where the resource is what changes.
+        owner: the resource that it is about; `ref` itself where the resource is what changes. Of what stands for all
+            resources of a kind, the kind alone.
         share: whether `ref` is an object that many resources fill, and this is the owner's part of it.
         before, after: as YAML, or the share's own text; empty for nothing.
     """
@@ -129,6 +130,23 @@ def object_changes(tools: Toolchain, live: Live, after: Pass, keys: Iterable[Key
         yield from _share_changes(tools, live, shares, key, desired)
 
 
+def standing_changes(tools: Toolchain, live: Live, after: Pass, keys: Iterable[Key]) -> Iterator[Change]:
+    """Yield what would change of the objects that there are for all resources of a kind, of the kinds among `keys`."""
+    fingerprints = fingerprinter(tools)
+    ours = (fingerprints.labels, fingerprints.annotations - {conventions.ANNOTATION_HASH})
+    kinds = {key.kind for key in keys}
+    for kind, output in _standing(tools, after):
+        found = live.objects.get(output.ref)
+        if kind in kinds and live.sees(output.ref) and (found is None or is_ours(found, output.body)):
+            yield from _object(output.ref, Key(kind, "", ""), found, output.body, ours)
+
+
+def _standing(tools: Toolchain, after: Pass) -> Iterator[tuple[str, Output]]:
+    for one in tools.standing:
+        if one.kind in after.standing:
+            yield from ((one.kind, output) for output in one.outputs)
+
+
 def taken(live: Live, after: Pass, key: Key) -> Iterator[ObjectRef]:
     """Yield the objects that would be written for a resource, but are somebody else's."""
     if key in after.left:
@@ -139,10 +157,11 @@ def taken(live: Live, after: Pass, key: Key) -> Iterator[ObjectRef]:
             yield output.ref
 
 
-def unknown_objects(live: Live, after: Pass, keys: Iterable[Key]) -> list[ObjectRef]:
+def unknown_objects(tools: Toolchain, live: Live, after: Pass, keys: Iterable[Key]) -> list[ObjectRef]:
     """Return the objects that would be made, and of which it is not known yet whether somebody else has that name."""
     outputs: Sequence[Output] = [one for key in keys if key not in after.left for one in after.desired[key].outputs]
-    return sorted({one.ref for one in outputs if one.ref not in live.objects and live.sees(one.ref)})
+    every = (*outputs, *(output for _, output in _standing(tools, after)))
+    return sorted({one.ref for one in every if one.ref not in live.objects and live.sees(one.ref)})
 
 
 def as_written(body: Body) -> Body:
