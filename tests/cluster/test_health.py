@@ -118,6 +118,14 @@ async def test_metrics_have_the_names_that_dashboards_know(replica: Replica) -> 
     }
 
 
+async def test_a_reason_that_nobody_has_any_more_goes(replica: Replica) -> None:
+    stalled = {("SLO", "PermissionDenied"): 3}
+    replica.server.attend(lambda: replica.states, lambda: "", dict, str, lambda: stalled)
+    assert 'stalled_resources{kind="SLO",reason="PermissionDenied"} 3.0' in (await replica.get("/metrics"))[1]
+    stalled.clear()
+    assert "PermissionDenied" not in (await replica.get("/metrics"))[1]
+
+
 def test_two_installations_in_one_process_do_not_meet() -> None:
     Metrics(CollectorRegistry())
     Metrics(CollectorRegistry())

@@ -34,6 +34,7 @@ class HealthServer:
         self._watches: Callable[[], Mapping[Watch, WatchState]] = dict
         self._ready: Callable[[], str] = lambda: "the API server has not answered yet"
         self._counts: Callable[[], Mapping[str, int]] = dict
+        self._stalled: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._account: Callable[[Key | AggregateKey], str] = lambda _key: "there is no loop yet\n"
         self._runner: web.AppRunner | None = None
 
@@ -43,6 +44,7 @@ class HealthServer:
         ready: Callable[[], str],
         counts: Callable[[], Mapping[str, int]] = dict,
         account: Callable[[Key | AggregateKey], str] = str,
+        stalled: Callable[[], Mapping[tuple[str, str], int]] = dict,
     ) -> None:
         """Answer for a loop from now on.
 
@@ -51,8 +53,10 @@ class HealthServer:
             ready: whether the caches are synced; the text says what is missing, empty when nothing is.
             counts: objects in the caches by kind.
             account: says why a key is as it is.
+            stalled: stalled resources by kind and reason.
         """
         self._watches, self._ready, self._counts, self._account = watches, ready, counts, account
+        self._stalled = stalled
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""
@@ -110,6 +114,9 @@ class HealthServer:
             self._metrics.watches_running.labels(kind).set(sum(state.phase is Phase.RUNNING for state in of_kind))
         for kind, count in self._counts().items():
             self._metrics.cache_objects.labels(kind).set(count)
+        self._metrics.stalled.clear()  # a reason that nobody has any more goes
+        for (kind, reason), count in self._stalled().items():
+            self._metrics.stalled.labels(kind, reason).set(count)
         text = generate_latest(self._metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

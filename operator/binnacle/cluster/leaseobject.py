@@ -3,6 +3,9 @@
 A client of its own, not the session of the writes: when those fill every connection, a renewal must not wait in line.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import aiohttp
@@ -10,6 +13,7 @@ from kubernetes.aio.client import ApiClient, ApiException, CoordinationV1Api, V1
 
 from binnacle.api.reasons import Reason
 from binnacle.cluster.client import cause
+from binnacle.cluster.connection import RequestObserver
 from binnacle.cluster.lease import LeaseRecord
 from binnacle.cluster.refusals import Call, NotFoundError, refusal
 from binnacle.control.ports import Clock
@@ -30,20 +34,31 @@ class LeaseObject:
         clock: for the times that people read; nothing is decided by them.
         namespace, name: of the Lease.
         duration: seconds, as written into the Lease for those who read it.
+        observer: told of every request.
     """
 
-    def __init__(self, api: ApiClient, clock: Clock, namespace: str, name: str, duration: float):
+    def __init__(
+        self,
+        api: ApiClient,
+        clock: Clock,
+        namespace: str,
+        name: str,
+        duration: float,
+        observer: RequestObserver = lambda _method, _code, _seconds: None,
+    ):
         self._leases = CoordinationV1Api(api)
         self._clock = clock
         self._namespace = namespace
         self._name = name
         self._duration = int(duration)
+        self._observer = observer
         self._acquired: datetime | None = None
 
     async def read(self) -> LeaseRecord | None:
         """Return the Lease as it stands, or None."""
         try:
-            return _record(await self._leases.read_namespaced_lease(self._name, self._namespace))
+            with self._observed("GET"):
+                return _record(await self._leases.read_namespaced_lease(self._name, self._namespace))
         except ApiException as error:
             failure = self._failure("get", error)
             if isinstance(failure, NotFoundError):
@@ -73,12 +88,27 @@ class LeaseObject:
         )
         try:
             if replaces is None:
-                return _record(await self._leases.create_namespaced_lease(self._namespace, body))
-            return _record(await self._leases.replace_namespaced_lease(self._name, self._namespace, body))
+                with self._observed("POST"):
+                    return _record(await self._leases.create_namespaced_lease(self._namespace, body))
+            with self._observed("PUT"):
+                return _record(await self._leases.replace_namespaced_lease(self._name, self._namespace, body))
         except ApiException as error:
             raise self._failure("create" if replaces is None else "update", error) from None
         except _UNREADABLE as error:
             raise self._unreachable(error) from error
+
+    @contextmanager
+    def _observed(self, method: str) -> Iterator[None]:
+        """Tell of one request what the sessions tell of theirs."""
+        started, code = time.perf_counter(), "<error>"
+        try:
+            yield
+            code = "201" if method == "POST" else "200"
+        except ApiException as error:
+            code = str(error.status or code)
+            raise
+        finally:
+            self._observer(method, code, time.perf_counter() - started)
 
     def _failure(self, verb: str, error: ApiException) -> Exception:
         body = str(error.body or "").encode()

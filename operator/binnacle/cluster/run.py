@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Info, ProcessCollector
 
+from binnacle import __version__
 from binnacle.api.config import Config
 from binnacle.api.registry import KINDS
 from binnacle.cluster.client import Client
@@ -111,7 +112,10 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
         SpecError: no usable configuration, or our kinds are not installed.
     """
     clock = SystemClock()
-    metrics = Metrics(CollectorRegistry())
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    ProcessCollector(registry=registry)
+    Info("binnacle_build", "Which Binnacle this is.", registry=registry).info({"version": __version__})
     stop, lost = asyncio.Event(), asyncio.Event()
 
     def on_lost() -> None:
@@ -257,7 +261,7 @@ async def _serve(
     name = conventions.lease_name(config.instance)
     async with connection.api_client() as api:
         guard = KubernetesLeaseGuard(
-            LeaseObject(api, clock, namespace, name, options.lease.duration),
+            LeaseObject(api, clock, namespace, name, options.lease.duration, metrics.request),
             clock,
             f"{host}_{secrets.token_hex(8)}",
             on_lost,
@@ -286,6 +290,7 @@ async def _serve(
                 lambda: webhook_missing() if controller.ready else "caches are not synced yet",
                 controller.cache.counts,
                 controller.account,
+                controller.cache.stalled,
             )
             async with _beside(on_lost, guard.run(), recorder.run()):
                 try:

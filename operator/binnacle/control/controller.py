@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from binnacle.api.conditions import ConditionStatus, ConditionType
+from binnacle.api.registry import KINDS
 from binnacle.control.account import account
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.backends import Backends
@@ -154,6 +155,7 @@ class Controller:
             journal=self.journal,
         )
         self.reconciler.deliver = self.take
+        metrics.begin_controllers([*KINDS, *(target.name for target in tools.targets)])
         self._waiting_for = set(kinds)
         self._settled = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
@@ -379,7 +381,7 @@ class Controller:
                     if retry is None:
                         self.queue.forget(key)
                     else:
-                        outcome.failed("requeue_after")
+                        outcome.failed("error" if entry.error else "requeue_after")
                         entry.pause = self.queue.retry(key, retry.at_least)
                 finally:
                     self.queue.done(key)

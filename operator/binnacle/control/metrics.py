@@ -6,7 +6,7 @@ size, resyncs, and drift.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,9 @@ _QUEUE_BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 5, 10, 50, 100, 500, 100
 _COMPILE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 _REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+RESULTS = ("success", "requeue_after", "error", "panic")
+"""How a reconcile can end."""
 
 
 class Metrics:
@@ -31,12 +34,18 @@ class Metrics:
         self.registry = registry
         self.reconciles = Counter(
             "controller_runtime_reconcile",
-            "Reconciliations, by result: success, error, requeue_after.",
+            "Reconciliations, by result: success, requeue_after (to be looked at again), error, panic (a defect of ours).",
             ["controller", "result"],
             registry=registry,
         )
         self.reconcile_errors = Counter(
             "controller_runtime_reconcile_errors", "Reconciliations that failed.", ["controller"], registry=registry
+        )
+        self.reconcile_panics = Counter(
+            "controller_runtime_reconcile_panics",
+            "Reconciliations that ended by a defect of ours; the log has the traceback.",
+            ["controller"],
+            registry=registry,
         )
         self.reconcile_seconds = Histogram(
             "controller_runtime_reconcile_time_seconds",
@@ -66,6 +75,18 @@ class Metrics:
         )
         self.queue_retries = Counter(
             "workqueue_retries", "Keys put in again after a failure.", ["name", "controller"], registry=registry
+        )
+        self.queue_unfinished_seconds = Gauge(
+            "workqueue_unfinished_work_seconds",
+            "Seconds that work which is not over has taken so far, in all.",
+            ["name", "controller"],
+            registry=registry,
+        )
+        self.queue_longest_seconds = Gauge(
+            "workqueue_longest_running_processor_seconds",
+            "Seconds that the longest work which is not over has taken so far.",
+            ["name", "controller"],
+            registry=registry,
         )
         self.requests = Counter(
             "rest_client_requests",
@@ -109,6 +130,12 @@ class Metrics:
             registry=registry,
         )
         self.cache_objects = Gauge("cache_objects", "Objects in the cache.", ["kind"], registry=registry)
+        self.stalled = Gauge(
+            "stalled_resources",
+            "Resources about which a person must do something, by the reason that their status gives.",
+            ["kind", "reason"],
+            registry=registry,
+        )
         self.resyncs = Counter(
             "resyncs",
             "Listings that compared the caches with what exists, by result: success, error.",
@@ -152,7 +179,17 @@ class Metrics:
             wait_seconds=self.queue_wait_seconds.labels(name, name),
             work_seconds=self.queue_work_seconds.labels(name, name),
             retries=self.queue_retries.labels(name, name),
+            unfinished_seconds=self.queue_unfinished_seconds.labels(name, name),
+            longest_seconds=self.queue_longest_seconds.labels(name, name),
         )
+
+    def begin_controllers(self, names: Iterable[str]) -> None:
+        """Show the failures of these controllers from the start: a rate misses the first one of a series that appears with it."""
+        for name in names:
+            self.reconcile_errors.labels(name)
+            self.reconcile_panics.labels(name)
+            for result in RESULTS:
+                self.reconciles.labels(name, result)
 
     @contextmanager
     def reconciling(self, controller: str) -> Iterator["Outcome"]:
@@ -167,8 +204,10 @@ class Metrics:
             active.dec()
             self.reconcile_seconds.labels(controller).observe(time.perf_counter() - started)
             self.reconciles.labels(controller, outcome.result).inc()
-            if outcome.result == "error":
+            if outcome.result in ("error", "panic"):
                 self.reconcile_errors.labels(controller).inc()
+            if outcome.result == "panic":
+                self.reconcile_panics.labels(controller).inc()
 
     def request(self, method: str, code: str, seconds: float) -> None:
         """Count one request to the API server."""
@@ -183,7 +222,7 @@ class Outcome:
     result: str = "success"
 
     def failed(self, result: str) -> None:
-        """Note another end: `error` or `requeue_after`."""
+        """Note another end, one of `RESULTS`."""
         self.result = result
 
 
@@ -196,6 +235,8 @@ class QueueMetrics:
     wait_seconds: Histogram
     work_seconds: Histogram
     retries: Counter
+    unfinished_seconds: Gauge
+    longest_seconds: Gauge
 
 
 class WebhookMetrics:

@@ -94,6 +94,15 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._closed = False
+        if metrics is not None:
+            # Told when they are asked for: what hangs sends no word of it.
+            metrics.unfinished_seconds.set_function(lambda: sum(self._taken()))
+            metrics.longest_seconds.set_function(lambda: max(self._taken(), default=0.0))
+
+    def _taken(self) -> list[float]:
+        """Return how many seconds each piece of work that is not over has taken."""
+        now = self._clock.monotonic()
+        return [now - since for since in self._processing.values()]
 
     def __len__(self) -> int:
         """Return how many keys are ready to be worked on."""
