@@ -21,11 +21,20 @@ class Background:
         """The result of ``work``, run on the thread's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(limit)
 
+    async def _end(self) -> None:
+        """End what still runs, such as requests that nobody answers any more."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=5)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
