@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from binnacle.cluster.health import HealthServer, _is_loopback
 from binnacle.cluster.watches import Phase, Watch, WatchState
 from binnacle.control.metrics import Metrics
-from cluster.objects import CONFIG_MAP, SLO
+from cluster.objects import CONFIG_MAP, RULE, SLO
 
 RUNNING = WatchState(Phase.RUNNING, attempt_age=1800, activity_age=30, synced=True)
 
@@ -116,6 +116,16 @@ async def test_metrics_have_the_names_that_dashboards_know(replica: Replica) -> 
         "cache_objects",
         "resync_drift_total",
     }
+
+
+async def test_a_kind_of_others_that_is_not_there_is_nothing_to_wait_for(replica: Replica) -> None:
+    absent = WatchState(Phase.ABSENT, 1, 4000, synced=True)
+    replica.states[Watch(RULE)] = replica.states[Watch(SLO)] = absent
+    text = (await replica.get("/metrics"))[1]
+    assert 'kind="PrometheusRule"' not in text
+    assert 'watches{kind="SLO"} 1.0' in text
+    assert 'watches_running{kind="SLO"} 0.0' in text
+    assert 'watch_last_event_age_seconds{kind="SLO"} 4000.0' in text
 
 
 async def test_a_reason_that_nobody_has_any_more_goes(replica: Replica) -> None:

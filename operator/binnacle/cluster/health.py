@@ -10,6 +10,7 @@ from binnacle.api.registry import KINDS
 from binnacle.cluster.watches import Phase, Watch, WatchState
 from binnacle.control.metrics import Metrics
 from binnacle.intent.refs import Key
+from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey
 
 
@@ -103,15 +104,7 @@ class HealthServer:
         return web.Response(status=400, text=usage)
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
-        ages: dict[str, float] = {}
-        for watch, state in self._watches().items():
-            kind = watch.resource.kind
-            ages[kind] = max(ages.get(kind, 0.0), state.activity_age)
-        for kind, age in ages.items():
-            self._metrics.watch_age.labels(kind).set(age)
-            of_kind = [state for watch, state in self._watches().items() if watch.resource.kind == kind]
-            self._metrics.watches.labels(kind).set(len(of_kind))
-            self._metrics.watches_running.labels(kind).set(sum(state.phase is Phase.RUNNING for state in of_kind))
+        self._show_watches()
         for kind, count in self._counts().items():
             self._metrics.cache_objects.labels(kind).set(count)
         self._metrics.stalled.clear()  # a reason that nobody has any more goes
@@ -119,6 +112,23 @@ class HealthServer:
             self._metrics.stalled.labels(kind, reason).set(count)
         text = generate_latest(self._metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def _show_watches(self) -> None:
+        """Show how the watches are doing, by kind.
+
+        A kind of others that the API server does not know is nothing to wait for. One of ours is.
+        """
+        metrics = self._metrics
+        for gauge in (metrics.watch_age, metrics.watches, metrics.watches_running):
+            gauge.clear()
+        kinds: dict[str, list[WatchState]] = {}
+        for watch, state in self._watches().items():
+            if state.phase is not Phase.ABSENT or watch.resource.group == conventions.API_GROUP:
+                kinds.setdefault(watch.resource.kind, []).append(state)
+        for kind, states in kinds.items():
+            metrics.watches.labels(kind).set(len(states))
+            metrics.watches_running.labels(kind).set(sum(state.phase is Phase.RUNNING for state in states))
+            metrics.watch_age.labels(kind).set(max(state.activity_age for state in states))
 
 
 def _is_loopback(address: str | None) -> bool:

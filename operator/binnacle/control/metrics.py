@@ -116,7 +116,12 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
-        self.watches = Gauge("watches", "Watches that there are.", ["kind"], registry=registry)
+        self.watches = Gauge(
+            "watches",
+            "Watches that are to hold a stream: those of kinds that the API server knows, and of ours.",
+            ["kind"],
+            registry=registry,
+        )
         self.watch_lists = Counter(
             "watch_lists",
             "Lists with which a watch began: one at the start, and one after each stream that could not be continued.",
