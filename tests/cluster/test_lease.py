@@ -76,16 +76,17 @@ class Link:
     def __init__(self, records: Records):
         self.records = records
         self.down = False
+        self.failure: Exception = TransientError("down")
         self.loses_answers = False
 
     async def read(self) -> LeaseRecord | None:
         if self.down:
-            raise TransientError("down")
+            raise self.failure
         return self.records.record
 
     async def write(self, holder: str, transitions: int, replaces: LeaseRecord | None) -> LeaseRecord:
         if self.down:
-            raise TransientError("down")
+            raise self.failure
         if replaces != self.records.record:
             raise ConflictError("moved")
         record = LeaseRecord(holder, transitions, str(next(self.records.version)))
@@ -175,6 +176,19 @@ async def test_a_leader_that_cannot_renew_stops_before_anybody_else_begins(
     assert second.guard.held()
     assert len(first.losses) == 1
     assert first.losses[0] - cut <= 12
+
+
+async def test_who_gives_no_answer_is_told_of(
+    world: World, pair: tuple[Replica, Replica], caplog: pytest.LogCaptureFixture
+) -> None:
+    for replica in pair:
+        replica.link.down, replica.link.failure = True, TimeoutError()
+    await world.run(5, [replica.guard for replica in pair])
+    said = {record.getMessage() for record in caplog.records if record.levelname == "WARNING"}
+    assert said == {
+        "cannot renew the lease: it gave no answer in time",
+        "cannot look at the lease: it gave no answer in time",
+    }
 
 
 async def test_a_short_outage_is_survived(world: World, pair: tuple[Replica, Replica]) -> None:

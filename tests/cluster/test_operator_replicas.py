@@ -26,7 +26,7 @@ from binnacle.cluster.rbac import Installation
 from binnacle.cluster.run import rights
 from cluster.operator_world import MONITORING, Api, ready, rule_kinds, rule_path, slo, slo_path
 from cluster.reigns import Reign, credential_of, reigns, strays
-from servers import faults
+from servers import sufferings
 from servers.audit import WriteCounter, WriteRecord, counted, service_account_user
 from servers.controlplane import ControlPlane
 from servers.faults import Asked, Faulty
@@ -45,7 +45,7 @@ ORDERLY = 2.0
 """The same from the moment at which the Lease was given back."""
 LATE = 12.0
 """Seconds by which the Lease may be renewed for longer, where renewals arrive and only their answers are lost."""
-WORK = 60.0
+WORK = 180.0
 """Seconds for what takes a moment on a machine that has nothing else to do."""
 
 
@@ -57,13 +57,13 @@ def everything(_: Asked) -> bool:
     return True
 
 
-UNAVAILABLE = faults.answered(503, "ServiceUnavailable", "not now")
+UNAVAILABLE = sufferings.answered(503, "ServiceUnavailable", "not now")
 FAULTS = {
-    "cut off": (everything, faults.cut),
-    "half open": (everything, faults.half_open),
+    "cut off": (everything, sufferings.cut),
+    "half open": (everything, sufferings.half_open),
     "lease refused": (leases, UNAVAILABLE),
-    "lease half open": (leases, faults.half_open),
-    "lease answers lost": (leases, faults.lost),
+    "lease half open": (leases, sufferings.half_open),
+    "lease answers lost": (leases, sufferings.lost),
 }
 ENDS = ("kill", "stop", "freeze", *FAULTS)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from binnacle.cluster.client import cause
 from binnacle.control.ports import Clock
 from binnacle.errors import BinnacleError, ConflictError
 
@@ -155,7 +156,7 @@ class KubernetesLeaseGuard:
             except ConflictError:
                 pass  # another one was faster
             except (BinnacleError, TimeoutError) as error:
-                log.warning("cannot look at the lease: %s", error)
+                log.warning("cannot look at the lease: %s", cause(error))
             await self._clock.sleep(max(0.0, self._times.poll - (self._clock.monotonic() - began)))
 
     async def _keep(self) -> None:
@@ -185,7 +186,7 @@ class KubernetesLeaseGuard:
                 except ConflictError:
                     return await self._still_ours()
         except (BinnacleError, TimeoutError) as error:
-            log.warning("cannot renew the lease: %s", error)
+            log.warning("cannot renew the lease: %s", cause(error))
         return True
 
     async def _still_ours(self) -> bool:
