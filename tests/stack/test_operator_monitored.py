@@ -69,6 +69,11 @@ class Watched:
             what=f"the alert {alert} with {labels}",
         )
 
+    def reload(self) -> None:
+        """Have Prometheus load what is mounted now, hastened."""
+        files = reloader.mounted(self.plane)
+        reloader.reload({name: hastened(text) for name, text in files.items()}, self.prometheus)
+
     def silent(self, alert: str) -> None:
         """Wait until it does not fire any more."""
         eventually(lambda: not self.firing(alert), limit=60, what=f"the end of the alert {alert}")
@@ -116,10 +121,8 @@ def watched(
             for kind, plural in KINDS.items():
                 path = f"/apis/binnacle.dev/v1alpha1/namespaces/{NAMESPACE}/{plural}/binnacle"
                 made.api.wait(path, ready, limit=60, what=f"the {kind} of the operator")
-            files = eventually(
-                lambda: len(reloader.mounted(control_plane)) >= 2 and reloader.mounted(control_plane), limit=30
-            )
-            reloader.reload({name: hastened(text) for name, text in files.items()}, prometheus)
+            eventually(lambda: len(reloader.mounted(control_plane)) >= 2, limit=30, what="rules to mount")
+            made.reload()
             yield made
         finally:
             operator.stop()
@@ -175,6 +178,12 @@ def test_every_query_finds_what_it_asks_for(watched: Watched) -> None:
     assert missing == set()
     w.plane.kubectl("delete", "slo", "stalls", "-n", PLACE)
     w.silent("ResourcesStalled")
+
+
+def test_a_backend_that_has_not_loaded_something_is_told(watched: Watched) -> None:
+    watched.fires("BackendRefuses", backend="prometheus")
+    watched.reload()
+    watched.silent("BackendRefuses")
 
 
 def test_all_is_well(watched: Watched) -> None:
