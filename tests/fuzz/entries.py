@@ -25,7 +25,10 @@ from binnacle.api.reasons import Reason
 from binnacle.api.registry import KINDS
 from binnacle.check.fluentd.grammar import parse as parse_fluentd
 from binnacle.check.fluentd.sections import FluentdSyntaxError
+from binnacle.cluster.webhook import review as reviews
 from binnacle.compile.world import World
+from binnacle.control.admission import TAKEN, Admission
+from binnacle.control.cache import Cache
 from binnacle.control.desired import desire
 from binnacle.control.toolchain import shipped
 from binnacle.errors import SpecError
@@ -35,6 +38,7 @@ from binnacle.promql import PromQLError, parse, to_text
 from binnacle.promql.fences import STACK_BYTES
 from binnacle.targets.base import Owner
 from check.fluentdtexts import mutated
+from cluster.webhook_calls import review
 from compile.policies import policy_body
 from convert.test_convert_fuzz import CHANGES, _broken
 from promql.test_promql_fences import _mutations
@@ -65,6 +69,7 @@ CONFIG: dict[str, Any] = {
     "reloadPeriod": "2m",
 }
 TOOLS = shipped(Config.from_data({"prometheus": {"output": "configMap"}, "probers": {"eu": "eu:9115"}}))
+ADMISSION = Admission(TOOLS, Cache(), lambda: True, lambda: TODAY)
 
 Take = Callable[[], bool]
 """Takes one input; says whether it was accepted. Raises what is a defect."""
@@ -155,12 +160,40 @@ def _configuration(rng: random.Random) -> Take:
     return take
 
 
+def _review(rng: random.Random) -> Take:
+    """A call of the webhook: a change of a resource, in which the call, the resource or the text itself is nearly right."""
+    body = rng.choice(BODIES)
+    now = {**body, "metadata": {"name": "fuzzed", "namespace": "shop"}, "spec": body["spec"]}
+    before = rng.choice((None, now, {**now, "spec": _changed(rng, body["spec"])}))
+    asked: Any = review({**now, "spec": _changed(rng, body["spec"])}, before)
+    if rng.random() < 0.3:
+        asked = _changed(rng, asked)
+    text = json.dumps(asked)
+    data = (_broken(text, rng) if rng.random() < 0.2 else text).encode(errors="surrogatepass")
+
+    def take() -> bool:
+        try:
+            read = reviews.read(data)
+        except reviews.MalformedError:
+            return False
+        verdict = ADMISSION.judge(read.body, read.before) if read.ours and read.known and read.body else TAKEN
+        answer = reviews.answer(read, verdict)
+        assert not [one for one in verdict.told if one.reason is Reason.INTERNAL_ERROR], data
+        assert len(answer) < 64_000
+        response = json.loads(answer)["response"]
+        assert all(one.isprintable() and len(one) <= 256 for one in response.get("warnings", ()))
+        return bool(response["allowed"])
+
+    return take
+
+
 ENTRIES: dict[str, Callable[[random.Random], Take]] = {
     "file": _file,
     "resource": _resource,
     "promql": _promql,
     "fluentd": _fluentd,
     "configuration": _configuration,
+    "review": _review,
 }
 
 

@@ -29,7 +29,7 @@ class Verdict:
     Attributes:
         refused: why it is refused, sorted; empty when it is taken.
         told: what is worth knowing although it is taken, or besides; sorted, errors first. Findings of severity error
-            among these depend on other resources, or were there before the change.
+            among these depend on other resources, were there before the change, or are ours to mend.
     """
 
     refused: tuple[Finding, ...] = ()
@@ -142,6 +142,11 @@ class _Own:
         return tuple(self.cache.claimants(claim))
 
 
+_OURS_TO_MEND = frozenset({Reason.INTERNAL_ERROR, Reason.UNKNOWN_FIELD})
+"""What is no mistake of who applies it: a defect, and a field that the API server knows (it would have left it out otherwise) and
+only this replica does not, in the middle of an upgrade."""
+
+
 def _refuses(finding: Finding) -> bool:
-    """Say whether a finding is reason to refuse; a defect of ours is not, and nothing that a later apply may mend."""
-    return finding.severity is Severity.ERROR and finding.reason is not Reason.INTERNAL_ERROR and not finding.awaited
+    """Say whether a finding is reason to refuse; nothing is that a later apply, or a later version of ours, may mend."""
+    return finding.severity is Severity.ERROR and finding.reason not in _OURS_TO_MEND and not finding.awaited
