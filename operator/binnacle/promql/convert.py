@@ -91,12 +91,14 @@ def convert(expr: Any, sentinels: Sentinels = NO_SENTINELS, depth: int = 0) -> N
 
 
 def _selector(expr: Any, sentinels: Sentinels) -> Selector:
-    if expr.matchers.or_matchers:
+    # Whatever is asked of a node of the parser is copied.
+    found = expr.matchers
+    if found.or_matchers:
         raise PromQLError(
             "`or` between label matchers is not PromQL.",
             fix='Use a regular expression (a=~"b|c") or `or` between two selectors.',
         )
-    matchers, filled = sentinels.filled([_matcher(matcher, sentinels) for matcher in expr.matchers.matchers])
+    matchers, filled = sentinels.filled([_matcher(matcher, sentinels) for matcher in found.matchers])
     name = expr.name
     if name is None:
         names = [m for m in matchers if m.name == METRIC_NAME]

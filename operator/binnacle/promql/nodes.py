@@ -44,13 +44,13 @@ class Number:
         `Decimal("0.001")` is spelled `0.001`. Infinities and NaN are spelled `Inf`, `-Inf`, `NaN`.
         """
         number = float(value)
+        if math.isfinite(number) and number:
+            return cls(repr(number).removesuffix(".0"))
         if math.isnan(number):
             return cls("NaN")
-        if math.isinf(number):
+        if number:
             return cls("Inf" if number > 0 else "-Inf")
-        if number == 0:
-            return cls("-0" if str(number).startswith("-") else "0")
-        return cls(repr(number).removesuffix(".0"))
+        return cls("-0" if str(number).startswith("-") else "0")
 
     @property
     def value(self) -> float:

@@ -250,9 +250,9 @@ def _strength(node: Node, *, negative: int) -> int:
     """How tightly the text of an operand holds together; `negative` is that of a leading minus, which only a left neighbour of `^` sees."""
     if isinstance(node, Binary):
         return PRECEDENCE[node.op]
-    if isinstance(node, Unary) or (isinstance(node, Number) and node.text.startswith("-")):
-        return negative
-    return _POWER + 1
+    if isinstance(node, Number):
+        return negative if node.text.startswith("-") else _POWER + 1
+    return negative if isinstance(node, Unary) else _POWER + 1
 
 
 def _range(node: Range) -> str:
