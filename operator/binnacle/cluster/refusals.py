@@ -77,7 +77,9 @@ def refusal(call: Call, status: int, retry_after: str | None, body: bytes, who: 
     message = str(answer.get("message") or f"the API server answered {status}")[:_MESSAGE_LIMIT]
     wait = _seconds(retry_after)
     if status == 404:
-        return NotFoundError(message, reason=Reason.APPLY_REFUSED)
+        # What the server does not even know the kind of, it refuses without a Status.
+        unknown = f"the API server does not know {call.plural}, or not yet"
+        return NotFoundError(message if answer else unknown, reason=Reason.APPLY_REFUSED)
     if status == 409:
         return ConflictError(message)
     if status == 413:
