@@ -157,17 +157,18 @@ class Arena:
 
     def apply(self, *objects: Object, server_side: bool = False) -> None:
         """`kubectl apply` of what must be taken."""
-        assert self.try_apply(*objects, server_side=server_side) == ""
+        complaint = self.try_apply(*objects, server_side=server_side)
+        assert complaint == "", complaint[:2000]
 
     def slos(self) -> dict[str, Object]:
         """All SLOs of the namespace by name."""
         return {one["metadata"]["name"]: one for one in self.cluster.get("slo", "-n", self.namespace)["items"]}
 
-    def status(self, name: str, limit: float = 30) -> Object:
-        """The status of an SLO once it is about the generation that is there."""
+    def status(self, name: str, limit: float = 30, *, kind: str = "SLO") -> Object:
+        """The status of a resource once it is about the generation that is there."""
 
         def current() -> Object:
-            slo = self.cluster.get("slo", name, "-n", self.namespace)
+            slo = self.cluster.get(kind, name, "-n", self.namespace)
             status: Object = slo.get("status", {})
             return status if status.get("observedGeneration") == slo["metadata"]["generation"] else {}
 

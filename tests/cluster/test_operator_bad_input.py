@@ -30,6 +30,7 @@ from cluster.bad_input import (
     hostile,
     structure,
 )
+from compile.large import OUTCOMES, large
 from servers.audit import WriteCounter
 from servers.controlplane import ControlPlane
 from servers.errors import ServerMissingError
@@ -238,6 +239,27 @@ class TestAmongNeighbours:
         assert after.served == {**before.served, "huge": large}
         assert after.changed_since(before) <= {("ConfigMap", AGGREGATE)}
         arena.cluster.kubectl("delete", "slo", "huge", "-n", arena.namespace)
+        eventually(lambda: arena.served() == before.served, limit=30, what="the others as they were")
+
+    def test_resources_as_large_as_kubernetes_allows(self, arena: Arena) -> None:
+        before, process = arena.state(), arena.operator.process.pid
+        for kind in OUTCOMES:
+            arena.apply(large(kind, arena.namespace, "large"), server_side=True)
+        arena.apply(changed((put("spec.objective", "99.5%"),), "neighbour-1", arena.namespace))
+        arena.status("neighbour-1")
+        for kind, reason in OUTCOMES.items():
+            status = arena.status("large", kind=kind)
+            stalled = condition(status, "Stalled")
+            assert (stalled["reason"] if stalled is not None else None) == reason, (kind, status)
+            assert ready(status) == (reason is None)
+        served = arena.served()
+        other = {name for name in served if served[name] != before.served.get(name)}
+        assert {name for name in other if "large" not in name} == {"neighbour-1"}
+        assert arena.operator.process.pid == process
+        assert arena.operator.process.running
+        for kind in OUTCOMES:
+            arena.cluster.kubectl("delete", kind, "large", "-n", arena.namespace)
+        arena.apply(good_slo("neighbour-1", arena.namespace))
         eventually(lambda: arena.served() == before.served, limit=30, what="the others as they were")
 
     def test_hostile_strings_change_no_rule_but_their_own_text(self, arena: Arena, tmp_path: Path) -> None:

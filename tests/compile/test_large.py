@@ -18,7 +18,7 @@ from compile.large import OUTCOMES, SIZE, large
 @pytest.mark.parametrize(("kind", "reason"), OUTCOMES.items())
 def test_a_large_one_is_told_or_compiled_within_seconds(kind: str, reason: Reason | None) -> None:
     body = large(kind, "shop", "large")
-    assert 0.75 * SIZE < len(json.dumps(body)) <= SIZE + 1000
+    assert 0.5 * SIZE < len(json.dumps(body)) <= SIZE + 1000
     begun = time.process_time()
     made = onepass.run(shipped(Config.from_data({})), [body], date(2026, 1, 1))
     assert time.process_time() - begun < 3
