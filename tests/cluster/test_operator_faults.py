@@ -260,6 +260,12 @@ def cells() -> list[tuple[str, str]]:
     return [(fault, names[(number + SEED) % len(names)]) for number, fault in enumerate(soon)]
 
 
+def test_each_fault_that_shows_soon_and_each_happening_has_a_cell() -> None:
+    faults, happenings = (set(names) for names in zip(*cells(), strict=True))
+    assert faults >= {name for name, fault in FAULTS.items() if not fault.lasting}
+    assert happenings == set(HAPPENINGS)
+
+
 @pytest.fixture(scope="module")
 def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
     control_plane.ensure_running()
@@ -285,10 +291,18 @@ def signs(w: World, happening: Happening, before: dict[str, float]) -> Signs:
     )
 
 
+@pytest.fixture
+def place(behind: World) -> Iterator[str]:
+    """A namespace for one cell; what is in it goes with it, so that what is told to all is told to few."""
+    behind.recovered()
+    name = behind.namespace(f"test-{uuid.uuid4().hex[:8]}")
+    yield name
+    behind.plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
 @pytest.mark.parametrize(("fault", "happening"), cells())
-def test_cell(behind: World, proxy: Faulty, fault: str, happening: str) -> None:
+def test_cell(behind: World, proxy: Faulty, place: str, fault: str, happening: str) -> None:
     w, row = behind, FAULTS[fault]
-    place = w.namespace(f"test-{uuid.uuid4().hex[:8]}")
     w.apply(slo(place, "one"), slo(place, "bystander"))
     for name in ("one", "bystander"):
         w.ready(place, name)
