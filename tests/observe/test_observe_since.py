@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
+from binnacle.control.ports import Expectation
 from binnacle.intent import series
+from binnacle.intent.readback import SLOReadback
+from binnacle.intent.refs import Key
 from binnacle.observe.backend import Failure
+from binnacle.observe.figures import read_figures
 from binnacle.observe.prometheus import Answered, Prometheus, Sample
 from binnacle.observe.since import Identity, beginning, read_since
 from binnacle.promql import Node, to_text
@@ -69,6 +74,45 @@ async def test_a_beginning_that_is_shown_stands_still_and_ends_with_the_window()
 async def test_nothing_is_told_of_what_is_not_recorded_yet_or_cannot_be_asked() -> None:
     assert await since(Memory({}), {WEB: 30 * DAY}) == {}
     assert await since(Memory({}, failing=True), {WEB: 30 * DAY}) == Failure("away")
+
+
+@dataclass
+class Month(Memory):
+    """One that also has the figures of SLOs whose period of the calendar began at a time."""
+
+    reset: datetime = NOW
+
+    async def query(self, expression: Node, take: Callable[[Sample], None]) -> Answered | Failure:
+        text = to_text(expression)
+        for namespace, name in self.begun:
+            labels = {series.SLO_NAMESPACE: namespace, series.SLO: name}
+            if text.startswith(series.PERIOD_ERROR):
+                take(Sample(labels, 0.0))
+            elif series.PERIOD_CURRENT in text:
+                # The period before it is seen for some minutes more.
+                for begun in (self.reset, self.reset - timedelta(days=30)):
+                    take(Sample({**labels, series.BINNACLE_PERIOD: f"{begun.timestamp():.0f}"}, self.now.timestamp()))
+        about_time = series.TIME_PERIOD in text
+        return await super().query(expression, take) if about_time else Answered()
+
+
+async def test_a_period_of_the_calendar_that_is_older_than_its_history_says_so_until_it_ends() -> None:
+    memory = Month({WEB: NOW - timedelta(days=3), DB: NOW - timedelta(days=40)}, reset=NOW - timedelta(days=27))
+
+    async def told(**shown: str) -> list[Any]:
+        readback = SLOReadback(Decimal("0.999"))
+        asked = [
+            Expectation(Key("SLO", *one), ("mark",), readback, {"since": shown[one[1]]} if one[1] in shown else {})
+            for one in (WEB, DB)
+        ]
+        figures = await read_figures(cast("Prometheus", memory), asked)
+        return [figures.of(one).get("since") for one in asked]
+
+    assert await told() == ["2026-11-25T10:00Z", None]
+    memory.now = NOW + timedelta(days=2)
+    assert await told(web="2026-11-25T09:58Z") == ["2026-11-25T09:58Z", None]
+    memory.now, memory.reset = NOW + timedelta(days=3, minutes=1), NOW + timedelta(days=3)
+    assert await told(web="2026-11-25T09:58Z") == [None, None]
 
 
 def test_prometheus_says_when_the_history_began(promtool: Promtool, tmp_path: Path) -> None:

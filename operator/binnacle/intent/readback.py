@@ -71,7 +71,7 @@ class SLOReadback(Readback):
         objective: the target as a ratio, `Decimal("0.999")`.
         group_by: the labels that make the groups, one budget for each combination of their values; then the figures
             are those of the worst group, and status counts the groups. Empty for an SLO with one budget.
-        window_ms: how much history its figures are about; None where that is not to be asked.
+        window_ms: how much history its figures are about; None where that is the current period of the calendar.
     """
 
     objective: Decimal

@@ -2,7 +2,7 @@
 
 Two instant queries bring all SLOs at once: the shares of errors, from which SLI and budget follow, and the burn rates. What
 is kept of them is a few numbers for each SLO (and one for each of its groups). A third one for each length of window says
-whose history is shorter.
+whose history is shorter; where there are periods of the calendar, one more says how long they are so far.
 """
 
 import math
@@ -18,7 +18,7 @@ from binnacle.intent.refs import Key
 from binnacle.observe import rounding
 from binnacle.observe.backend import Failure
 from binnacle.observe.prometheus import Outcome, Prometheus, Sample
-from binnacle.observe.since import read_since
+from binnacle.observe.since import read_periods, read_since
 from binnacle.promql.nodes import Call, Matcher, MatchOp, Node, Range, Selector
 from binnacle.promql.printer import quote
 
@@ -131,7 +131,7 @@ class Figures:
 
 
 async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> Figures:
-    """Ask for the figures of all `expectations` that want some, with two queries, and one or two for each length of window."""
+    """Ask for the figures of all `expectations` that want some; the module says with how many queries."""
     wanting = [one for one in expectations if isinstance(one.readback, SLOReadback)]
     gathered = {
         (one.key.namespace, one.key.name): _Gathered(one.readback, one.shown)
@@ -151,11 +151,13 @@ async def read_figures(api: Prometheus, expectations: Sequence[Expectation]) -> 
     outcome = await _query(api, burn, gathered, _Gathered.take_burn)
     if isinstance(outcome, Failure):
         return Figures({}, outcome)
-    windows = {
-        identity: slo.readback.window_ms
-        for identity, slo in gathered.items()
-        if slo.chosen is not None and slo.readback.window_ms is not None
-    }
+    known = {identity: slo.readback.window_ms for identity, slo in gathered.items() if slo.chosen is not None}
+    windows = {identity: window for identity, window in known.items() if window is not None}
+    periods = known.keys() - windows.keys()
+    begun = await read_periods(api, periods, matchers) if periods else {}
+    if isinstance(begun, Failure):
+        return Figures({}, begun)
+    windows |= begun
     shown = {one: text for one in windows if (text := gathered[one].shown_text("since")) is not None}
     since = await read_since(api, windows, shown, matchers) if windows else {}
     if isinstance(since, Failure):

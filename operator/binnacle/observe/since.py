@@ -5,7 +5,7 @@ whoever keeps it, for however long.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Final
 
@@ -55,6 +55,31 @@ async def read_since(
     return found
 
 
+async def read_periods(
+    api: Prometheus, asked: Set[Identity], matchers: tuple[Matcher, ...]
+) -> Mapping[Identity, int] | Failure:
+    """Return how long the current periods of SLOs with calendar windows are so far, in milliseconds.
+
+    Args:
+        api: who is asked; its clock counts.
+        asked: SLOs.
+        matchers: select these SLOs, and maybe more.
+    """
+    found: dict[Identity, int] = {}
+
+    def take(sample: Sample) -> None:
+        identity = _identity(sample)
+        begun = sample.labels.get(series.BINNACLE_PERIOD, "")
+        if identity in asked and begun.isdecimal():
+            # Of two periods, the one that has just ended is seen for some minutes more.
+            length = max(0, round((sample.value - int(begun)) * 1000))
+            found[identity] = min(length, found.get(identity, length))
+
+    now = q.add(q.mul(q.num(0), q.sel(series.PERIOD_CURRENT, *matchers)), q.call("time"))
+    outcome = await api.query(now, take)
+    return outcome if isinstance(outcome, Failure) else found
+
+
 def beginning(window: int, matchers: Iterable[Matcher]) -> Node:
     """Return the expression that is the second in which the history within a window began, where that is not where the window does."""
     at = q.call("timestamp", q.sel(series.TIME_PERIOD, *matchers))
@@ -67,9 +92,13 @@ async def _ask(api: Prometheus, expression: Node, asked: set[Identity], found: d
     """Put the values of those that are asked for into `found`; of several series of one SLO the lowest counts."""
 
     def take(sample: Sample) -> None:
-        identity = (sample.labels.get(series.SLO_NAMESPACE, ""), sample.labels.get(series.SLO, ""))
+        identity = _identity(sample)
         if identity in asked:
             found[identity] = min(sample.value, found.get(identity, sample.value))
 
     outcome = await api.query(expression, take)
     return outcome if isinstance(outcome, Failure) else None
+
+
+def _identity(sample: Sample) -> Identity:
+    return sample.labels.get(series.SLO_NAMESPACE, ""), sample.labels.get(series.SLO, "")

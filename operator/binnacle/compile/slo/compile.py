@@ -104,7 +104,6 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
     dated = subject.reach.periods is not None or any(one.time_zone is not None for one in maintained)
     if dated:
         facts["horizon"] = horizon.end.isoformat()
-    # A period of the calendar begins within days of its history, or will at its next reset.
     window = subject.window.ms if subject.reach.periods is None else None
     # Whatever is read from the scrapes at all is read by the increments.
     scraped = wanted.referred([RuleSet((increments,))])
