@@ -5,12 +5,14 @@ Rules are evaluated at the intervals of their groups, as promtool's rule tests c
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from datetime import date
-from itertools import cycle, pairwise
+from collections.abc import Iterable
+from datetime import date, datetime
+from itertools import cycle, pairwise, product
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from binnacle.api.config import Config
 from binnacle.api.slo import SLO
@@ -19,9 +21,8 @@ from binnacle.compile.world import World
 from binnacle.intent import series
 from compile.building import key_of, make_slo, rule_text, rules_of
 from servers.prometheus import Prometheus, PrometheusLine
-from stack.history import only
-from stack.scrapes import Document, Samples, Scrapes, openmetrics, record
-from stack.shapes import DAY, shapes
+from stack.scrapes import Samples, Scrapes, openmetrics, record
+from stack.shapes import DAY, HOUR, shapes
 from stack.test_slo_accuracy import START, TOLERANCE, document, expression
 
 LATE = 11 * 60.0
@@ -72,12 +73,13 @@ def raw(traffic: dict[str, dict[str, Samples]]) -> dict[str, Samples]:
     }
 
 
-def of_period(rules: Iterable[Document]) -> Iterator[dict[str, Any]]:
-    """The rules without those for which the share over the window has no use."""
-    for one in rules:
-        groups = [group for group in one["groups"] if str(group["name"]).endswith((".increments", ".period"))]
-        current = [group for group in one["groups"] if str(group["name"]).endswith(".long")]
-        yield {"groups": [*groups, *only(current, {series.PERIOD_CURRENT})]}
+def share_over_window(rules: dict[str, Any]) -> str:
+    """The expression of the share over an SLO's window; the current period is that of its evaluation, as in a rule group."""
+    text = expression(rules, series.PERIOD_ERROR)
+    if series.PERIOD_CURRENT not in text:
+        return text
+    current = expression(rules, series.PERIOD_CURRENT)
+    return re.sub(rf"topk\(1, timestamp\({series.PERIOD_CURRENT}{{[^}}]*}}\)\)", lambda _: current, text)
 
 
 def test_windows_that_are_summed_up_rarely_are_exact_at_any_time(
@@ -96,18 +98,84 @@ def test_windows_that_are_summed_up_rarely_are_exact_at_any_time(
         )
         for name, called in chosen
     }
-    record(prometheus_line, tmp_path, of_period(rules.values()), scrapes, parts=["increments", "period", "long"])
+    record(prometheus_line, tmp_path, rules.values(), scrapes, parts=["increments", "period"])
     outage = START + 0.6 * scrapes.length
     # Before it, at every part of its half hour, and for longer than the longest interval of sums; and the end.
     moments = [outage - 300 + 7 * 61.0 * number for number in range(16)] + [scrapes.end]
     wrong = {}
     with Prometheus(prometheus_line, tmp_path) as server:
         for (name, called), one in rules.items():
-            expr = expression(one, series.PERIOD_ERROR)
+            expr = share_over_window(one)
             for at in moments:
                 value = server.value(expr, at)
                 right = shares(traffic[name], at)
                 most = LATE_SERIES if name == "late-errors" else TOLERANCE
                 if not min(right) * (1 - most) <= value <= max(right) * (1 + most):
                     wrong[name, called, at - outage] = (value, min(right), max(right))
+    assert wrong == {}
+
+
+ZONE = "Europe/Berlin"
+RESET = datetime(2026, 4, 1, tzinfo=ZoneInfo(ZONE)).timestamp()
+NIGHTLY = {
+    "schedules": [{"name": "night", "timeZone": ZONE, "times": [{"startTime": "23:30", "endTime": "00:30"}]}],
+    "maintenance": [{"schedule": "night"}],
+}
+"""An hour around each local midnight, and so around the reset."""
+SEAM = 6 * 60.0
+"""Seconds around an edge whose increment lies on both its sides: a step and a scrape."""
+
+
+def between(traffic: dict[str, Samples], parts: Iterable[tuple[float, float]]) -> float:
+    """The share of errors of what was counted in some parts of the time."""
+    bad, fine = Grown(traffic["bad"]), Grown(traffic["fine"])
+    errors, others = (sum(one.until(end) - one.until(begin) for begin, end in parts) for one in (bad, fine))
+    return errors / (errors + others) if errors + others else 0.0
+
+
+def test_resets_and_maintenance_in_local_time_are_exact(prometheus_line: PrometheusLine, tmp_path: Path) -> None:
+    """A month and a quarter begin in an outage of half an hour, three days after the clocks were changed."""
+    length = 76 * HOUR
+    # Half of the outage that the shapes have lies before the reset.
+    scrapes = Scrapes(RESET - 0.6 * length - HOUR / 4, length, 60)
+    names = ("night-errors", "peak-outage", "uniform", "restarts")
+    traffic = {name: samples for name, samples in shapes(scrapes, late=0.0).items() if name in names}
+    prometheus_line.create_blocks(openmetrics(raw(traffic)), tmp_path / "data")
+    windows = {
+        "month": {"window": {"calendar": "Month", "timeZone": ZONE}},
+        "quarter": {"window": {"calendar": "Quarter", "timeZone": ZONE}},
+        "maintained": {"window": {"rolling": "4d"}, **NIGHTLY},
+    }
+    rules = {
+        (name, called): rules_on(date(2026, 3, 1), make_slo(f"{name}-{called}", indicator=counted(name), **spec))
+        for name in traffic
+        for called, spec in windows.items()
+    }
+    record(prometheus_line, tmp_path, rules.values(), scrapes, parts=["increments", "period"])
+    nights = [RESET + day * DAY for day in range(-1, 2)]
+    wrong = {}
+
+    def check(name: str, called: str, at: float, rights: Iterable[float]) -> None:
+        value, known = server.value(share_over_window(rules[name, called]), at), tuple(rights)
+        if not min(known) * (1 - TOLERANCE) <= value <= max(known) * (1 + TOLERANCE):
+            wrong[name, called, at - RESET] = (value, min(known), max(known))
+
+    with Prometheus(prometheus_line, tmp_path) as server:
+        for name, samples in traffic.items():
+            for called in ("month", "quarter"):
+                # The budget is full at once; what counts then is what was counted since.
+                check(name, called, RESET + 1, [0.0])
+                check(name, called, RESET + 4 * 60, [0.0])
+                check(name, called, RESET - 1, shares(samples, RESET - 1))
+                for later in (HOUR / 2, 2 * HOUR, scrapes.end - RESET):
+                    edges = [(seam, late) for seam in (0.0, SEAM) for late in range(0, int(LATE) + 1, 60)]
+                    end = RESET + later
+                    check(name, called, end, (between(samples, [(RESET + a, end - b)]) for a, b in edges))
+            free = []
+            for before, after in product((0.0, SEAM), (0.0, 8 * 60.0)):
+                starts = [scrapes.start, *(night + HOUR / 2 + after for night in nights)]
+                ends = [*(night - HOUR / 2 - before for night in nights), scrapes.end]
+                free.append(between(samples, list(zip(starts, ends, strict=True))))
+            check(name, "maintained", scrapes.end, free)
+        assert server.value(share_over_window(rules["peak-outage", "maintained"]), scrapes.end) == 0
     assert wrong == {}

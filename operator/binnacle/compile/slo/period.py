@@ -12,7 +12,7 @@ group that was measured lately: the budget is full from the first evaluation on.
 from typing import Final
 
 from binnacle.api.values import Duration
-from binnacle.compile.slo.recording import long_share, record, share
+from binnacle.compile.slo.recording import long_share, newest, record, share
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import LONG_LIMIT, Timing, summed_every
 from binnacle.intent import series
@@ -122,7 +122,7 @@ def _since(subject: Subject, increments: str) -> Node:
 def _within(subject: Subject, counts: Node) -> Node:
     """Return counts by groups, of those that belong to the period."""
     if subject.reach.periods is not None:
-        counts = q.and_(counts, subject.now(series.PERIOD_CURRENT), matching=q.on(series.BINNACLE_PERIOD))
+        counts = q.and_(counts, newest(subject, series.PERIOD_CURRENT), matching=q.on(series.BINNACLE_PERIOD))
     return q.sum_by(subject.groups, counts)
 
 

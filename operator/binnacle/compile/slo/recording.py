@@ -81,12 +81,9 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
     if periods is None:
         return rules
     period = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start(step.ms // 1000)))
+    begun = q.cmp(">", newest(subject, series.PERIOD_OF_STEP), q.num(0), return_bool=True)
     labelled = (
-        replace(
-            rule,
-            expr=q.mul(rule.expr, subject.now(series.PERIOD_OF_STEP), q.on(), q.group_left(series.BINNACLE_PERIOD)),
-        )
-        for rule in rules
+        replace(rule, expr=q.mul(rule.expr, begun, q.on(), q.group_left(series.BINNACLE_PERIOD))) for rule in rules
     )
     return (record(subject, series.PERIOD_OF_STEP, period), *labelled)
 
@@ -137,6 +134,15 @@ def _zero(subject: Subject, events: Node) -> Node:
     two elements that become one series.
     """
     return q.mul(q.num(0), q.sum_by(subject.groups, events))
+
+
+def newest(subject: Subject, name: str) -> Node:
+    """Return the element that was recorded last of a series whose label changes; its value is the second of that.
+
+    The one before it is seen for some minutes more where nothing marked its end: where history is filled in, and where
+    Prometheus was not running when the label changed.
+    """
+    return q.aggregate("topk", (), q.call("timestamp", subject.now(name)), q.num(1))
 
 
 def share(errors: Node, events: Node) -> Node:
