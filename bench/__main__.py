@@ -23,6 +23,7 @@ from bench.memory import memory
 from bench.profile import profile
 from bench.slo import slo_figures
 from bench.webhook import webhook_figures
+from bench.windows import window_figures
 from bench.writes import writes
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "compile" in names:
         run("compile", lambda: compile_figures(options.resources[0], 1 if options.quick else 3))
     if "slo" in names:
-        run("slo", lambda: slo_figures(quick=options.quick))
+        run("slo", lambda: slo_figures(quick=options.quick) + ([] if options.quick else window_figures()))
     if "webhook" in names:
         run("webhook", lambda: webhook_figures(50 if options.quick else 300))
     wanted = [name for name in _CLUSTER if name in names]

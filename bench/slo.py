@@ -27,16 +27,16 @@ from binnacle.intent.refs import Key
 from binnacle.intent.rules import RuleSet
 from binnacle.targets import rulefile
 from servers.prometheus import LINES, Prometheus, PrometheusLine
-from stack.scrapes import Scrapes, openmetrics, record
+from stack.scrapes import Samples, Scrapes, openmetrics, record
 from stack.shapes import DAY, shapes, share
 
 _START: Final = 1_767_225_600.0
 _SCRAPE: Final = 60.0
-_RECENT: Final = 2 * 3600.0
+RECENT: Final = 2 * 3600.0
 """Seconds at the end for which everything is recorded that rules read as it is now."""
 _FINE, _BAD = 22, 18
 """Scraped series of the service whose cost is counted: 40, as many of them errors as keeps the sums comparable to published ones."""
-_COSTLY: Final = "costly"
+COSTLY: Final = "costly"
 _OBJECTIVE: Final = 0.999
 _SLOTH: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _PYRRA: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "4d")
@@ -63,7 +63,9 @@ class _Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
+class Cost:
+    """Samples read, and seconds that the engine takes, each minute."""
+
     samples: float
     seconds: float
 
@@ -86,28 +88,37 @@ def _line(line: PrometheusLine, scrapes: Scrapes, days: int) -> list[Figure]:
         for name, samples in traffic.items()
         for code, part in ((500, "bad"), (200, "fine"))
     }
-    for code, count in ((500, _BAD), (200, _FINE)):
-        for pod in range(count):
-            growing = scrapes.counter(lambda _, pod=pod: 0.1 + pod, first=1000.0)  # type: ignore[misc]
-            raw[f'requests_total{{service="{_COSTLY}",code="{code}",pod="{pod}"}}'] = growing
-    services = (*traffic, _COSTLY)
+    raw |= costly(scrapes)
+    services = (*traffic, COSTLY)
     ways = (_ours(services, days), _sloth(services, days), _pyrra(services, days))
-    costs: dict[str, _Cost] = {}
+    costs: dict[str, Cost] = {}
     errors: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="binnacle-bench-") as folder:
         directory = Path(folder)
         line.create_blocks(openmetrics(raw), directory / "data")
-        recent = Scrapes(scrapes.end - _RECENT, _RECENT, _SCRAPE)
+        recent = Scrapes(scrapes.end - RECENT, RECENT, _SCRAPE)
         for way in ways:
             for some in _weeks(scrapes) if way.history else ():
                 record(line, directory, way.rules.values(), some, parts=way.history)
             parts = [part for part in ("short", "long", "meta") if part not in way.history]
-            record(line, directory, [way.rules[_COSTLY]], recent, parts=parts)
+            record(line, directory, [way.rules[COSTLY]], recent, parts=parts)
         with Prometheus(line, directory) as server:
             for way in ways:
-                costs[way.name] = _cost(server, way.rules[_COSTLY], scrapes.end)
+                costs[way.name] = cost_of(server, way.rules[COSTLY], scrapes.end)
                 errors[way.name] = _errors_of(server, way, {n: share(t) for n, t in traffic.items()}, scrapes.end)
     return _figures(line, days, costs, errors)
+
+
+def costly(scrapes: Scrapes) -> dict[str, Samples]:
+    """Return the scraped series of the service whose cost is counted."""
+    return {
+        f'requests_total{{service="{COSTLY}",code="{code}",pod="{pod}"}}': scrapes.counter(
+            lambda _, pod=pod: 0.1 + pod,  # type: ignore[misc]
+            first=1000.0,
+        )
+        for code, count in ((500, _BAD), (200, _FINE))
+        for pod in range(count)
+    }
 
 
 def _weeks(scrapes: Scrapes) -> Iterator[Scrapes]:
@@ -120,7 +131,7 @@ def _weeks(scrapes: Scrapes) -> Iterator[Scrapes]:
 
 
 def _figures(
-    line: PrometheusLine, days: int, costs: Mapping[str, _Cost], errors: Mapping[str, Mapping[str, float]]
+    line: PrometheusLine, days: int, costs: Mapping[str, Cost], errors: Mapping[str, Mapping[str, float]]
 ) -> list[Figure]:
     on = f"Prometheus {line.version}, {days} days"
     ours, sloth = costs["ours"], costs["sloth"]
@@ -154,7 +165,8 @@ def _figures(
     return figures
 
 
-def _cost(server: Prometheus, document: Document, at: float) -> _Cost:
+def cost_of(server: Prometheus, document: Document, at: float) -> Cost:
+    """Return what all rules of a file cost, by the engine's own statistics at a time."""
     samples = seconds = 0.0
     for group in document["groups"]:
         each = Duration.parse(group["interval"]).ms / 1000 if "interval" in group else _EVALUATION
@@ -164,7 +176,7 @@ def _cost(server: Prometheus, document: Document, at: float) -> _Cost:
             read, took = min((server.cost(rule["expr"], at) for _ in range(3)), key=lambda one: one[1])
             samples += read * 60 / each
             seconds += took * 60 / each
-    return _Cost(samples, seconds)
+    return Cost(samples, seconds)
 
 
 def _errors_of(server: Prometheus, way: _Shape, truth: Mapping[str, float], at: float) -> dict[str, float]:
@@ -176,28 +188,32 @@ def _errors_of(server: Prometheus, way: _Shape, truth: Mapping[str, float], at: 
     return found
 
 
-def _ours(services: Iterable[str], days: int) -> _Shape:
+def our_rules(name: str, window: Mapping[str, str], today: date) -> Document:
+    """Return the rule file of an SLO of 99.9% with the default alerts, on the counters of the service of its name."""
     config = Config.from_data({"prometheus": {"output": "configMap", "scrapeInterval": f"{_SCRAPE:.0f}s"}})
-    rules: dict[str, Document] = {}
-    for name in services:
-        slo = SLO.model_validate(
-            {
-                "apiVersion": "binnacle.dev/v1alpha1",
-                "kind": "SLO",
-                "metadata": {"name": name, "namespace": "bench"},
-                "spec": {
-                    "service": name,
-                    "objective": f"{_OBJECTIVE:.1%}",
-                    "window": {"rolling": f"{days}d"},
-                    "indicator": {"ratio": {"errors": _errors(name), "total": _total(name)}},
-                },
-            }
-        )
-        key = Key("SLO", "bench", name)
-        compiled = KINDS["SLO"](slo, World(config, date(2026, 1, 1)))
-        groups = rulefile.groups_of([one for one in compiled.intents if isinstance(one, RuleSet)], key)
-        rules[name] = yaml.load(rulefile.text_of(groups, key), yaml.CSafeLoader)
-    period = {name: _expression(one, "slo:period_error:ratio") for name, one in rules.items()}
+    slo = SLO.model_validate(
+        {
+            "apiVersion": "binnacle.dev/v1alpha1",
+            "kind": "SLO",
+            "metadata": {"name": name, "namespace": "bench"},
+            "spec": {
+                "service": name,
+                "objective": f"{_OBJECTIVE:.1%}",
+                "window": dict(window),
+                "indicator": {"ratio": {"errors": _errors(name), "total": _total(name)}},
+            },
+        }
+    )
+    key = Key("SLO", "bench", name)
+    compiled = KINDS["SLO"](slo, World(config, today))
+    groups = rulefile.groups_of([one for one in compiled.intents if isinstance(one, RuleSet)], key)
+    document: Document = yaml.load(rulefile.text_of(groups, key), yaml.CSafeLoader)
+    return document
+
+
+def _ours(services: Iterable[str], days: int) -> _Shape:
+    rules = {name: our_rules(name, {"rolling": f"{days}d"}, date(2026, 1, 1)) for name in services}
+    period = {name: expression_of(one, "slo:period_error:ratio") for name, one in rules.items()}
     return _Shape("ours", rules, ("increments",), period)
 
 
@@ -293,7 +309,8 @@ def _rule(name: str, expr: str, labels: Mapping[str, str]) -> dict[str, Any]:
     return {"record": name, "expr": expr, "labels": dict(labels)}
 
 
-def _expression(document: Document, name: str) -> str:
+def expression_of(document: Document, name: str) -> str:
+    """Return the expression of the rule that records a series."""
     return next(
         str(rule["expr"]) for group in document["groups"] for rule in group["rules"] if rule.get("record") == name
     )
