@@ -6,6 +6,7 @@ notes what it asks. So a right that is taken out of the printed ones makes this 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import uuid
@@ -13,12 +14,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
 
+from binnacle.targets import conventions
 from cluster.objects import slo
-from cluster.operator_world import MONITORING, Api, Object, condition, ready, rule_kinds
+from cluster.operator_world import Api, Object, condition, ready, rule_kinds
 from compile.dashboards import plain_dashboard
 from compile.logpipelines import plain_pipeline
 from compile.policies import policy_body
@@ -27,10 +30,10 @@ from servers.faults import Faulty
 from servers.operator import ACCOUNT, REPOSITORY, OperatorProcess, sweep
 from servers.waiting import eventually
 
-CONFIG: dict[str, Any] = {"probers": {"eu": "eu.example:9115"}}
+BACKENDS = ("prometheus", "alertmanager", "grafana", "fluentd")
 
 Right = tuple[str, str, str, str]
-"""Where (`served`, `home`, or a namespace), verb, group, resource with its subresource."""
+"""Where (`served`, `home`, or a backend's namespace), verb, group, resource with its subresource."""
 
 EXCEPTIONS: dict[Right, str] = {}
 """Rights that are given and not used here, with the reason."""
@@ -46,10 +49,23 @@ def served(home: str) -> tuple[str, str]:
     return home.replace("home", "one"), home.replace("home", "two")
 
 
+def place(home: str, backend: str) -> str:
+    """The namespace of a backend: each has its own, so that no right of one stands in for another's."""
+    return home.replace("home", backend)
+
+
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(home: str) -> dict[str, Any]:
+    backends: dict[str, Any] = {backend: {"namespace": place(home, backend)} for backend in BACKENDS}
+    # With an address there are dashboards of all SLOs, which nobody's resource owns.
+    backends["grafana"]["url"] = "https://grafana.example"
+    return {"probers": {"eu": "eu.example:9115"}, **backends}
+
+
+@pytest.fixture(scope="module")
+def settings(config: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rights") / "config.yaml"
-    path.write_text(yaml.safe_dump(CONFIG))
+    path.write_text(yaml.safe_dump(config))
     return path
 
 
@@ -77,19 +93,20 @@ def operator(
     crds_applied: tuple[str, ...],
     proxy: Faulty,
     printed: list[Object],
+    config: dict[str, Any],
     home: str,
     served: tuple[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OperatorProcess]:
     sweep(control_plane)
-    names = (home, *served, MONITORING)
+    names = (home, *served, *(place(home, backend) for backend in BACKENDS))
     control_plane.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names])
     control_plane.apply(printed)
     with rule_kinds(control_plane, served=True):
         made = OperatorProcess(
             control_plane,
             tmp_path_factory.mktemp("operator"),
-            CONFIG,
+            config,
             namespaces=served,
             home=home,
             server=proxy.url,
@@ -100,14 +117,22 @@ def operator(
         finally:
             control_plane.ensure_running()
             sweep(control_plane)
-            control_plane.kubectl("delete", "role,rolebinding", "-n", MONITORING, "binnacle-default-outputs")
-            control_plane.kubectl("delete", "namespace", home, *served, "--wait=false")
+            control_plane.kubectl("delete", "namespace", *names, "--wait=false")
+
+
+def places(home: str, served: tuple[str, str]) -> dict[str, str]:
+    """Namespace -> how it is called here."""
+    return {
+        home: "home",
+        **dict.fromkeys(served, "served"),
+        **{place(home, backend): backend for backend in BACKENDS},
+    }
 
 
 def granted(objects: list[Object], home: str, served: tuple[str, str]) -> set[Right]:
-    places = {home: "home", **dict.fromkeys(served, "served")}
+    called = places(home, served)
     return {
-        (places.get(one["metadata"]["namespace"], one["metadata"]["namespace"]), verb, group, resource)
+        (called.get(one["metadata"]["namespace"], one["metadata"]["namespace"]), verb, group, resource)
         for one in objects
         for rule in one.get("rules", ())
         for group in rule["apiGroups"]
@@ -117,12 +142,12 @@ def granted(objects: list[Object], home: str, served: tuple[str, str]) -> set[Ri
 
 
 def used(proxy: Faulty, home: str, served: tuple[str, str]) -> set[Right]:
-    places = {home: "home", **dict.fromkeys(served, "served")}
+    called = places(home, served)
     found = set()
     for asked, status in proxy.used:
         if not asked.resource:
             continue  # discovery, which everybody may do
-        where = places.get(asked.namespace, asked.namespace)
+        where = called.get(asked.namespace, asked.namespace)
         what = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
         found.add((where, asked.verb, asked.group, what))
         if asked.verb == "patch" and status == 201:
@@ -132,7 +157,7 @@ def used(proxy: Faulty, home: str, served: tuple[str, str]) -> set[Right]:
 
 def test_nothing_is_printed_that_is_cluster_wide(printed: list[Object], home: str, served: tuple[str, str]) -> None:
     assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding"}
-    assert {one["metadata"]["namespace"] for one in printed} == {home, *served, MONITORING}
+    assert {one["metadata"]["namespace"] for one in printed} == places(home, served).keys()
     subjects = [subject for one in printed for subject in one.get("subjects", ())]
     assert {(one["kind"], one["namespace"], one["name"]) for one in subjects} == {("ServiceAccount", home, ACCOUNT)}
 
@@ -145,7 +170,7 @@ def test_every_right_is_needed_and_no_other(
     home: str,
     served: tuple[str, str],
 ) -> None:
-    led_through_everything(control_plane, served)
+    led_through_everything(control_plane, home, served)
     assert operator.process.running, operator.log
     operator.stop()
     refused = sorted(str(asked) for asked, status in proxy.used if status in (401, 403))
@@ -158,7 +183,7 @@ PLURALS = {"s": "slos", "m": "metricsets", "p": "alertpolicies", "d": "dashboard
 """The resource of each kind, by its name."""
 
 
-def led_through_everything(plane: ControlPlane, served: tuple[str, str]) -> None:
+def led_through_everything(plane: ControlPlane, home: str, served: tuple[str, str]) -> None:
     api, (one, two) = Api(plane), served
     outside = f"outside-{one}"
     generation = Counter[str]()
@@ -192,20 +217,63 @@ def led_through_everything(plane: ControlPlane, served: tuple[str, str]) -> None
     api.wait(path(two, "slos", "s"), lambda obj: condition(obj, "Stalled").get("status") == "True", limit=30)
     events = f"/apis/events.k8s.io/v1/namespaces/{two}/events"
     eventually(lambda: [one for one in (api.get(events) or {})["items"] if one["regarding"]["name"] == "s"], limit=20)
+    # Somebody changes the dashboards of all SLOs by hand, and they are put back.
+    boards = objects(home, "grafana", "!binnacle.dev/kind")
+    eventually(lambda: (api.get(boards) or {})["items"], limit=30, what="the dashboards of all SLOs")
+    for board in (api.get(boards) or {})["items"]:
+        path_of = f"{boards.partition('?')[0]}/{board['metadata']['name']}"
+        api.merge(path_of, {"data": dict.fromkeys(board["data"], "{}")})
+        api.wait(path_of, lambda live, data=board["data"]: live is not None and live["data"] == data, limit=30)
+    # What another configuration or version has left of a file that many share is taken away.
+    for backend, aggregate in LEFT.items():
+        name = left_over(plane, place(home, backend), aggregate)
+        api.gone(f"/api/v1/namespaces/{place(home, backend)}/configmaps/{name}", limit=30)
     # What was made goes with its resource, and a look makes sure that it has gone.
     plane.kubectl("delete", ",".join(PLURALS.values()), "--all", "-n", one)
-    dashboards = f"/api/v1/namespaces/{MONITORING}/configmaps?labelSelector=binnacle.dev/kind=Dashboard"
-    eventually(lambda: not (api.get(dashboards) or {})["items"], limit=30, what="the end of the dashboard")
+    plane.kubectl("delete", "slo", "--all", "-n", two)
+    dashboards = objects(home, "grafana", "app.kubernetes.io/managed-by=binnacle")
+    eventually(lambda: not (api.get(dashboards) or {})["items"], limit=30, what="the end of all dashboards")
     api.gone(f"/apis/monitoring.coreos.com/v1/namespaces/{one}/prometheusrules/binnacle-slo-s", limit=30)
 
     def left() -> list[str]:
-        maps = api.get(f"/api/v1/namespaces/{MONITORING}/configmaps?labelSelector=binnacle.dev/aggregate") or {}
-        return [name for item in maps["items"] for name in item.get("data") or () if f".{one}." in name]
+        return [
+            name
+            for backend in BACKENDS
+            for item in (api.get(objects(home, backend, "binnacle.dev/aggregate")) or {})["items"]
+            for name in item.get("data") or ()
+            if f".{one}." in name
+        ]
 
     eventually(lambda: not left(), limit=30, what="the end of every share")
     # Nobody looked at what is not served.
     assert condition(api.get(path(outside, "slos", "s")), "Ready") == {}
     plane.kubectl("delete", "namespace", outside, "--wait=false")
+
+
+LEFT = {"prometheus": "rules", "alertmanager": "alertmanager", "fluentd": "fluentd"}
+"""Backend -> a file that many share there."""
+
+
+def left_over(plane: ControlPlane, namespace: str, aggregate: str) -> str:
+    """Make an object as an operator of the same installation would have, which nobody wants now; its name."""
+    name = conventions.aggregate_name("default", aggregate, 7)
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": conventions.aggregate_labels(aggregate, "default"),
+        },
+    }
+    manager = f"--field-manager={conventions.FIELD_MANAGER}"
+    plane.kubectl("apply", "--server-side", manager, "-f", "-", input=json.dumps(body))
+    return name
+
+
+def objects(home: str, backend: str, selector: str) -> str:
+    """Path of the ConfigMaps in a backend's namespace that a selector finds."""
+    return f"/api/v1/namespaces/{place(home, backend)}/configmaps?labelSelector={quote(selector)}"
 
 
 def path(namespace: str, plural: str, name: str) -> str:
