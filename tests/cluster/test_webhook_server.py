@@ -193,7 +193,7 @@ async def test_one_that_takes_too_long_passes_and_holds_up_nobody(tmp_path: Path
         return TAKEN
 
     endless = good_slo("endless")
-    limits = Limits(answer=2.0, reading=1.0, threads=2)
+    limits = Limits(answer=2.5, reading=2.0, threads=2, spare=1)
     async with serving(tmp_path, judge, limits) as hook, hook.caller() as session:
         first = asyncio.create_task(hook.call(session, review(endless)))
         assert (await hook.call(session, review(good_slo())))["allowed"]
@@ -202,11 +202,15 @@ async def test_one_that_takes_too_long_passes_and_holds_up_nobody(tmp_path: Path
         assert late["warnings"] == [
             "SLO shop/endless: not checked, there was no time: see its status, or `binnacle check`."
         ]
-        # Also when every thread is taken there is an answer.
+        # A change beside the spec need not wait, whoever is busy.
+        assert "warnings" not in await hook.call(session, review(endless, endless))
+        # Also when every thread is taken there is an answer, and then at once.
         assert all(
-            one["allowed"] for one in await asyncio.gather(*(hook.call(session, review(endless)) for _ in range(5)))
+            one["allowed"] for one in await asyncio.gather(*(hook.call(session, review(endless)) for _ in range(8)))
         )
-        assert hook.count("webhook_verdicts_total", kind="SLO", verdict="unchecked") == 6
+        assert hook.server._threads.stuck
+        assert "no time" in (await hook.call(session, review(good_slo())))["warnings"][0]
+        assert hook.count("webhook_verdicts_total", kind="SLO", verdict="unchecked") >= 10
         let_go.set()
         async with asyncio.timeout(30):
             while "warnings" in await hook.call(session, review(good_slo())):
@@ -220,9 +224,9 @@ async def test_a_defect_passes_and_its_text_is_not_logged(tmp_path: Path, caplog
     async with serving(tmp_path, judge) as hook, hook.caller() as session:
         answer = await hook.call(session, review(good_slo()))
         assert answer["allowed"]
-        assert "defect of Binnacle" in answer["warnings"][0]
+        assert "not checked, by a defect of Binnacle (KeyError)" in answer["warnings"][0]
     assert "a secret" not in caplog.text
-    assert any(one.__dict__.get("error") == "KeyError" for one in caplog.records)
+    assert "not checked" in caplog.text
 
 
 # -- slow and silent clients -----------------------------------------------------------------------------------------
@@ -233,7 +237,7 @@ async def connected(hook: Hook) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 async def test_slow_and_silent_clients_are_let_go_and_others_served(tmp_path: Path) -> None:
-    limits = Limits(answer=4.0, reading=0.5, room=8 << 20)
+    limits = Limits(answer=8.0, reading=2.0, room=8 << 20)
     async with serving(tmp_path, limits=limits) as hook, hook.caller() as session:
         silent_reader, silent = await connected(hook)
         trickling_reader, trickling = await connected(hook)

@@ -114,7 +114,7 @@ async def test_it_may_be_asked_from_many_threads_while_the_cache_changes() -> No
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        with Threads(4) as threads:
+        with Threads(4, 4) as threads:
             names = [*WRONG, *WRONG]
             jobs = [asyncio.create_task(threads.run(partial(asked.judge, WRONG[name]))) for name in names]
             number = 0

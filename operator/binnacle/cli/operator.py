@@ -146,8 +146,8 @@ def operator(
       binnacle operator --namespace shop --print-rights | kubectl apply -f -
       binnacle operator --config /etc/binnacle/config.yaml --webhook
 
-    With --namespace it needs no right that is cluster-wide. A webhook that is
-    away refuses nothing, and needs no right either.
+    With --namespace it needs no right that is cluster-wide. --webhook adds no
+    right, and a webhook that is away refuses nothing.
 
     It ends in order on SIGTERM: running work is finished and the Lease is
     given back, so that another replica goes on at once. A lost Lease ends it

@@ -20,7 +20,7 @@ from binnacle.cluster.webhook import review as reviews
 from binnacle.cluster.webhook.certificate import Certificate
 from binnacle.cluster.webhook.review import Review
 from binnacle.cluster.webhook.threads import Threads
-from binnacle.control.admission import Body, Verdict
+from binnacle.control.admission import Body, Verdict, is_unchanged
 from binnacle.control.metrics import WebhookMetrics
 from binnacle.control.ports import Clock
 
@@ -42,6 +42,7 @@ class Limits:
         room: bytes of all calls that are being answered together; a call waits for its room.
         connections: open at the same time.
         threads: that judge.
+        spare: that may take the place of those that are busy with what nobody waits for any more.
         look: seconds between looks at the files of the certificate.
     """
 
@@ -51,6 +52,7 @@ class Limits:
     room: int = 32 << 20
     connections: int = 512
     threads: int = 2
+    spare: int = 2
     look: float = 2.0
 
 
@@ -75,7 +77,7 @@ class WebhookServer:
         self._clock = clock
         self._limits = limits or Limits()
         self._certificate = Certificate(certificates, metrics)
-        self._threads = Threads(self._limits.threads)
+        self._threads = Threads(self._limits.threads, self._limits.threads + self._limits.spare)
         self._room = _Room(self._limits.room)
         self._server: asyncio.Server | None = None
         self._silent: set[RequestHandler] = set()
@@ -218,24 +220,26 @@ class WebhookServer:
         if not review.known:
             # A newer definition than this replica, in the middle of an upgrade.
             return reviews.pass_unjudged(review, f"not checked, this operator knows no {review.kind} {review.version}.")
+        if is_unchanged(body, before):
+            return reviews.pass_unjudged(review)
+        if self._threads.stuck:
+            return self._unchecked(review, "there was no time")
         try:
             # A little before the deadline of the call, to have time for the answer.
             async with asyncio.timeout_at(deadline - self._limits.answer / 8):
                 verdict = await self._threads.run(lambda: self._judge(body, before))
         except TimeoutError:
-            log.warning("the webhook had no time to judge", extra={"resource": review.subject, "uid": review.uid})
-            self._metrics.verdicts.labels(review.kind, "unchecked").inc()
-            return reviews.pass_unjudged(review, "not checked, there was no time: see its status, or `binnacle check`.")
+            return self._unchecked(review, "there was no time")
         except Exception as error:  # noqa: BLE001 - the fence around everything that reads what people wrote
             # Only the kind of the error: its text, or a traceback, could quote the resource.
-            log.warning(
-                "the webhook failed on a resource; this is a defect of Binnacle",
-                extra={"resource": review.subject, "uid": review.uid, "error": type(error).__name__},
-            )
-            self._metrics.verdicts.labels(review.kind, "unchecked").inc()
-            return reviews.pass_unjudged(review, "not checked, by a defect of Binnacle: see its status.")
+            return self._unchecked(review, f"by a defect of Binnacle ({type(error).__name__})")
         self._note(review, verdict)
         return reviews.answer(review, verdict)
+
+    def _unchecked(self, review: Review, why: str) -> bytes:
+        log.warning("not checked", extra={"resource": review.subject, "uid": review.uid, "why": why})
+        self._metrics.verdicts.labels(review.kind, "unchecked").inc()
+        return reviews.pass_unjudged(review, f"not checked, {why}: see its status, or `binnacle check`.")
 
     def _note(self, review: Review, verdict: Verdict) -> None:
         outcome = "denied" if verdict.refused else "warned" if verdict.told else "allowed"
