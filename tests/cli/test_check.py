@@ -54,7 +54,7 @@ def test_nothing_at_all_is_no_good_news(run: Runner, tmp_path: Path) -> None:
     ended = run("check", tmp_path)
     assert (ended.status, ended.out) == (
         0,
-        "Nothing to check: there is no resource of binnacle.dev in what was given.\n",
+        "Nothing to check: there is no resource of binnacle.dev in what was given. SLOs of sloth, pyrra and OpenSLO are converted by binnacle import.\n",
     )
 
 

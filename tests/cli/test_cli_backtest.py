@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from binnacle.api import slo as model
+from binnacle.check.backtest.slo import Interval, Replay
+from binnacle.cli.replayed import BudgetReplay, Span, print_replays
+from binnacle.intent.refs import Key
 from cli.running import Runner, write
 
 SLO: dict[str, Any] = {
@@ -75,3 +79,17 @@ def test_what_does_not_compile_is_told_and_not_asked_for(binnacle: Runner, tmp_p
     assert ended.status == 1
     assert "Nothing to replay" in ended.out
     assert "spec.objective" in ended.err
+
+
+def test_what_is_true_of_many_groups_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def of(region: str, since: int | None, *gaps: Interval) -> Replay:
+        return Replay((("region", region),), 10.0, 1.0, 0.5, None, since, gaps, ())
+
+    slo = model.SLO.model_validate({**SLO, "spec": {**SLO["spec"], "groupBy": ["region"]}})
+    groups = [of("eu", 0), of("us", 0), of("ap", 0, Interval(0, 600))]
+    print_replays([BudgetReplay(Key("SLO", "shop", "x"), slo, 300, groups)], Span(0, 86_400))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if "There is data" in line or "gap" in line] == [
+        "There is data since 1970-01-01 00:00 only; windows that begin earlier are shorter than they say.",
+        "region=ap: 1 gap without data, 10m in all.",
+    ]

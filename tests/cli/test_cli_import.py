@@ -58,6 +58,7 @@ def test_files_and_a_report_as_json(binnacle: Runner, tmp_path: Path) -> None:
     out, report = tmp_path / "out", tmp_path / "report.json"
     ended = binnacle("import", "openslo", DATA / "openslo-v1.yaml", "-o", out, "--report", report)
     assert ended.status == 1
+    assert f"SLOs imported into {out}; fields: " in ended.err
     assert ended.out == ""
     assert sorted(path.name for path in out.iterdir()) == [
         "slo.default.cpu.yaml",

@@ -252,3 +252,40 @@ def test_labels_that_are_ours_are_lost_and_said() -> None:
     fates = {path: entries(outcome, f"labels.{path}")[0] for path in ("slo", "bad-name", "binnacle_kind")}
     assert all(entry.fate is Fate.LOST for entry in fates.values())
     assert fates["slo"].finding.reason is Reason.RESERVED_LABEL
+
+
+def test_two_queries_of_one_indicator_are_explained_once() -> None:
+    outcome = imported("sloth", (DATA / "sloth-file.yaml").read_text())
+    (first,), (second,) = (entries(outcome, f"slos[3].sli.events.{name}_query") for name in ("error", "total"))
+    assert first.finding.severity is Severity.WARNING
+    assert "spec.indicator.expression" in {first.target, second.target}
+    assert (second.fate, second.finding.severity) == (Fate.CHANGED, Severity.INFO)
+    assert first.finding.path in second.finding.message
+
+
+@pytest.mark.parametrize(("counter", "assumed"), [("", True), ("counter: true", False)])
+def test_that_a_metric_is_a_counter_is_assumed_only_where_it_is_not_said(counter: str, assumed: bool) -> None:
+    outcome = imported("openslo", COUNTER % counter)
+    (bad,) = entries(outcome, "spec.indicator.spec.ratioMetric.bad.metricSource.spec.query")
+    assert ("taken to be a counter" in bad.finding.message) is assumed
+    assert (bad.finding.severity is Severity.WARNING) is assumed
+    assert specs(outcome)["x"]["indicator"] == {"ratio": {"errors": "bad_total", "total": "all_total"}}
+
+
+COUNTER = """\
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: x}
+spec:
+  service: a
+  timeWindow: [{duration: 4w, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.99}]
+  indicator:
+    metadata: {name: x}
+    spec:
+      ratioMetric:
+        bad: {metricSource: {type: Prometheus, spec: {query: sum(bad_total)}}}
+        total: {metricSource: {type: Prometheus, spec: {query: sum(all_total)}}}
+        %s
+"""

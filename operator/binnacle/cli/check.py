@@ -6,7 +6,7 @@ import typer
 
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Output, Paths, Strict
-from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -41,5 +41,5 @@ def check(
 def _praise(resources: int) -> str:
     """Say how much was found good, so that a wrong path is not taken for good news."""
     if resources == 0:
-        return "Nothing to check: there is no resource of binnacle.dev in what was given."
+        return nothing_to("check")
     return f"{resources} {'resource is' if resources == 1 else 'resources are'} good."

@@ -17,7 +17,7 @@ from rich.text import Text
 from binnacle.api.findings import Severity, printable
 from binnacle.cli.comparing import Comparison, Server, compare
 from binnacle.cli.options import ContextFile, Date, Kubeconfig, KubeContext, Paths, day
-from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
 from binnacle.cli.stack import make_room
 from binnacle.control.difference import Action, Change
 from binnacle.errors import BinnacleError
@@ -130,7 +130,7 @@ def _named(key: Key) -> str:
 
 def _summary(changes: Sequence[Change], *, compared: bool) -> str:
     if not compared:
-        return "Nothing to compare: there is no resource of binnacle.dev in what was given."
+        return nothing_to("compare")
     if not changes:
         return "No differences: applying this would change nothing."
     parts = []

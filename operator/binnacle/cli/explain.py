@@ -23,7 +23,7 @@ from binnacle.check.explain.base import Section, Table
 from binnacle.check.explain.registry import EXPLANATIONS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date
-from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
 from binnacle.cli.pictures import has_board, picture_of, write_picture
 from binnacle.control.onepass import Pass
 from binnacle.errors import BinnacleError
@@ -224,7 +224,7 @@ def _print(explained: Sequence[Explained], texts: Mapping[str, str]) -> None:
     console = Console(highlight=False)
     console.width = min(console.width, _WIDEST)
     if not explained:
-        console.print("Nothing to explain: there is no resource of binnacle.dev in what was given.")
+        console.print(nothing_to("explain"))
     for number, one in enumerate(explained):
         if number:
             console.print()

@@ -114,7 +114,7 @@ def import_(
     findings = [line.located for section in sections for line in section.lines]
     if report is not None:
         _write_report(report, sections, imported)
-    _print(sections if report is None else _only_bad(sections), imported, sys.stderr)
+    _print(sections if report is None else _only_bad(sections), imported, sys.stderr, into=output)
     raise typer.Exit(exit_status(findings))
 
 
@@ -213,7 +213,14 @@ def _only_bad(sections: Iterable[_Section]) -> Iterator[_Section]:
 _STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: ""}
 
 
-def _print(sections: Iterable[_Section], imported: Imported, out: TextIO, *, color: bool | None = None) -> None:
+def _print(
+    sections: Iterable[_Section],
+    imported: Imported,
+    out: TextIO,
+    *,
+    color: bool | None = None,
+    into: Path | None = None,
+) -> None:
     console = Console(file=out, no_color=color is False or None, highlight=False, soft_wrap=True)
     for section in sections:
         heading = Text(printable(" ".join(one for one in (section.place, section.title) if one)), style="bold")
@@ -234,18 +241,19 @@ def _print(sections: Iterable[_Section], imported: Imported, out: TextIO, *, col
             console.print(said)
             if finding.fix and finding.severity is not Severity.INFO:
                 console.print(Text(f"{'':18}fix: {printable(finding.fix)}"))
-    console.print(Text(_summary(imported), style="bold"))
+    console.print(Text(_summary(imported, into), style="bold"))
 
 
 def _failed(section: _Section) -> bool:
     return any(line.located.finding.severity is Severity.ERROR for line in section.lines)
 
 
-def _summary(imported: Imported) -> str:
+def _summary(imported: Imported, folder: Path | None = None) -> str:
     fates = Counter(entry.fate for part in imported.parts for entry in part.entries)
     count = len(imported.resources)
     fields = ", ".join(f"{fates[fate]} {fate}" for fate in Fate)
-    return f"{count} {'SLO' if count == 1 else 'SLOs'} imported; fields: {fields}"
+    into = f" into {folder}" if folder is not None else ""
+    return f"{count} {'SLO' if count == 1 else 'SLOs'} imported{into}; fields: {fields}"
 
 
 def _write_report(path: Path, sections: Sequence[_Section], imported: Imported) -> None:

@@ -33,6 +33,14 @@ class Format(StrEnum):
     GITHUB = "github"
 
 
+def nothing_to(do: str, what: str = "resource of binnacle.dev") -> str:
+    """Return what is said where there is nothing of ours in what was given; files of other tools are taken for ours."""
+    return (
+        f"Nothing to {do}: there is no {what} in what was given. "
+        "SLOs of sloth, pyrra and OpenSLO are converted by binnacle import."
+    )
+
+
 def exit_status(findings: Iterable[Located], *, strict: bool = False) -> int:
     """0 when nothing is wrong; 1 when there is an error, with `strict` also when there is a warning."""
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}

@@ -14,7 +14,7 @@ from binnacle.api.reasons import Reason
 from binnacle.check.registry import PROOFS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
-from binnacle.cli.output import Format, exit_status, write_findings
+from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
 from binnacle.control.onepass import proof_files
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.compose import Unreadable, compose
@@ -89,8 +89,8 @@ def render(
         typer.echo(f"{output}: {counts}", err=True)
         if not done.complete:
             typer.echo(f"{output}: nothing was removed, because not everything could be read", err=True)
-    if not done.documents and not done.findings:
-        typer.echo("Nothing to render: there is no resource of binnacle.dev in what was given.", err=True)
+    if not done.documents and not exit_status(done.findings):
+        typer.echo(nothing_to("render"), err=True)
     findings = [*done.findings, *_left_alone(done)]
     write_findings(findings, Format.TEXT, sys.stderr, texts=done.texts)
     raise typer.Exit(exit_status(findings))

@@ -15,6 +15,7 @@ from binnacle.api.slo import SLO
 from binnacle.check.backtest import rules as policies
 from binnacle.check.backtest import slo as budgets
 from binnacle.check.explain.words import counted, lasting
+from binnacle.cli.output import nothing_to
 from binnacle.intent import series
 from binnacle.intent.refs import Key
 
@@ -56,7 +57,7 @@ def print_replays(found: Sequence[BudgetReplay | PolicyReplay], span: Span) -> N
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"From {_time(span.begin)} to {_time(span.end)}.", style="bold"))
     if not found:
-        console.print("Nothing to replay: there is no SLO and no AlertPolicy in what was given.")
+        console.print(nothing_to("replay", "SLO and no AlertPolicy"))
     for one in found:
         console.print()
         console.print(Text(printable(f"{one.key.kind} {one.key.namespace}/{one.key.name}"), style="bold cyan"))
@@ -86,14 +87,12 @@ def _print_budget(console: Console, one: BudgetReplay) -> None:
         ]
         table.add_row(*([printable(_named(group.labels))] if spec.group_by else []), *cells)
     console.print(table)
-    for group in one.groups:
-        name = f"{printable(_named(group.labels))}: " if spec.group_by else ""
-        if group.since is not None:
-            said = "windows that begin earlier are shorter than they say"
-            console.print(f"  {name}There is data since {_time(group.since)} only; {said}.")
-        if group.gaps:
-            missing = lasting(sum(gap.seconds for gap in group.gaps) * 1000)
-            console.print(f"  {name}{counted(len(group.gaps), 'gap')} without data, {missing} in all.")
+    for said, groups in _about_data(one.groups).items():
+        # What is true of all of them is said once.
+        named = (
+            "" if len(groups) == len(one.groups) else f"{'; '.join(printable(_named(labels)) for labels in groups)}: "
+        )
+        console.print(f"  {named}{said}")
     rows = [(group, alert) for group in one.groups for alert in group.alerts]
     if not rows:
         console.print("  No alert would have fired.")
@@ -110,6 +109,20 @@ def _print_budget(console: Console, one: BudgetReplay) -> None:
     console.print(alerts)
     if len(rows) > _MOST_SHOWN:
         console.print(f"  {len(rows) - _MOST_SHOWN} more; --output json lists them all.")
+
+
+def _about_data(groups: Sequence[budgets.Replay]) -> dict[str, list[budgets.Labels]]:
+    """Return what there is to say of the history that there is, with the groups of which it is true."""
+    found: dict[str, list[budgets.Labels]] = {}
+    for group in groups:
+        if group.since is not None:
+            short = "windows that begin earlier are shorter than they say"
+            found.setdefault(f"There is data since {_time(group.since)} only; {short}.", []).append(group.labels)
+        if group.gaps:
+            missing = lasting(sum(gap.seconds for gap in group.gaps) * 1000)
+            gaps = f"{counted(len(group.gaps), 'gap')} without data, {missing} in all."
+            found.setdefault(gaps, []).append(group.labels)
+    return found
 
 
 def _print_policy(console: Console, one: PolicyReplay) -> None:

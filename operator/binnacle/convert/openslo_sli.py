@@ -1,7 +1,7 @@
 """OpenSLO's indicators: ratios of good, bad and all events, ready-made ratios, and where their queries stand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from binnacle.api.model import shown
@@ -66,7 +66,8 @@ def ratio_of(ratio: Fields, sources: Mapping[str, str]) -> Measured | None:
     said = {name: ratio.flag(name) for name in ("counter", "incremental") if name in ratio}
     for name in said:
         part.carried(ratio.at(name), "")
-    is_counter = all(value is not False for value in said.values())
+    flags = [value for value in said.values() if value is not None]
+    is_counter = all(flags) if flags else None
     maps = {name: ratio.map(name) for name in ("good", "bad", "total", "raw")}
     kind = ratio.text("rawType")
     ratio.rest("a ratio of OpenSLO")
@@ -121,7 +122,7 @@ def _raw(ratio: Fields, query: _Query, kind: str) -> Measured | None:
     return _put(ratio, meaning, [query.path])
 
 
-def _counted(ratio: Fields, nodes: Mapping[str, _Query], *, is_counter: bool) -> Measured | None:
+def _counted(ratio: Fields, nodes: Mapping[str, _Query], *, is_counter: bool | None) -> Measured | None:
     part, total = ratio.part, nodes["total"]
     name, read = ("good", queries.of_good) if "good" in nodes else ("bad", queries.of_events)
     node = nodes[name].node
@@ -130,11 +131,14 @@ def _counted(ratio: Fields, nodes: Mapping[str, _Query], *, is_counter: bool) ->
     except queries.NotRecognised as error:
         share = q.div(node, total.node)
         meaning = queries.as_expression(share if name == "bad" else q.sub(q.num(1), share), error)
-    if not is_counter and queries.GROWTH in meaning.warnings:
+    if is_counter is False and queries.GROWTH in meaning.warnings:
         said = "It says that these are no counters, and only counters can be added up over a window."
         fix = "Set counter to true if they only ever grow, or write a query with rate."
         part.refuse(ratio.path, said, fix, Reason.NOT_CARRIED_OVER)
         return None
+    if is_counter:
+        # What was said need not be assumed.
+        meaning = replace(meaning, warnings=tuple(one for one in meaning.warnings if one != queries.GROWTH))
     return _put(ratio, meaning, [nodes[name].path, total.path])
 
 

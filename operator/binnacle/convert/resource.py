@@ -219,15 +219,18 @@ def measured(part: Part, spec: dict[str, Any], meaning: queries.Meaning, paths: 
     ((member, fields),) = meaning.indicator.items()
     target = f"spec.indicator.{member}"
     said = "; ".join(f"{name}: {value}" for name, value in fields.items())
-    for path in paths:
-        if meaning.warnings:
-            text = " ".join((f"It is {said}.", *meaning.warnings, *meaning.notes))
-            part.changed(path, target, text, severity=Severity.WARNING)
-        else:
-            part.carried(path, target, " ".join((f"It is {said}.", *meaning.notes)))
+    first, *others = paths
+    if meaning.warnings:
+        text = " ".join((f"It is {said}.", *meaning.warnings, *meaning.notes))
+        part.changed(first, target, text, severity=Severity.WARNING)
+    else:
+        part.carried(first, target, " ".join((f"It is {said}.", *meaning.notes)))
+    for path in others:
+        together = f"It is read together with {first}, where it is said what became of both."
+        part.changed(path, target, together) if meaning.warnings else part.carried(path, target, together)
     spec["indicator"] = meaning.indicator
     if meaning.groups:
-        spec["groupBy"] = groups(part, ((path, name) for path in list(paths)[:1] for name in meaning.groups))
+        spec["groupBy"] = groups(part, ((first, name) for name in meaning.groups))
 
 
 def not_measured(part: Part, path: str, error: Exception) -> None:

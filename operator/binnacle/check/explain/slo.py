@@ -237,7 +237,8 @@ def _told(slo: SLO, compiled: Compiled, world: World) -> Section:
     return Section(
         "Who is told",
         (_carried(slo, world),),
-        Table(("Severity", "Receivers", "By the AlertPolicy"), tuple(rows)),
+        # Several alerts of one severity have one way.
+        Table(("Severity", "Receivers", "By the AlertPolicy"), tuple(dict.fromkeys(rows))),
         notes,
     )
 
@@ -298,7 +299,8 @@ def _recorded(slo: SLO, compiled: Compiled, facts: Mapping[str, Any], world: Wor
     return Section(
         "What is recorded",
         (f"Prometheus computes these series. All of them have the labels {labels}.",),
-        Table(("Series", "What it is", "Every"), rows),
+        # One with a series for each alert is told once.
+        Table(("Series", "What it is", "Every"), tuple(dict.fromkeys(rows))),
     )
 
 
@@ -320,6 +322,9 @@ def _meanings(slo: SLO, facts: Mapping[str, Any], timing: Timing) -> dict[str, s
         series.PERIOD_ERRORS: f"bad over {_over(slo)}, as summed up last",
         series.PERIOD_CURRENT: "1, with the current period as a label",
         series.PERIOD_OF_STEP: "1, with the period in which the last step began as a label",
+        series.PERIOD_COUNTED: f"up to when the sums over {_over(slo)} reach",
+        series.PERIOD_ERRORS: f"bad over {_over(slo)}, summed up now and then",
+        series.PERIOD_EVENTS: f"all over {_over(slo)}, summed up now and then",
         series.PERIOD_BUDGET_REMAINING: "share of the budget that is left",
         series.OBJECTIVE: "the objective",
         series.ALERT_BURN_RATE: "the burn rates from which alerts fire, for dashboards",
