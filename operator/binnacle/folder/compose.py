@@ -145,13 +145,13 @@ def compose(
     budget = budget or Budget(limits)
     try:
         for event in yaml.parse(text, Loader=yaml.CLoader):
-            if isinstance(event, yaml.DocumentStartEvent):
-                builder = _Builder(limits, budget, places)
+            if builder is None:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    builder = _Builder(limits, budget, places)
             elif isinstance(event, yaml.DocumentEndEvent):
-                if builder is not None:
-                    yield builder.done()
+                yield builder.done()
                 builder = None
-            elif builder is not None:
+            else:
                 builder.take(event)
     except yaml.MarkedYAMLError as error:
         raise Unreadable(_syntax(error)) from None

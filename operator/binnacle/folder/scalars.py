@@ -24,6 +24,7 @@ _KUBECTL_WORDS = {
 }
 _FIRST = frozenset("0123456789+-.~nNtTfF")
 _KUBECTL_FIRST = frozenset("0123456789+-yYnNoO")
+_DIGITS_AND_SIGNS = frozenset("0123456789+-")
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -57,6 +58,8 @@ def kubectl_differs(text: str, value: Scalar) -> tuple[bool, Scalar]:
     """Say whether kubectl reads a plain scalar as something else than `value`, and as what."""
     if not text or text[0] not in _KUBECTL_FIRST:
         return False, value
+    if text[0] not in _DIGITS_AND_SIGNS and text not in _KUBECTL_WORDS:
+        return False, value
     other = _kubectl(text, value)
     return (type(other), other) != (type(value), value), other
 
@@ -64,7 +67,7 @@ def kubectl_differs(text: str, value: Scalar) -> tuple[bool, Scalar]:
 def _kubectl(text: str, value: Scalar) -> Scalar:
     if text in _KUBECTL_WORDS:
         return _KUBECTL_WORDS[text]
-    if text[0] not in "0123456789+-" or len(text) > _LONGEST_NUMBER:
+    if text[0] not in _DIGITS_AND_SIGNS or len(text) > _LONGEST_NUMBER:
         return value
     plain = text.replace("_", "")
     if match := _KUBECTL_INT.fullmatch(plain):
