@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 METRIC_NAME = "__name__"
@@ -44,18 +45,22 @@ class Number:
         `Decimal("0.001")` is spelled `0.001`. Infinities and NaN are spelled `Inf`, `-Inf`, `NaN`.
         """
         number = float(value)
-        if math.isfinite(number) and number:
-            return cls(repr(number).removesuffix(".0"))
-        if math.isnan(number):
-            return cls("NaN")
-        if number:
-            return cls("Inf" if number > 0 else "-Inf")
-        return cls("-0" if str(number).startswith("-") else "0")
+        # The two zeros are equal, so they would be one entry of the cache.
+        return _number(number) if number else cls(repr(number).removesuffix(".0"))
 
     @property
     def value(self) -> float:
         """The number as Prometheus sees it."""
         return float(self.text)
+
+
+@lru_cache(maxsize=1024)  # rules have the same few numbers again and again
+def _number(value: float) -> Number:
+    if math.isnan(value):
+        return Number("NaN")
+    if math.isinf(value):
+        return Number("Inf" if value > 0 else "-Inf")
+    return Number(repr(value).removesuffix(".0"))
 
 
 @dataclass(frozen=True, slots=True)

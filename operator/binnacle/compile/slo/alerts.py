@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from binnacle.api.slo import SLO
 from binnacle.api.values import AlertSeverity, Duration
@@ -26,6 +26,20 @@ from binnacle.promql.nodes import Node
 _ORDER: Final = tuple(AlertSeverity)
 _LOOKBACK: Final = Duration.of(minutes=5)
 """How old the last sample of a series may be: long windows are recorded each few minutes."""
+
+
+class _Limit(NamedTuple):
+    """The share of errors above which a pair burns, and what people are told of it."""
+
+    share: float
+    words: str
+
+
+@lru_cache(maxsize=256)  # most SLOs have the limits of others
+def _limit(factor: Fraction, budget: Fraction) -> _Limit:
+    times = "" if factor == 1 else f"{number(factor)} times "
+    share = factor * budget
+    return _Limit(float(share), f"limit of both: {percent(share)}, {times}the allowed rate")
 
 
 def alert_rules(slo: SLO, subject: Subject, burning: Iterable[Pair], board: str | None = None) -> tuple[Alert, ...]:
@@ -79,7 +93,8 @@ def _alert(
     board: str | None,
 ) -> Alert:
     """Return the alert of pairs of one severity, which says `said` besides what burns."""
-    burning: list[Node] = [_burning(subject, pair, slo.spec.alerting.min_failures) for pair in same]
+    limited = [(pair, _limit(pair.factor, subject.budget)) for pair in same]
+    burning: list[Node] = [_burning(subject, pair, limit, slo.spec.alerting.min_failures) for pair, limit in limited]
     expr = q.or_(*burning)
     if higher:
         page = told.firing(slo, series.ALERT_BUDGET_BURN, higher)
@@ -94,7 +109,7 @@ def _alert(
             subject,
             "burns its error budget",
             board,
-            burning=" or ".join(_in_words(subject, pair) for pair in same),
+            burning=" or ".join(_in_words(subject, pair, limit) for pair, limit in limited),
             **said,
         ),
     )
@@ -105,14 +120,14 @@ def held(pair: Pair) -> Duration:
     return max(Duration(pair.short.ms // 2), _LOOKBACK)
 
 
-def _burning(subject: Subject, pair: Pair, min_failures: int | None) -> Node:
+def _burning(subject: Subject, pair: Pair, limit: _Limit, min_failures: int | None) -> Node:
     """Return the groups that burn by a pair now or did a moment ago.
 
     Errors that come and go around the limit let the short window fall below it for at most half their period, so an alert
     holds for half the short window: what comes and goes faster than that is one alert, and what does not is several
     incidents. The rule says so itself instead of asking for `keep_firing_for`: a ticket must not be kept beside its page.
     """
-    threshold = q.num(float(_limit(pair.factor, subject.budget)))
+    threshold = q.num(limit.share)
     moment = held(pair).ms
 
     def lately(name: str) -> Node:
@@ -132,23 +147,8 @@ def _exhausted_in(subject: Subject) -> str:
     return templates.duration_of(seconds, subject.groups, "the budget is spent, or nothing fails at present")
 
 
-@lru_cache(maxsize=256)  # most SLOs have the limits of others
-def _limit(factor: Fraction, budget: Fraction) -> Fraction:
-    """Return the share of errors above which a pair burns."""
-    return factor * budget
-
-
-@lru_cache(maxsize=256)  # as the limits
-def _limit_in_words(factor: Fraction, budget: Fraction) -> str:
-    times = "" if factor == 1 else f"{number(factor)} times "
-    return f"(limit of both: {percent(_limit(factor, budget))}, {times}the allowed rate)"
-
-
-def _in_words(subject: Subject, pair: Pair) -> str:
+def _in_words(subject: Subject, pair: Pair, limit: _Limit) -> str:
     def failing(window: Duration) -> str:
         return templates.percentage_of(subject.now(series.error_ratio(window)), subject.groups)
 
-    return (
-        f"{failing(pair.long)} failing over {pair.long} and {failing(pair.short)} over {pair.short} "
-        f"{_limit_in_words(pair.factor, subject.budget)}"
-    )
+    return f"{failing(pair.long)} failing over {pair.long} and {failing(pair.short)} over {pair.short} ({limit.words})"

@@ -65,6 +65,8 @@ def recorded(subject: Subject) -> Node:
 
 def silent(alerts: Iterable[Alert], masked: Node | None) -> tuple[Alert, ...]:
     """Return alerts that do not fire in maintenance."""
+    if masked is None:
+        return tuple(alerts)
     return tuple(replace(alert, expr=outside(alert.expr, masked)) for alert in alerts)
 
 

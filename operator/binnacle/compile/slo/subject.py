@@ -35,6 +35,7 @@ class Subject:
     _identity: tuple[Matcher, ...] = field(init=False)
     _everything: tuple[Matcher, ...] = field(init=False)
     _now: dict[str, Selector] = field(init=False, compare=False, repr=False)
+    _then: dict[tuple[str, int], Selector] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         identity = {series.SLO: self.name, series.SLO_NAMESPACE: self.namespace}
@@ -45,6 +46,7 @@ class Subject:
         object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
         object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
         object.__setattr__(self, "_now", {})
+        object.__setattr__(self, "_then", {})
 
     @property
     def window(self) -> Duration:
@@ -60,4 +62,8 @@ class Subject:
 
     def history(self, name: str, offset: Duration | None = None) -> Selector:
         """Select a series of this SLO over time, whatever service it was recorded for."""
-        return Selector(name, self._identity, offset.ms if offset else 0)
+        back = offset.ms if offset else 0
+        found = self._then.get((name, back))
+        if found is None:
+            found = self._then[name, back] = Selector(name, self._identity, back)
+        return found
