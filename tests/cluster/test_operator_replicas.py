@@ -329,7 +329,7 @@ def table(found: list[Takeover]) -> str:
         if times:
             lines.append(f"{end}: {len(times)} runs, median {statistics.median(times):.1f} s, worst {max(times):.1f} s")
     released = [one.since_release for one in found if one.since_release is not None]
-    lines.append(
-        f"after the Lease was given back: median {statistics.median(released):.2f} s, worst {max(released):.2f} s"
-    )
+    if released:
+        median, worst = statistics.median(released), max(released)
+        lines.append(f"after the Lease was given back: median {median:.2f} s, worst {worst:.2f} s")
     return "\n".join(lines)
