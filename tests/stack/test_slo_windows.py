@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from binnacle.api.config import Config
 from binnacle.api.slo import SLO
 from binnacle.compile.registry import KINDS
@@ -179,3 +181,39 @@ def test_resets_and_maintenance_in_local_time_are_exact(prometheus_line: Prometh
             check(name, "maintained", scrapes.end, free)
         assert server.value(share_over_window(rules["peak-outage", "maintained"]), scrapes.end) == 0
     assert wrong == {}
+
+
+def test_sums_that_were_missed_are_made_good_or_told_by_nothing(
+    prometheus_line: PrometheusLine, tmp_path: Path
+) -> None:
+    """Of a year, summed up each 44 minutes; everything that fails does in the last two hours."""
+    scrapes = Scrapes(START, 2.5 * DAY, 60)
+    late = scrapes.length - 2 * HOUR
+    traffic = {
+        "bad": scrapes.counter(lambda since: 1.0 if since > late else 0.0, first=5000.0),
+        "fine": scrapes.counter(lambda _: 99.0, first=5000.0),
+    }
+    # Until how long before the end there were sums, in seconds.
+    last = {"missed": 44 * 60.0, "stale": 5 * HOUR, "long-gone": 30 * HOUR, "new": None}
+    rules = {
+        name: rules_on(date(2026, 1, 1), make_slo(name, window=RARE["yearly"], indicator=counted("web")))
+        for name in last
+    }
+    old = f'{series.TIME_PERIOD}{{slo="long-gone",slo_namespace="shop",slo_service="checkout"}}'
+    written = raw({"web": traffic}) | {old: [(at, 365.0) for at in scrapes.times() if at < scrapes.end - 30 * HOUR]}
+    prometheus_line.create_blocks(openmetrics(written), tmp_path / "data")
+    record(prometheus_line, tmp_path, rules.values(), scrapes, parts=["increments"])
+    for name, before in last.items():
+        if before is not None:
+            until = Scrapes(scrapes.end - before - 2 * HOUR, 2 * HOUR, 60)
+            record(prometheus_line, tmp_path, [rules[name]], until, parts=["period"])
+    with Prometheus(prometheus_line, tmp_path) as server:
+        found = {name: server.query(share_over_window(one), scrapes.end) for name, one in rules.items()}
+    values = {name: one[0].value if one else None for name, one in found.items()}
+    assert values.pop("long-gone") is None, "no number instead of a wrong one"
+    assert values.pop("stale") == 0
+    right = shares(traffic, scrapes.end)
+    assert values["missed"] is not None
+    assert min(right) * (1 - TOLERANCE) <= values["missed"] <= max(right) * (1 + TOLERANCE)
+    day = between(traffic, [(scrapes.end - DAY, scrapes.end)])
+    assert values["new"] == pytest.approx(day, rel=0.1)

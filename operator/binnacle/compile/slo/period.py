@@ -63,7 +63,9 @@ def _share_rules(subject: Subject, timing: Timing) -> tuple[Recording, ...]:
         return (record(subject, series.PERIOD_ERROR, ratio),)
     current = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start()))
     lately = q.call("count_over_time", q.over(subject.history(series.events_increase(step)), LATELY.ms))
-    nothing = q.mul(q.num(0), q.sum_by(subject.groups, lately))
+    nothing: Node = q.mul(q.num(0), q.sum_by(subject.groups, lately))
+    if _is_rare(subject):
+        nothing = q.unless(nothing, _awaiting_sums(subject), matching=q.on())
     return (
         record(subject, series.PERIOD_CURRENT, current),
         record(subject, series.PERIOD_ERROR, q.or_(ratio, nothing)),
@@ -96,9 +98,19 @@ def _share_since(subject: Subject, timing: Timing) -> Node:
         counted(series.PERIOD_ERRORS, series.errors_increase(timing.step)),
         counted(series.PERIOD_EVENTS, series.events_increase(timing.step)),
     )
+    return q.or_(known, q.unless(_share_over(subject, LATELY, timing), _is_old(subject), matching=q.on()))
+
+
+def _is_old(subject: Subject) -> Node:
+    """Return an expression that has elements where the SLO was there a day ago."""
     before = q.subquery(subject.history(series.TIME_PERIOD, offset=LATELY), _BEFORE.ms, _SOMETIMES.ms)
-    new = q.unless(_share_over(subject, LATELY, timing), q.call("count_over_time", before), matching=q.on())
-    return q.or_(known, new)
+    return q.call("count_over_time", before)
+
+
+def _awaiting_sums(subject: Subject) -> Node:
+    """Return an expression that has elements where the SLO is not new and was not summed up for a day."""
+    counted = q.call("last_over_time", q.over(subject.now(series.PERIOD_COUNTED), LATELY.ms))
+    return q.unless(_is_old(subject), counted, matching=q.on())
 
 
 def _since(subject: Subject, increments: str) -> Node:
