@@ -93,6 +93,11 @@ def test_it_foretells_what_an_apply_does_and_writes_nothing(
     mark = write_counter.mark()
     same = told(run, files, admin, "--exit-code")
     assert (same["status"], same["changes"]) == (0, [])
+    context = files.parent / "context.yaml"
+    context.write_text("grafana: {url: 'https://grafana.example', namespace: monitoring}\n")
+    boards = told(run, files, admin, "--context", str(context))["changes"]
+    shared = [one["action"] for one in boards if one["owner"] == {"kind": "SLO", "namespace": "", "name": ""}]
+    assert shared == ["Create", "Create"], "what there is for all SLOs"
     edit(files / "checkout-slo.yaml", "99.9%", "99.95%")
     edit(files / "payments-alertpolicy.yaml", "#payments", "#other")
     edit(files / "checkout-dashboard.yaml", "title: Failing now", "title: Failing")
