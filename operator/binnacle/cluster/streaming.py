@@ -44,6 +44,8 @@ _RELIST_SECONDS = (1.0, 2.0, 5.0)
 # The API server begins to answer a watch at once, whether or not there is anything to tell.
 _ANSWER_SECONDS = 15.0
 _SHORT_SECONDS = 1.0
+# Objects of one page of a list: kopf has a task, a queue and the body of each at once, some 20 kB.
+_PAGE = 100
 # A stream and, while it lasts, one list and a few requests of discovery.
 _CONNECTIONS = 4
 
@@ -402,7 +404,7 @@ def _settings(watch: Watch) -> kopf.OperatorSettings:
     settings.queueing.idle_timeout = 0.2
     settings.queueing.worker_limit = None
     settings.watching.reconnect_backoff = 2.0
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = _PAGE
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = (1,)  # the default hides a missing permission for 54 s
     if watch.selector:
