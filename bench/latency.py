@@ -72,6 +72,8 @@ async def latency(ground: Ground, count: int = 1000, samples: int = 200) -> list
     homes = fleet.namespaces("edit", count)
     slos = [one for one in mix.resources("edit", count) if one["kind"] == "SLO"]
     raw: list[float] = []
+    raw_beside: list[float] = []
+    beside: list[float] = []
     edits: list[float] = []
     restored: list[float] = []
     async with ground.client() as http:
@@ -87,10 +89,30 @@ async def latency(ground: Ground, count: int = 1000, samples: int = 200) -> list
                     raw.append(await _apply(http, yardstick, number))
                     edits.append(await _edit(http, watcher, slo, number))
                     restored.append(await _restore(http, watcher, slo))
+                await _poison(ground, http, homes[0])
+                for number in range(samples, 2 * samples):
+                    slo = slos[number * 7919 % len(slos)]
+                    raw_beside.append(await _apply(http, yardstick, number))
+                    beside.append(await _edit(http, watcher, slo, number))
         finally:
             operator.stop()
         await clear(http, homes)
-    return _figures(count, raw, edits, restored)
+    return [*_figures(count, raw, edits, restored), _beside(raw, edits, raw_beside, beside)]
+
+
+async def _poison(ground: Ground, http: Http, home: str) -> None:
+    """Create a poisoned resource of every kind; all that may come of it is a status of each.
+
+    Raises:
+        RuntimeError: something else was written.
+    """
+    poison = list(mix.poisoned(home))
+    mark = ground.counter.mark()
+    await create(http, (), poison)
+    made = await asyncio.to_thread(ground.writes, mark, quiet=4.0)
+    odd = [str(one) for one in made if (one.name, one.subresource) != ("poison", "status")]
+    if odd or len({one.resource for one in made}) != len(poison):
+        raise RuntimeError(f"{len(poison)} poisoned resources made {len(made)} writes, of others: {odd[:3]}")
 
 
 async def _yardstick(http: Http, slo: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +191,20 @@ def _figures(count: int, raw: list[float], edits: list[float], restored: list[fl
             detail=milliseconds(restored),
         ),
     ]
+
+
+def _beside(raw: list[float], edits: list[float], raw_beside: list[float], beside: list[float]) -> Figure:
+    """Compare edits of others before and after, each against the bare applies of its own time."""
+    without, with_poison = (
+        quantile(ours, 0.5) / quantile(theirs, 0.5) for ours, theirs in ((edits, raw), (beside, raw_beside))
+    )
+    return Figure(
+        "latency",
+        "edits beside a poisoned resource of every kind, medians: times those without",
+        with_poison / without,
+        at_most=1.25,
+        detail=f"{len(beside)} edits; what was written because of the poisoned is a status of each, nothing else",
+    )
 
 
 def quantile(values: list[float], share: float) -> float:

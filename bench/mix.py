@@ -67,6 +67,32 @@ def census(count: int) -> Census:
     )
 
 
+def poisoned(namespace: str) -> Iterator[dict[str, Any]]:
+    """Yield one resource of every kind that the API server takes and that cannot be compiled."""
+    broken = {"name": "a", "promql": "sum("}
+    specs: dict[str, dict[str, Any]] = {
+        "SLO": {
+            **fleet.slo(namespace, 0)["spec"],
+            "indicator": {"ratio": {"errors": "x{", "total": 'y"} or vector(1) #'}},
+        },
+        "AlertPolicy": {
+            "rules": [{"name": "X", "severity": "info", "expression": {"promql": "(" * 300 + "x" + ")" * 300}}]
+        },
+        "MetricSet": {"recording": [{"name": "a", "record": "a:b:c", "promql": "sum("}]},
+        "Dashboard": {
+            "title": "Poison",
+            "rows": [{"name": "a", "panels": [{"name": "a", "type": "stat", "queries": [broken]}]}],
+        },
+        "LogPipeline": {
+            "stages": [{"name": "a", "filter": {"drop": [{"field": "a", "matches": "(a+)+("}]}}],
+            "outputs": [{"name": "log", "stdout": {}}],
+        },
+    }
+    for kind, spec in specs.items():
+        metadata = {"name": "poison", "namespace": namespace}
+        yield {"apiVersion": "binnacle.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def _is_routed(number: int) -> bool:
     """Say whether an AlertPolicy has receivers: policies have three of each ten numbers, 4 to 6."""
     return (number // len(KINDS) * 3 + number % len(KINDS) - 4) % _ROUTED == 0
