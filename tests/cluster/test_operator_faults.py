@@ -2,7 +2,7 @@
 
 Every cell of the matrix must converge with nothing lost, nothing duplicated and no write that was not needed; and while the
 fault lasts, a condition, a metric, or a line of /healthz or /readyz must name it. By default each fault that shows within
-half a minute meets one of the happenings, and each happening some of the faults; with `BINNACLE_FULL` each meets every one.
+a minute meets one of the happenings, and each happening some of the faults; with `BINNACLE_FULL` each meets every one.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Fault:
     @property
     def lasting(self) -> bool:
         """Whether it takes longer than a sample has."""
-        return self.within > NAMED
+        return self.within > 60.0
 
 
 BURSTS = (500, 502, 503, 504)
@@ -138,9 +138,9 @@ FAULTS = {
     "cut": Fault(any_request, always(sufferings.cut), said_of_a_watch("cannot reach the API server to watch")),
     "lost answers": Fault(no_stream, always(sufferings.lost), unanswered),
     "torn answers": Fault(any_request, always(sufferings.torn), tried_again),
-    "half open": Fault(any_request, always(sufferings.half_open), unanswered),
-    "silent streams": Fault(streams, None, old_news, within=90.0),
     "slow bodies": Fault(any_request, always(sufferings.slow(3.0)), slow_work),
+    "half open": Fault(any_request, always(sufferings.half_open), unanswered, within=45.0),
+    "silent streams": Fault(streams, None, old_news, within=90.0),
     "long pauses": Fault(no_stream, always(sufferings.paused(4.5)), slow_work),
     "410 to watches": Fault(streams, always(sufferings.EXPIRED), said_of_a_watch("answered 410 to GET")),
     "410 in streams": Fault(streams, always(sufferings.forgotten), listed_again),
