@@ -329,6 +329,9 @@ def test_it_is_ready_only_with_a_certificate_and_leads_without(led: World, stand
             limit=60,
         )
         assert fetch(f"{operator.url}/healthz").status == 200
+    except TimeoutError as error:
+        error.add_note(f"{fetch(f'{operator.url}/readyz').body!r}\n{operator.log}")
+        raise
     finally:
         operator.stop()
 
