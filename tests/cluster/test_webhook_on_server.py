@@ -326,7 +326,7 @@ def test_it_is_ready_only_with_a_certificate_and_leads_without(led: World, stand
     try:
         eventually(
             lambda: fetch(f"{operator.url}/readyz").body == b"the webhook has no certificate that can be used yet\n",
-            limit=60,
+            limit=180,
         )
         assert fetch(f"{operator.url}/healthz").status == 200
     except TimeoutError as error:
