@@ -86,10 +86,15 @@ def test_what_is_true_of_many_groups_is_said_once(capsys: pytest.CaptureFixture[
         return Replay((("region", region),), 10.0, 1.0, 0.5, None, since, gaps, ())
 
     slo = model.SLO.model_validate({**SLO, "spec": {**SLO["spec"], "groupBy": ["region"]}})
-    groups = [of("eu", 0), of("us", 0), of("ap", 0, Interval(0, 600))]
+    groups = [of("eu", 0), of("us", 0), of("a" * 60, 0, Interval(0, 600))]
     print_replays([BudgetReplay(Key("SLO", "shop", "x"), slo, 300, groups)], Span(0, 86_400))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert [line for line in lines if "There is data" in line or "gap" in line] == [
         "There is data since 1970-01-01 00:00 only; windows that begin earlier are shorter than they say.",
-        "region=ap: 1 gap without data, 10m in all.",
+        f"region={'a' * 60}: 1 gap without data, 10m in all.",
+    ]
+    assert [line.split()[0] for line in lines if line.startswith("region=")][:3] == [
+        "region=eu",
+        "region=us",
+        f"region={'a' * 60}",
     ]

@@ -22,6 +22,10 @@ from binnacle.intent.refs import Key
 _MOST_SHOWN: Final = 20
 
 
+_WIDE: Final = 200
+"""Characters of a line where there is no terminal that says how many it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The time that is told of, in Unix seconds."""
@@ -55,6 +59,9 @@ class PolicyReplay:
 def print_replays(found: Sequence[BudgetReplay | PolicyReplay], span: Span) -> None:
     """Print tables on standard output."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        # A file has no edge; names of groups would be cut in pieces at one.
+        console.width = _WIDE
     console.print(Text(f"From {_time(span.begin)} to {_time(span.end)}.", style="bold"))
     if not found:
         console.print(nothing_to("replay", "SLO and no AlertPolicy"))
