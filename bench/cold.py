@@ -31,6 +31,7 @@ class Run:
         since_start: seconds from the start of the operator's process to its last write.
         requests: of the operator, those that are answered by a watch included.
         shared: writes of files that many resources fill.
+        again: other writes of what had been written already.
     """
 
     seconds: float
@@ -42,6 +43,7 @@ class Run:
     reconciles: int = 0
     requests: int = 0
     shared: int = 0
+    again: tuple[str, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -88,15 +90,13 @@ async def start(ground: Ground, count: int) -> tuple[Run, list[WriteRecord]]:
     began = dt.datetime.now(dt.UTC)
     operator.start(limit=300)
     try:
-        writes = await asyncio.to_thread(ground.writes, mark, quiet=3.0)
+        writes = await asyncio.to_thread(ground.writes, mark, quiet=5.0)
         used = Usage.of(operator.process.pid)
         server_cpu = ground.usage("kube-apiserver").cpu - server.cpu
         metrics = operator.metrics()
     finally:
         operator.stop()
     check(writes, mix.census(count))
-    if again := repeated(writes):
-        raise RuntimeError(f"{len(again)} writes were of what had been written already: {again[0]}")
     first, last = min(one.at for one in writes), max(one.at for one in writes)
     run = Run(
         seconds=(last - first).total_seconds(),
@@ -108,6 +108,7 @@ async def start(ground: Ground, count: int) -> tuple[Run, list[WriteRecord]]:
         reconciles=_sum(metrics, "controller_runtime_reconcile_total"),
         requests=_sum(metrics, "rest_client_requests_total"),
         shared=sum(map(is_shared, writes)),
+        again=tuple(map(str, repeated(writes))),
     )
     return run, writes
 
@@ -167,7 +168,8 @@ def check(writes: Sequence[WriteRecord], wanted: mix.Census) -> None:
     for one in filter(is_shared, writes):
         shared.setdefault(one.name, []).append(one.at)
     for name, times in shared.items():
-        if len(times) > 1 + (max(times) - min(times)).total_seconds():
+        # One for the fraction of a second that requests may be early or late.
+        if len(times) > 2 + (max(times) - min(times)).total_seconds():
             raise RuntimeError(f"{name} was written {len(times)} times, more than once a second")
     missing = [
         name for name in mix.SHARED if not any(conventions.aggregate_name("default", name, 0) in one for one in shared)
@@ -232,6 +234,13 @@ def _figures(started: list[Run], replayed: list[Run], count: int) -> list[Figure
             _middle([one.since_start for one in started]),
             "s",
             detail=f"{last.requests / count:.2f} requests and {last.reconciles / count:.2f} reconciles for each resource",
+        ),
+        Figure(
+            name,
+            f"{of}: writes of what had been written already, shared files left out",
+            max(len(one.again) for one in started),
+            at_most=0,
+            detail="; ".join(one.again[0] for one in started if one.again),
         ),
         Figure(name, f"{of}: operator's memory afterwards", _middle([one.rss / 1e6 for one in started]), "MB"),
     ]
