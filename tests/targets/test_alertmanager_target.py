@@ -361,12 +361,14 @@ def test_nobody_can_take_the_name_of_a_version() -> None:
 
 
 def test_what_does_not_fit_is_left_out_and_what_is_in_stays() -> None:
-    share = alertmanager_text.fragment({"receivers": [{"name": "x" * 300_000}]})
+    share = alertmanager_text.fragment({"receivers": [{"name": "x" * 250_000}]})
     keys = [Key("AlertPolicy", "shop", name) for name in "abcd"]
     chosen = config()
     (_,), placed = TARGET.assemble(AGGREGATE, {keys[1]: share, keys[2]: share}, {}, chosen)
     assert set(placed) == {keys[1], keys[2]}
-    (output,), placed = TARGET.assemble(AGGREGATE, dict.fromkeys(keys, share), placed, chosen)
+    (output,), placed = TARGET.assemble(
+        AGGREGATE, dict.fromkeys([keys[1], keys[2], keys[0], keys[3]], share), placed, chosen
+    )
     assert set(placed) == {keys[1], keys[2]}
     assert TARGET.split(output.body) == {keys[1]: share, keys[2]: share}
 

@@ -9,6 +9,7 @@ yet cannot be told from one that is gone.
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from binnacle.api.config import Config
@@ -17,6 +18,9 @@ from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets.base import AggregateKey, File, Output, Share, Target
 
 Snapshot = Mapping[Key, bytes]
+
+_TRIALS = 5
+"""Assemblies of a file that is full until only newcomers are left out, or also everybody's new version."""
 
 
 @dataclass(slots=True)
@@ -99,10 +103,12 @@ class Aggregates:
         state = self._state(share.aggregate)
         if state is None:
             raise KeyError(share.aggregate)
-        packed = _pack(share.fragment)
-        state.held[share.owner] = _Held(packed, inherited=False)
+        packed, applied = _pack(share.fragment), state.applied.get(share.owner)
+        same = applied == packed
+        # Held once in memory, not as two equal texts.
+        state.held[share.owner] = _Held(applied if applied is not None and same else packed, inherited=False)
         state.dropped.discard(share.owner)
-        return state.applied.get(share.owner) != packed
+        return not same
 
     def differs(self, share: Share) -> bool:
         """Say whether the live objects lack this version of a share."""
@@ -136,21 +142,32 @@ class Aggregates:
         )
 
     def assemble(self, key: AggregateKey) -> tuple[tuple[Output, ...], Snapshot]:
-        """Return the objects of an aggregate as they should be, and what went into them, for `written`."""
+        """Return the objects of an aggregate as they should be, and what went into them, for `written`.
+
+        What is in stays in: nobody's live share gives way to another one that grew or is new, and where a new version has no
+        room, the live one goes on.
+        """
         state = self._states[key]
         state.assembled = True
         state.dropped.clear()
-        snapshot = {owner: held.text for owner, held in state.held.items()}
-        texts = {owner: _unpack(held.text) for owner, held in sorted(state.held.items())}
-        outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
-        state.refused = frozenset(texts.keys() - placed.keys())
-        if state.refused:
-            # What is in stays in: where a new version has no room, the one that is live goes on.
-            snapshot = {owner: packed for owner, packed in snapshot.items() if owner not in state.refused}
-            live = {owner: state.applied[owner] for owner in sorted(state.refused) if owner in state.applied}
-            texts = {owner: _unpack(packed) for owner, packed in sorted({**snapshot, **live}.items())}
+        wanted = {owner: held.text for owner, held in state.held.items()}
+        kept: frozenset[Key] = frozenset()
+        live = wanted.keys() & state.applied.keys()
+        # Keeping what had no room may leave none for what had some. When nobody who is in gets a new version, all fit.
+        trials = 0
+        while True:
+            chosen = {owner: state.applied[owner] if owner in kept else text for owner, text in wanted.items()}
+            texts = {
+                owner: _unpack(chosen[owner]) for owner in sorted(chosen, key=partial(_turn, chosen, state.applied))
+            }
             outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
-            snapshot = {owner: packed for owner, packed in {**snapshot, **live}.items() if owner in placed}
+            lost = live - placed.keys()
+            if not lost or kept == live:
+                break
+            trials += 1
+            kept = frozenset(kept | lost if trials < _TRIALS else live)
+        snapshot = {owner: packed for owner, packed in chosen.items() if owner in placed}
+        state.refused = frozenset(owner for owner, text in wanted.items() if snapshot.get(owner) != text)
         state.placed = dict(placed)
         return outputs, snapshot
 
@@ -190,6 +207,11 @@ class Aggregates:
                 return None  # an aggregate of a version of ours that knew more targets; not ours to judge
             state = self._states[key] = Aggregate(target)
         return state
+
+
+def _turn(chosen: Snapshot, live: Snapshot, owner: Key) -> tuple[bool, bool, Key]:
+    """Return the place in the order in which shares find room: what is live, then new versions of it, then newcomers."""
+    return chosen[owner] != live.get(owner), owner not in live, owner
 
 
 def _pack(text: str) -> bytes:

@@ -21,6 +21,7 @@ from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.firstpass import FirstPass
 from binnacle.control.journal import Journal
 from binnacle.control.metrics import Metrics
+from binnacle.control.models import Models
 from binnacle.control.objects import Objects
 from binnacle.control.ports import (
     Clock,
@@ -92,6 +93,7 @@ class Reconciler:
         self._first = first
         self._metrics = metrics
         self._journal = journal
+        self._models = Models(tools.parse)
         self._fallen: dict[str, Problem | None] = {}
         """Kind -> why what stands for all its resources cannot be written."""
         self.deliver: Callable[[Event], None] = lambda _event: None
@@ -344,8 +346,9 @@ class Reconciler:
                 holder = self._aggregates.object_of(aggregate, key)
                 return Problem(
                     Reason.OUTPUT_TOO_LARGE,
-                    f"There is no room for the share of this resource in {holder.name if holder else aggregate}; "
-                    "what was applied before stays. Make it smaller, or split the resource.",
+                    f"There is no room for the share of this resource in {holder.name if holder else aggregate}, or its "
+                    "namespace has all that one may have of it; what was applied before stays. Make it smaller, or take "
+                    "others of this namespace out of it.",
                     terminal=True,
                 )
         return None
@@ -487,10 +490,7 @@ class Reconciler:
 
     def _lookup(self, key: Key) -> Any | None:
         resource = self._cache.resources.get(key)
-        if resource is None:
-            return None
-        model, _ = self._tools.parse(resource.document())
-        return model
+        return self._models.of(resource.spec) if resource is not None else None
 
     def _again(self, key: WorkKey, error: BinnacleError) -> Retry:
         """Return when to try again after an error: not before the other side asked for it."""

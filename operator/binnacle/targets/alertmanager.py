@@ -60,7 +60,11 @@ class Alertmanager(OneFileTarget):
         )
 
     def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+        self,
+        aggregate: AggregateKey,
+        shares: Mapping[Key, str],
+        placed: Mapping[Key, int],  # noqa: ARG002 - the protocol's shape
+        config: Config,
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the one ConfigMap.
 
@@ -68,7 +72,7 @@ class Alertmanager(OneFileTarget):
         """
         base = config.alertmanager.base
         taken = len(alertmanager_text.assemble(base, {}).encode())
-        chosen = _FILE.fitting(shares, placed, _size_in_file, taken)
+        chosen = _FILE.fitting(shares, _size_in_file, taken)
         return _FILE.assemble(aggregate, alertmanager_text.assemble(base, chosen), chosen, config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:

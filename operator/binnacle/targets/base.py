@@ -146,7 +146,8 @@ class Target(Protocol):
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the aggregate's objects from all fragments.
 
-        `placed` says in which shard each share lives now; a share stays there while it fits. Returns the objects,
+        `shares` come in the order in which they find room. `placed` says in which shard each lives now; it stays there while it
+        fits. Returns the objects,
         one per shard, and the new placement. Raises `SpecError` (`OutputTooLarge`) for a share that fits nowhere; a target
         that has one file for all leaves such a share out of the objects and of the placement, and keeps what is in.
         """

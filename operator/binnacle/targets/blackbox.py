@@ -50,13 +50,17 @@ class BlackboxModules(OneFileTarget):
         return self._share(intents, owner, config)
 
     def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+        self,
+        aggregate: AggregateKey,
+        shares: Mapping[Key, str],
+        placed: Mapping[Key, int],  # noqa: ARG002 - the protocol's shape
+        config: Config,
     ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
         """Build the one ConfigMap.
 
         What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
         """
-        chosen = _FILE.fitting(shares, placed, _size, len(_file({})))
+        chosen = _FILE.fitting(shares, _size, len(_file({})))
         return _FILE.assemble(aggregate, _file(chosen), chosen, config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:

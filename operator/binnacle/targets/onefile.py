@@ -1,7 +1,8 @@
 """Aggregates of one file: a ConfigMap in the backend's namespace whose only data key everybody adds to.
 
 A backend that reads one file cannot have it in parts, so there is a most that all of it may have. What is in stays in, and what no
-longer fits is refused.
+longer fits is refused. Nor can one namespace fill it: beyond an eighth of it, all namespaces together have half of it, so that
+one has five eighths at most and others find room.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,11 @@ from binnacle.targets.base import AggregateKey, Output
 
 LIMIT: Final = conventions.OBJECT_BYTES
 """Bytes of the file."""
+_OF_EACH: Final = 8
+"""Every namespace may have one part of so many of what the administrator leaves of the file."""
+_BEYOND: Final = 2
+"""Beyond that, all namespaces together may have one part of so many."""
+_OF_ONE: Final = LIMIT // _OF_EACH + LIMIT // _BEYOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +51,37 @@ class OneFile:
         Raises:
             SpecError: `OutputTooLarge`.
         """
-        if size > LIMIT:
+        if size > _OF_ONE:
             raise SpecError(
-                f"{what.format(owner=owner)} {size} bytes, {LIMIT} is the most that the file of all holds.",
+                f"{what.format(owner=owner)} {size} bytes, {_OF_ONE} is the most that one namespace may have of the "
+                "file of all.",
                 reason=Reason.OUTPUT_TOO_LARGE.value,
                 fix=fix,
             )
 
-    def fitting(
-        self, shares: Mapping[Key, str], placed: Mapping[Key, int], size: Callable[[Key, str], int], taken: int
-    ) -> dict[Key, str]:
-        """Return the shares that fit, those that are in already first.
+    def fitting(self, shares: Mapping[Key, str], size: Callable[[Key, str], int], taken: int) -> dict[Key, str]:
+        """Return the shares that fit, sorted.
+
+        Whether a set of shares fits does not depend on who came first, so nobody who is in has to go when others come.
 
         Args:
-            shares: part of each resource.
-            placed: which are in now.
+            shares: part of each resource, in the order in which they find room.
             size: bytes that a part takes in the file.
             taken: bytes that the file has without any.
         """
         room = LIMIT - taken
+        of_each, beyond = room // _OF_EACH, room // _BEYOND
+        of_namespace: dict[str, int] = {}
         chosen = {}
-        for key in sorted(shares, key=lambda key: (key not in placed, key)):
-            needed = size(key, shares[key])
-            if needed <= room:
-                room -= needed
-                chosen[key] = shares[key]
-        return chosen
+        for key, share in shares.items():
+            needed = size(key, share)
+            before = of_namespace.get(key.namespace, 0)
+            more = max(before + needed - of_each, 0) - max(before - of_each, 0)
+            if needed <= room and more <= beyond:
+                room, beyond = room - needed, beyond - more
+                of_namespace[key.namespace] = before + needed
+                chosen[key] = share
+        return {key: chosen[key] for key in sorted(chosen)}
 
     def assemble(
         self, aggregate: AggregateKey, text: str, owners: Mapping[Key, str], instance: str
