@@ -19,7 +19,8 @@ import psutil
 import binnacle.cli.main, binnacle.cli.operator
 print(psutil.Process().memory_info().rss)
 """
-_SETTLED = 2.0
+_SETTLED = 8.0
+"""Seconds; the operator gives memory back when it has had nothing to do for some."""
 _LIMIT = 60.0
 
 

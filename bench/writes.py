@@ -14,8 +14,9 @@ from bench.ground import Ground, Http, clear, create, each, path_of
 from binnacle.api.registry import KINDS
 from binnacle.targets import conventions
 from servers.audit import WriteRecord
-from servers.faults import Asked, forgotten
+from servers.faults import Asked
 from servers.operator import OperatorProcess
+from servers.sufferings import forgotten
 from servers.waiting import eventually
 
 _MERGE = "application/merge-patch+json"

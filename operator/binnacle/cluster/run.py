@@ -22,6 +22,7 @@ from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection, connect
 from binnacle.cluster.fence import Fence
 from binnacle.cluster.health import HealthServer
+from binnacle.cluster.heap import give_back
 from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
 from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
@@ -294,7 +295,7 @@ async def _serve(
                 controller.account,
                 controller.cache.stalled,
             )
-            async with _beside(on_lost, guard.run(), recorder.run()):
+            async with _beside(on_lost, guard.run(), recorder.run(), give_back(controller, clock)):
                 try:
                     await controller.run(stop)
                 finally:

@@ -15,6 +15,7 @@ list kopf tells nothing of what vanished in between; what was known and is not l
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -345,7 +346,9 @@ class Streaming:
 
     def _ref(self, metadata: Mapping[str, Any]) -> ObjectRef:
         resource = self.watch.resource
-        return ObjectRef(resource.api_version, resource.kind, metadata.get("namespace", ""), metadata["name"])
+        # One text for each namespace, and not one for each object.
+        namespace = sys.intern(metadata.get("namespace", ""))
+        return ObjectRef(resource.api_version, resource.kind, namespace, metadata["name"])
 
     def _call(self, verb: str) -> Call:
         return Call(verb, self.watch.resource, self.watch.namespace or "")

@@ -154,7 +154,7 @@ class Cache:
 
     resources: dict[Key, Resource] = field(default_factory=dict)
     children: dict[ObjectRef, Child] = field(default_factory=dict)
-    _by_owner: dict[WorkKey, set[ObjectRef]] = field(default_factory=dict)
+    _by_owner: dict[WorkKey, tuple[ObjectRef, ...]] = field(default_factory=dict)
     _readers: dict[Read, set[Key]] = field(default_factory=lambda: defaultdict(set))
     _namespaces: dict[Listing, set[Key]] = field(default_factory=lambda: defaultdict(set))
 
@@ -231,8 +231,8 @@ class Cache:
         if before is not None and before.owner != child.owner:
             self._unindex(ref, before.owner)
         self.children[ref] = child
-        if child.owner is not None:
-            self._by_owner.setdefault(child.owner, set()).add(ref)
+        if child.owner is not None and ref not in (refs := self._by_owner.get(child.owner, ())):
+            self._by_owner[child.owner] = tuple(sorted((*refs, ref)))
         return before.owner if before is not None else None
 
     def drop_child(self, ref: ObjectRef, uid: str = "") -> Child | None:
@@ -246,7 +246,7 @@ class Cache:
 
     def children_of(self, owner: WorkKey) -> tuple[ObjectRef, ...]:
         """Return the objects that belong to an owner, sorted."""
-        return tuple(sorted(self._by_owner.get(owner, ())))
+        return self._by_owner.get(owner, ())
 
     def owners(self) -> Iterable[WorkKey]:
         """Return everybody who owns an object."""
@@ -263,10 +263,19 @@ class Cache:
         rivals = self._rivals(key, resource.reads ^ reads)
         for read in resource.reads - reads:
             self._unread(read, key)
-        for read in reads - resource.reads:
+        resource.reads = self._as_others_read(reads)
+        for read in reads:
             self._readers[read].add(key)
-        resource.reads = reads
         return rivals
+
+    def _as_others_read(self, reads: frozenset[Read]) -> frozenset[Read]:
+        """Return an equal set that another resource has, where there is one: most of a namespace ask for the same."""
+        for read in reads:
+            other = next(iter(self._readers.get(read, ())), None)
+            known = self.resources.get(other) if other is not None else None
+            if known is not None and known.reads == reads:
+                return known.reads
+        return reads
 
     def forget_reads(self, key: Key) -> None:
         """Drop `key` from the reverse index."""
@@ -301,8 +310,8 @@ class Cache:
     def _unindex(self, ref: ObjectRef, owner: WorkKey | None) -> None:
         if owner is None:
             return
-        refs = self._by_owner.get(owner)
-        if refs is not None:
-            refs.discard(ref)
-            if not refs:
-                del self._by_owner[owner]
+        refs = tuple(one for one in self._by_owner.get(owner, ()) if one != ref)
+        if refs:
+            self._by_owner[owner] = refs
+        else:
+            self._by_owner.pop(owner, None)

@@ -159,6 +159,8 @@ class Controller:
         self._waiting_for = set(kinds)
         self._settled = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
+        self.worked = 0
+        """Keys worked on since the start."""
 
     # What the health endpoints ask.
 
@@ -384,6 +386,7 @@ class Controller:
                         outcome.failed("error" if entry.error else "requeue_after")
                         entry.pause = self.queue.retry(key, retry.at_least)
                 finally:
+                    self.worked += 1
                     self.queue.done(key)
                     for released in self.first.done(key):
                         self.queue.add(released, Priority.SHARED)
