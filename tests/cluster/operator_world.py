@@ -166,11 +166,15 @@ class Api:
         """Wait until there is no such object."""
         self.wait(path, lambda obj: obj is None, limit=limit, what=f"the end of {path}")
 
+    def connection(self) -> http.client.HTTPSConnection:
+        """A connection of the administrator's, for many requests; to be closed."""
+        return http.client.HTTPSConnection(str(self._host.hostname), self._host.port, context=self._tls)
+
     def record(self, path: str) -> Recording:
         """Begin to record every version of the objects of a collection, from now on."""
         listed = self.get(path)
         assert listed is not None, path
-        connection = http.client.HTTPSConnection(str(self._host.hostname), self._host.port, context=self._tls)
+        connection = self.connection()
         connection.request("GET", f"{path}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}")
         return Recording(connection)
 
