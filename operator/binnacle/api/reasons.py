@@ -196,8 +196,9 @@ DOCS: Final[Mapping[Reason, Doc]] = {
         "Read the refusal in the message. Where a policy refuses it, change the policy or the resource.",
     ),
     Reason.OUTPUT_TOO_LARGE: Doc(
-        "What the resource compiles to does not fit into one object of the backend. What was applied before stays.",
-        "Split the resource into several.",
+        "What the resource compiles to does not fit into one object of the backend, or its namespace has all that one may have of "
+        "a file that all share. What was applied before stays.",
+        "Split the resource into several; where the file of all is full, take something of the namespace out of it.",
     ),
     Reason.BACKEND_REFUSED: Doc(
         "The backend does not have what was applied after two reload periods, or has it and reports an error.",
