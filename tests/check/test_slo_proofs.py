@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from binnacle.check.proofs.labelling import labels_for, takes
+from binnacle.check.proofs.moments import moved
 from binnacle.check.proofs.slo import key_of, proofs_of
 from binnacle.check.slo import proof_files, run_proofs
 from binnacle.promql.build import bare_selector
@@ -28,6 +29,7 @@ RATIO = {
     }
 }
 NATIVE = {"latency": {"histogram": 'h_seconds{job="a"}', "below": "300ms", "histogramType": "native"}}
+LATENCY = {"latency": {"histogram": "h_seconds", "below": "300ms"}}
 CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ratio": ({"indicator": RATIO, "groupBy": ["region"]}, {}),
     "good": ({"indicator": {"ratio": {"good": 'a_total{code!~"5.."}', "total": "a_total"}}, "objective": "50%"}, {}),
@@ -61,7 +63,49 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
 }
 
-WINDOWS = frozenset({"ratio", "apart", "latency", "expression"})
+NIGHT = {"name": "night", "timeZone": "Europe/Berlin", "weekdays": ["saturday"]}
+NIGHT |= {"times": [{"startTime": "22:00", "endTime": "02:00"}]}
+MAINTAINED = {"schedules": [NIGHT], "maintenance": [{"schedule": "night"}]}
+DATED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "week": (
+        {
+            "indicator": RATIO,
+            "window": {"calendar": "Week", "timeZone": "Australia/Lord_Howe"},
+            "alerting": {"budgetSpent": ["50%"]},
+        },
+        {},
+    ),
+    "month": (
+        {
+            "indicator": {"freshness": {"timestamp": "last_seconds", "maxAge": "26h"}},
+            "window": {"calendar": "Month", "timeZone": "Europe/Berlin"},
+            "groupBy": ["job"],
+            "objective": "99%",
+            **MAINTAINED,
+        },
+        {},
+    ),
+    "quarter": (
+        {"indicator": LATENCY, "window": {"calendar": "Quarter", "timeZone": "America/Santiago"}},
+        {"scrapeInterval": "30s"},
+    ),
+    "year": (
+        {
+            "indicator": {"availability": {"gauge": "up"}},
+            "window": {"calendar": "Year", "timeZone": "UTC"},
+            "objective": "90%",
+        },
+        {},
+    ),
+    "maintained": (
+        {"indicator": RATIO, **MAINTAINED, "alerting": {"noData": {"action": "Alert"}, "budgetSpent": ["90%"]}},
+        {},
+    ),
+}
+"""Where the date matters."""
+
+GIVEN = frozenset({"short", "windows", "longest"})
+WINDOWS = frozenset({"ratio", "apart", "latency", "below", "expression", "year", "maintained"})
 """Where increments are given it does not matter what they are increments of."""
 
 
@@ -69,21 +113,22 @@ def written(folder: Path, name: str, spec: Mapping[str, Any], clocks: Mapping[st
     """Write rules and generated tests of an SLO; the names of the tests."""
     slo = make_slo(**spec)
     outcome = compiled(slo, **clocks)
-    (folder / f"{name}.rules.yaml").write_text(rule_text(rules_of(outcome), key_of(slo)))
     names = []
     for part, document in proofs_of(slo, outcome, make_world(**clocks)).documents.items():
-        if part != "traffic" and name not in WINDOWS:
+        if part in GIVEN and name not in WINDOWS:
             continue
+        rules = f"{name}.{document.begin}.rules.yaml"
+        (folder / rules).write_text(rule_text(moved(rules_of(outcome), document.begin), key_of(slo)))
         names.append(f"{name}.{part}.yaml")
-        (folder / names[-1]).write_text(json.dumps(document.body([f"{name}.rules.yaml"])))
+        (folder / names[-1]).write_text(json.dumps(document.body([rules])))
     return names
 
 
 def test_right_rules_pass(promtool: Promtool, tmp_path: Path) -> None:
     """Every indicator, with clocks, windows, objectives and alerts that differ, through every shape of traffic."""
-    tests = [test for name, (spec, clocks) in CASES.items() for test in written(tmp_path, name, spec, clocks)]
+    tests = [test for name, (spec, clocks) in (CASES | DATED).items() for test in written(tmp_path, name, spec, clocks)]
     assert len(tests) > len(CASES)
-    ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False)
+    ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False, timeout=900)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
 
 
@@ -153,10 +198,10 @@ def test_without_promtool_nothing_is_claimed() -> None:
 
 def test_what_cannot_be_tested_is_said() -> None:
     slo = make_slo(indicator=CASES["expression"][0]["indicator"])
-    (unproved,) = proofs_of(slo, compiled(slo), make_world()).unproved
+    (unproved,) = proofs_of(slo, compiled(slo), make_world()).results
     assert "expression" in unproved.unproved
     same = make_slo(indicator={"ratio": {"errors": 'a{b="c"}', "total": 'a{b="c"}'}})
-    (unproved,) = proofs_of(same, compiled(same), make_world()).unproved
+    (unproved,) = proofs_of(same, compiled(same), make_world()).results
     assert "no series was found" in unproved.unproved
 
 

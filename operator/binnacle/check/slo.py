@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from binnacle.api.slo import SLO
 from binnacle.check.base import TestResult
+from binnacle.check.proofs.moments import moved
 from binnacle.check.proofs.promtool import Document, Run, run_tests
 from binnacle.check.proofs.slo import key_of, proofs_of
 from binnacle.compile.world import Compiled, World
@@ -13,8 +14,6 @@ from binnacle.intent.rules import RuleSet
 from binnacle.targets import rulefile
 from binnacle.targets.base import File
 from binnacle.targets.yamltext import document
-
-_RULES = "rules.yaml"
 
 
 def prove_slo(slo: SLO, compiled: Compiled, world: World) -> tuple[TestResult, ...]:
@@ -40,18 +39,18 @@ def run_proofs(
     names = [case.name for made in proofs.documents.values() for case in made.cases]
     if promtool is None:
         missing = "promtool is not on the PATH"
-        return (*(TestResult(name, passed=False, unproved=missing) for name in names), *proofs.unproved)
-    rules = {_RULES: _rule_text(slo, compiled)}
+        return (*(TestResult(name, passed=False, unproved=missing) for name in names), *proofs.results)
+    rules = {_rules_at(made.begin): rule_text(slo, compiled, made.begin) for made in proofs.documents.values()}
     said = run_tests(promtool, rules, _bodies(proofs.documents), run)
     if not said:
-        return (*(TestResult(name, passed=True) for name in names), *proofs.unproved)
+        return (*(TestResult(name, passed=True) for name in names), *proofs.results)
     results = []
     for name, made in proofs.documents.items():
         for case in made.cases:
             alone = _bodies({name: replace(made, cases=(case,))})
             message = run_tests(promtool, rules, alone, run)
             results.append(TestResult(case.name, passed=not message, message=message))
-    return (*results, *proofs.unproved)
+    return (*results, *proofs.results)
 
 
 def proof_files(slo: SLO, compiled: Compiled, world: World) -> tuple[File, ...]:
@@ -62,16 +61,25 @@ def proof_files(slo: SLO, compiled: Compiled, world: World) -> tuple[File, ...]:
     stem = f"{key.kind.lower()}.{key.namespace}.{key.name}"
     files = []
     for name, made in proofs_of(slo, compiled, world).documents.items():
-        path = f"prometheus/tests/{stem}.{name}.yaml"
-        files.append(File(path, document(made.body([f"../rules/{stem}.yaml"])), key))
-    return tuple(files)
+        rules = f"../rules/{stem}.yaml"
+        if made.begin:
+            # Beside the tests and not among them, so that a pattern finds tests only.
+            rules = f"rules/{stem}.{made.begin}.yaml"
+            files.append(File(f"prometheus/tests/{rules}", rule_text(slo, compiled, made.begin), key))
+        files.append(File(f"prometheus/tests/{stem}.{name}.yaml", document(made.body([rules])), key))
+    return tuple({file.path: file for file in files}.values())
 
 
-def _rule_text(slo: SLO, compiled: Compiled) -> str:
-    sets = [intent for intent in compiled.intents if isinstance(intent, RuleSet)]
+def rule_text(slo: SLO, compiled: Compiled, begin: int = 0) -> str:
+    """Return the rule file of an SLO as it is when the clock begins at a second of the epoch."""
+    sets = [moved(intent, begin) for intent in compiled.intents if isinstance(intent, RuleSet)]
     key = key_of(slo)
     return rulefile.text_of(rulefile.groups_of(sets, key), key)
 
 
+def _rules_at(begin: int) -> str:
+    return f"rules.{begin}.yaml"
+
+
 def _bodies(documents: Mapping[str, Document]) -> dict[str, dict[str, object]]:
-    return {f"{name}.yaml": made.body([_RULES]) for name, made in documents.items()}
+    return {f"{name}.yaml": made.body([_rules_at(made.begin)]) for name, made in documents.items()}

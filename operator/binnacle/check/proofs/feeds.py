@@ -24,12 +24,13 @@ VOLUME: Final = 1e6
 """Events in a unit of usual traffic: enough for any guard against few of them."""
 _START: Final = 1e9
 """Where counters begin: those of a service that has run for long. Near zero, growth cannot be told to the last event."""
+_GRAIN: Final = 2.0**-18
+"""What counters grow by is a multiple of this, so that sums of it are exact: a counter that is a rounding error lower has begun anew."""
 _PARTS: Final = 10
 """How many series a gauge has where it is told apart which part of them is bad."""
 _PART: Final = "part"
 _PROCESSES: Final = (0.75, 0.25)
 """How much of the traffic each of the processes has that count events."""
-_LONG_AGO: Final = -1e10
 
 
 class NoSeriesError(Exception):
@@ -46,6 +47,7 @@ class Feeder:
         contract: what is declared in its namespace.
         interval: milliseconds between two samples, a divisor of `unit`.
         unit: milliseconds of a unit of a timeline.
+        begin: the second of the epoch that the test's beginning is taken for.
     """
 
     slo: SLO
@@ -53,11 +55,35 @@ class Feeder:
     contract: Contract
     interval: int
     unit: int
+    begin: int = 0
 
     @property
     def weighs_time(self) -> bool:
         """Whether samples are counted and not events: then a share is a number of series of ten, and volume is one."""
         return self.slo.spec.indicator.weighs_time
+
+    @property
+    def volume(self) -> tuple[float, float]:
+        """How many events a unit of usual traffic has where it is scraped, at least and at most.
+
+        Of what is measured in time a range may hold one sample more.
+        """
+        if self.slo.spec.indicator.expression is not None:
+            return (self.unit / 1000,) * 2
+        if not self.weighs_time:
+            return VOLUME, VOLUME
+        samples = self.unit // self.interval
+        return float(samples * _PARTS), float((samples + 1) * _PARTS)
+
+    @property
+    def begins(self) -> tuple[float, ...]:
+        """How often the first unit may count: at the beginning of a test a gauge has a sample, and a counter has not grown yet."""
+        if self.slo.spec.indicator.windowed is not None:
+            return (2.0,)
+        if not self.weighs_time:
+            return (1.0,)
+        samples = self.unit // self.interval
+        return ((samples + 1) / (samples + 2), 1.0, *(1 + 1 / (samples + more) for more in range(3)))
 
     def rounded(self, timeline: Timeline) -> Timeline:
         """Return the timeline as far as this indicator can go through it."""
@@ -164,7 +190,7 @@ class Feeder:
             items.append("_")
         for segment in timeline.segments:
             samples = segment.units * per_unit
-            growth = amount(segment) * VOLUME / per_unit
+            growth = round(amount(segment) * VOLUME / per_unit / _GRAIN) * _GRAIN
             if not segment.present:
                 items += _gap(samples, first="stale" if there else "_")
                 there = False
@@ -177,6 +203,13 @@ class Feeder:
                 items[-1:] = _shortened(items[-1])
                 counted = True
             there = True
+            if segment.early and per_unit > 1:
+                half = per_unit // 2
+                for _ in range(segment.units):
+                    grown = round(growth * per_unit / half / _GRAIN) * _GRAIN
+                    items += [_run(value + grown, grown, half), _run(value + grown * half, 0.0, per_unit - half)]
+                    value += grown * half
+                continue
             value = growth if segment.restarts else value + growth
             items.append(_run(value, growth, samples))
             value += growth * (samples - 1)
@@ -197,7 +230,7 @@ class Feeder:
             buckets = f"[{good:.0f} 0 0 0 0 0 0 0 {bad:.0f}]"
             return f"{{{{schema:0 count:{good + bad:.0f} sum:1 offset:{low} buckets:{buckets}}}}}"
 
-        good = bad = 1000.0
+        good = bad = _START
         items = [at(good, bad)]
         for segment in timeline.segments:
             samples = segment.units * per_unit
@@ -244,7 +277,8 @@ class Feeder:
             name = self.counted.selectors[0].name or ""
             per_second = float(units.in_a_second(units.of_name(name)))
             pace, age = self.interval / 1000 * per_second, float(freshness.max_age.seconds) * per_second
-            return (-0.98 * age, pace), (-1.02 * age, pace)
+            start = self.begin * per_second
+            return (start - 0.98 * age, pace), (start - 1.02 * age, pace)
         if indicator.windowed is not None:
             return (VOLUME, 0.0), (VOLUME, 0.0)
         return (1.0, 0.0), (0.0, 0.0)
@@ -314,7 +348,7 @@ def _shortened(gap: str) -> list[str]:
 
 def sample(value: float) -> str:
     """Return a sample as promtool reads it."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    text = f"{value:.18f}".rstrip("0").rstrip(".")
     return "0" if text in ("", "-0") else text
 
 

@@ -36,11 +36,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Tests that are evaluated at one interval (milliseconds); `order` names the rule groups, readers last."""
+    """Tests that are evaluated at one interval (milliseconds); `order` names the rule groups, readers last.
+
+    `begin` is the second of the epoch that the rules of the test take its beginning for.
+    """
 
     interval: int
     order: tuple[str, ...]
     cases: tuple[Case, ...]
+    begin: int = 0
 
     def body(self, rule_files: Sequence[str]) -> dict[str, Any]:
         """Return the document as promtool reads it."""

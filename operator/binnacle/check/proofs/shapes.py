@@ -1,15 +1,16 @@
-"""What services go through in proofs: the shapes of traffic that every SLO is tested with, and the edges of each burn alert."""
+"""What services go through in proofs: the shapes of traffic that every SLO is tested with, and the edges of its alerts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import Final
 
 from binnacle.check.proofs.timeline import Segment, Timeline
 
 _HOUR: Final = 12
 """Units of the shapes: steps of five minutes."""
+_SIDES: Final = (("above", 1.03), ("below", 0.97))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,24 @@ class Shape:
         timeline: what the service goes through, in steps.
         late: whether what counts bad events appears with the first of them.
         crowded: whether it is tested among other SLOs that have much in common with this one.
+        empty: whether there is nothing at all of it.
     """
 
     name: str
     timeline: Timeline
     late: bool = False
     crowded: bool = False
+    empty: bool = False
 
 
-def shapes(budget: Fraction) -> tuple[Shape, ...]:
-    """Return the shapes for an error budget, a share of events."""
+def shapes(budget: Fraction, gone: int = _HOUR) -> tuple[Shape, ...]:
+    """Return the shapes for an error budget, a share of events, with an absence of so many units."""
     little = float(budget) / 2
     burst, rest = Segment(1, 10.0, 0.3), Segment(6)
     return (
         Shape("steady", Timeline((Segment(1, share=little), Segment(3 * _HOUR, share=little))), crowded=True),
         _shape("bursty", *chain.from_iterable(repeat((burst, rest), 5))),
+        _shape("bursts in each step", Segment(1, 2.0, little, early=True), Segment(_HOUR, 2.0, little, early=True)),
         _shape("idle", Segment(2 * _HOUR, share=little), Segment(2 * _HOUR, 0.0), Segment(2 * _HOUR, share=little)),
         _shape(
             "reset",
@@ -43,7 +47,15 @@ def shapes(budget: Fraction) -> tuple[Shape, ...]:
             Segment(_HOUR, share=little, restarts=True),
             Segment(_HOUR, share=little, restarts=True),
         ),
-        _shape("absent", Segment(2 * _HOUR, share=little), Segment(_HOUR, present=False)),
+        _shape(
+            "absent",
+            Segment(2 * _HOUR, share=little),
+            Segment(2, present=False),
+            Segment(_HOUR // 2, share=little),
+            Segment(gone, present=False),
+            Segment(_HOUR, share=little),
+        ),
+        Shape("never there", Timeline((Segment(_HOUR // 2 + gone),)), empty=True),
         Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
         _shape(
             "partial outage", Segment(3 * _HOUR, 3.0), Segment(_HOUR // 2, share=0.5), Segment(_HOUR // 2, share=0.5)
@@ -62,20 +74,107 @@ def shapes(budget: Fraction) -> tuple[Shape, ...]:
     )
 
 
-def edges(name: str, units: int, limit: float) -> Iterator[Shape]:
-    """Yield two timelines for a burn alert: just above its limit for its long window, and just below.
+def edges(name: str, long: int, short: int, held: int, limit: float) -> Iterator[Shape]:
+    """Yield four timelines for a burn alert: one of its windows is just above its limit or just below, and the other is above.
 
     What was before had so much more traffic that longer windows hardly see it: where the alert fires, no other one does.
 
     Args:
         name: of the alert.
-        units: of its long window.
+        long: its long window in units.
+        short: its short one.
+        held: units for which it holds after the short window has ended.
         limit: share of errors from which on it fires.
     """
-    for side, by in (("above", 1.03), ("below", 0.97)):
-        share = min(1.0, limit * by)
-        hot = (Segment(units, share=share), Segment(2, share=share), Segment(1, share=share))
-        yield _shape(f"just {side} the limit of {name}", Segment(_HOUR, 50.0 * max(1, units / _HOUR)), *hot)
+    before = Segment(_HOUR, 50.0 * max(1, long / _HOUR))
+    over = min(1.0, 1.3 * limit)
+    # Ranges see up to a unit more than they say, and the unit before is smeared into the next one.
+    last, calm = short + 2, short + held + 2
+    for side, by in _SIDES:
+        near = min(1.0, limit * by)
+        rest = (near * long - over * last) / (long - last) if long > last else 0.0
+        if rest > 0:
+            hot = (Segment(long - last + 3, share=min(1.0, rest)), Segment(last, share=over))
+        else:
+            hot = (Segment(long, share=near), Segment(3, share=near))
+        yield _shape(f"the long window of {name} is just {side} its limit", before, *hot)
+        if near == 1.0:
+            continue
+        rest = (over * long - near * calm) / (long - calm) if long > calm else 1.0
+        first = max(long - calm, long // 2, 1)
+        hot = (Segment(first, share=min(1.0, max(rest, over))), Segment(calm, share=near))
+        yield _shape(f"the short window of {name} is just {side} its limit", before, *hot)
+
+
+def few(name: str, long: int, volume: float) -> Iterator[Shape]:
+    """Yield timelines in which everything fails, with hardly enough failures for a burn alert, and with enough.
+
+    Args:
+        name: of the alert.
+        long: its long window in units.
+        volume: how many failures are asked for, in units of usual traffic.
+    """
+    for side, by in _SIDES:
+        hot = Segment(long + 1, by * volume / long, share=1.0)
+        yield _shape(f"{name} sees just {'enough' if side == 'above' else 'too few'} failures", hot)
+
+
+def lasting(length: int, share: float) -> Shape:
+    """Return a timeline that burns evenly for so many units."""
+    half = length // 2
+    return _shape("a slow burn that lasts", Segment(half, share=share), Segment(length - half, share=share))
+
+
+def spent(window: int, budget: Fraction, shares: Sequence[Fraction]) -> Shape:
+    """Return a timeline in which each share of a budget is just not spent, and then just spent.
+
+    Args:
+        window: of the SLO, in units; what it holds is told by the first of them.
+        budget: share of events.
+        shares: of the budget, ascending.
+    """
+    levels = [share + by for share in shares for by in (Fraction(-1, 100), Fraction(1, 100))]
+    failed = [one * budget * window / (1 - one * budget) for one in levels if one > 0]
+    failures = [after - before for before, after in pairwise([Fraction(0), *sorted(failed)])]
+    steps = ((Segment(1, float(one), share=1.0), Segment(1, 0.0)) for one in failures)
+    return _shape("the budget is spent", Segment(1, float(window)), *chain.from_iterable(steps))
+
+
+def wavering(window: int, settled: int, budget: Fraction, share: Fraction, margin: Fraction) -> Iterator[Shape]:
+    """Yield timelines in which a little more than a share of the budget is spent, and then a little less.
+
+    Args:
+        window: of the SLO, in units.
+        settled: units for which a warning stays while hardly less is spent, at least two.
+        budget: share of events.
+        share: of the budget.
+        margin: what is hardly less, a share of the budget.
+    """
+    for name, by in (("hardly less", Fraction(19, 20)), ("much less", Fraction(21, 20))):
+        left = share - by * margin
+        if left <= 0:
+            continue
+        first, second = (_failing(one * budget * window) for one in (share + margin / 4 - left, left))
+        before = window - first.units - second.units - 3 * settled
+        if before < 1:
+            continue
+        yield _shape(
+            f"{name} than what was spent of the budget is left",
+            first,
+            Segment(before),
+            second,
+            # What failed first begins to leave the window, and is gone.
+            Segment(3 * settled),
+            Segment(first.units),
+            Segment(settled // 2),
+            Segment(settled),
+        )
+
+
+def _failing(units: Fraction) -> Segment:
+    """Return as many units as are needed to fail for so many units."""
+    whole = max(1, -(-units.numerator // units.denominator))
+    return Segment(whole, share=float(units / whole))
 
 
 def ages(longest: int, windows: tuple[int, ...]) -> Timeline:
@@ -84,7 +183,7 @@ def ages(longest: int, windows: tuple[int, ...]) -> Timeline:
     A segment ends while the failure is just within a window, and another one when it is just out of it.
     """
     cuts = sorted({longest + 1} | {cut for window in windows for cut in (window - 1, window)} - {0})
-    segments, at = [Segment(longest + 2), Segment(1, share=1.0)], 0
+    segments, at = [Segment(2), Segment(1, share=1.0)], 0
     for cut in cuts:
         if cut > at:
             segments.append(Segment(cut - at))
