@@ -733,6 +733,22 @@ async def test_a_standby_that_takes_over_keeps_the_last_good_share_that_its_pred
         assert cluster.objects[AGGREGATE]["data"] == {"SLO.shop.early": "2", "SLO.shop.late": "1", "SLO.shop.new": "3"}
 
 
+async def test_a_standby_that_takes_over_gives_a_name_to_nobody_but_its_holder(cluster: MemoryCluster) -> None:
+    standby = Running(cluster)
+    standby.guard.mine.clear()
+    async with Running(cluster) as leader:
+        cluster.put(thing("a", text="1", claims="title"))
+        await leader.settle()
+        async with standby:
+            cluster.put(thing("b", text="1", claims="title"))
+            await leader.settle()
+            cluster.writes.clear()
+            leader.guard.mine.clear()
+            standby.guard.mine.set()
+            await standby.settle()
+            assert cluster.writes == []
+
+
 async def test_a_standby_knows_everything_and_writes_nothing(cluster: MemoryCluster) -> None:
     run = Running(cluster)
     run.guard.mine.clear()

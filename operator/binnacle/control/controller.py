@@ -354,7 +354,12 @@ class Controller:
 
     async def _work(self) -> None:
         await self._settled.wait()
-        await self.ports.guard.acquired()
+        if not self.ports.guard.held():
+            await self.ports.guard.acquired()
+            # What has come meanwhile somebody else has worked on: in its order, by urgency, the second to claim a name
+            # would have it for a moment. All is looked at in the order of a start.
+            self.queue.clear()
+            self._enqueue_everything(Priority.DEPENDENT)
         self._workers = [self._spawn(self._worker(), f"worker-{number}") for number in range(self.settings.workers)]
         try:
             await asyncio.gather(*self._workers)

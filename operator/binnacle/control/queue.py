@@ -244,6 +244,16 @@ class WorkQueue(Generic[K]):
         if priority is not None:
             self._bring_forward(key, priority)
 
+    def clear(self) -> None:
+        """Forget every key that waits, and its pause; to be called while nothing is being worked on."""
+        self._ready.clear()
+        self._ready_heap.clear()
+        self._delayed.clear()
+        self._delayed_heap.clear()
+        self._failures.clear()
+        if self._metrics is not None:
+            self._metrics.depth.set(0)
+
     def close(self) -> None:
         """Give out no more keys; those who wait get None."""
         self._closed = True
