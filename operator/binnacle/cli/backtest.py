@@ -5,14 +5,11 @@ import datetime as dt
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from binnacle.api.alertpolicy import AlertPolicy
 from binnacle.api.config import Config
@@ -22,28 +19,35 @@ from binnacle.check.backtest import rules as policies
 from binnacle.check.backtest import slo as budgets
 from binnacle.check.backtest.inline import inlined, recordings, still_recorded
 from binnacle.cli.compiling import compile_paths, offline
+from binnacle.cli.history import (
+    LIMITS,
+    HistoryOf,
+    PrometheusAddress,
+    Until,
+    is_compiled,
+    length_of,
+    progress,
+    read,
+    seconds_of,
+)
 from binnacle.cli.options import ContextFile
 from binnacle.cli.output import Format, exit_status, write_findings
 from binnacle.cli.replayed import BudgetReplay, PolicyReplay, Span, as_json, print_replays
 from binnacle.compile.slo.timing import Timing
-from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.context import read_config
 from binnacle.intent import series
 from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, RuleSet
-from binnacle.observe.backend import Failure, Limits, open_session
-from binnacle.observe.history import pieces, read_history
+from binnacle.observe.backend import open_session
+from binnacle.observe.history import pieces
 from binnacle.observe.prometheus import Prometheus, Row
-from binnacle.promql.nodes import Node
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 _MOST_GROUPS: Final = 1000
-_LONGEST: Final = Duration.of(days=366)
 _FINEST: Final = 60
 """Seconds between two evaluations of an alert rule, at least: a month of anything finer is too much to ask for."""
-_LIMITS: Final = Limits(seconds=120.0)
 
 
 class BacktestFormat(StrEnum):
@@ -55,30 +59,12 @@ class BacktestFormat(StrEnum):
 
 @app.command()
 def backtest(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Files, folders (read recursively: .yaml, .yml, .json), or - for standard input.",
-            show_default=False,
-        ),
-    ],
-    prometheus: Annotated[
-        str, typer.Option("--prometheus", metavar="URL", help="Address of the Prometheus with the history.")
-    ],
+    paths: HistoryOf,
+    prometheus: PrometheusAddress,
     since: Annotated[
         str, typer.Option("--since", metavar="DURATION", help="How far back it is told what would have been.")
     ] = "30d",
-    until: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            "--until",
-            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
-            metavar="TIME",
-            help="Its end, UTC.",
-            show_default="now",
-        ),
-    ] = None,
+    until: Until = None,
     output: Annotated[
         BacktestFormat, typer.Option("--output", help="How it is printed.", case_sensitive=False)
     ] = BacktestFormat.TEXT,
@@ -96,13 +82,13 @@ def backtest(
     Exit status: 0 good, 1 findings of severity error, 2 wrong usage, or the
     server gives no answer.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
-    length = _length(since)
+    length = length_of(since)
     done = compile_paths(paths, context, until)
     config = offline(read_config(context))
     wanted = [
-        key for key in done.documents if key.kind in (SLO.__name__, AlertPolicy.__name__) and _compiled(done, key)
+        key for key in done.documents if key.kind in (SLO.__name__, AlertPolicy.__name__) and is_compiled(done, key)
     ]
-    end = int((until.replace(tzinfo=dt.UTC) if until is not None else dt.datetime.now(dt.UTC)).timestamp())
+    end = seconds_of(until, dt.datetime.now(dt.UTC))
     span = Span(end - length.ms // 1000, end)
     found = asyncio.run(_replay_all(prometheus, done, wanted, config, span))
     if output is BacktestFormat.JSON:
@@ -114,21 +100,6 @@ def backtest(
     raise typer.Exit(exit_status(errors))
 
 
-def _length(text: str) -> Duration:
-    try:
-        length = Duration.parse(text)
-    except SpecError as error:
-        raise typer.BadParameter(f"{error.message} {error.fix}", param_hint="--since") from error
-    if not Duration.of(hours=1) <= length <= _LONGEST:
-        raise typer.BadParameter(f"{text} is not from 1h to {_LONGEST}", param_hint="--since")
-    return length
-
-
-def _compiled(done: Compilation, key: Key) -> bool:
-    wants = done.outcome.desired[key]
-    return wants.valid and wants.compiled is not None
-
-
 # -- asking -------------------------------------------------------------------------------------------------------
 
 
@@ -137,8 +108,8 @@ async def _replay_all(
 ) -> list[BudgetReplay | PolicyReplay]:
     timing = Timing.of(config.prometheus)
     async with open_session() as session:
-        api = Prometheus(url, session, _LIMITS, "--prometheus")
-        with _progress(len(wanted)) as advance:
+        api = Prometheus(url, session, LIMITS, "--prometheus")
+        with progress("Reading history", len(wanted)) as advance:
             found: list[BudgetReplay | PolicyReplay] = []
             for key in wanted:
                 wants = done.outcome.desired[key]
@@ -149,29 +120,6 @@ async def _replay_all(
                     interval = wants.model.spec.interval or config.prometheus.evaluation_interval
                     found.append(await _replay_policy(api, key, interval, sets, span, advance))
             return found
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[float], None]]:
-    """Show progress on a terminal; in a pipe nothing is shown. What is yielded adds to the resources done."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Reading history", total=max(total, 1))
-        yield lambda part: progress.advance(task, part)
-
-
-async def _read(
-    api: Prometheus, node: Node, span: Span, step: int, take: Callable[[Row], None], advance: Callable[[], None]
-) -> tuple[str, ...]:
-    """Read an expression over a span; return the server's warnings.
-
-    Raises:
-        BinnacleError: the server gives no answer.
-    """
-    outcome = await read_history(api, node, start=span.begin, end=span.end, step=step, take=take, done=advance)
-    if isinstance(outcome, Failure):
-        raise BinnacleError(outcome.message)
-    return outcome.warnings
 
 
 async def _replay_slo(
@@ -219,7 +167,7 @@ async def _replay_slo(
     for which, name in sources.items():
         node = inlined(recorded[name], recorded)
         whole = Span(first, end)
-        warned = await _read(api, node, whole, step, counting(which), lambda: advance(1 / count))
+        warned = await read(api, node, whole, step, counting(which), lambda: advance(1 / count))
         found.notes += [one for one in warned if one not in found.notes]
     if left_out:
         found.notes.append(f"There are more than {_MOST_GROUPS} groups; the others are left out.")
@@ -255,7 +203,7 @@ async def _replay_policy(
             labels = tuple(sorted((name, value) for name, value in row.labels.items() if name != "__name__"))
             into.setdefault(labels, []).extend(round(at) for at, _value in row.points)
 
-        warned = await _read(api, node, whole, step, take, lambda: advance(1 / count))
+        warned = await read(api, node, whole, step, take, lambda: advance(1 / count))
         found.notes += [one for one in warned if one not in found.notes]
         for labels, times in sorted(moments.items()):
             found.fired += policies.fired(rule, labels, times, step, whole.end)

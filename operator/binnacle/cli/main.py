@@ -39,6 +39,7 @@ COMMANDS = (
     Command("diff", "binnacle.cli.diff", "Show what applying resources would change in the cluster."),
     Command("render", "binnacle.cli.render", "Compile resources, print or write what would be applied."),
     Command("backtest", "binnacle.cli.backtest", "Replay SLOs and alert rules over a Prometheus' history."),
+    Command("backfill", "binnacle.cli.backfill", "Fill in the history of SLOs that are new to a Prometheus."),
     Command("import", "binnacle.cli.importing", "Convert SLOs of sloth, pyrra and OpenSLO."),
     Command("operator", "binnacle.cli.operator", "Run the operator on Kubernetes."),
     Command("folder", "binnacle.cli.folder", "Run the same loop on a folder."),
@@ -59,6 +60,7 @@ Observability as code for Kubernetes: say what matters about a service, and get 
   binnacle diff slos/                             see what applying them would change in the cluster
   binnacle import sloth slos.yml                  convert what another tool's files say
   binnacle backtest slos/ --prometheus URL        when would it have fired, and what is left of the budget
+  binnacle backfill slos/ --prometheus URL -o .   give new SLOs the history that Prometheus has of their metrics
   binnacle crds | kubectl apply -f -              install the resource definitions
   binnacle operator --config config.yaml          run the operator
   binnacle folder slos/ out/                      the same without a cluster

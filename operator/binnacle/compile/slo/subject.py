@@ -11,6 +11,11 @@ from binnacle.promql import build as q
 from binnacle.promql.nodes import Matcher, Selector
 
 
+def identity(namespace: str, name: str) -> tuple[Matcher, ...]:
+    """Return what selects the series of an SLO, whatever service they were recorded for."""
+    return q.eq(series.SLO, name), q.eq(series.SLO_NAMESPACE, namespace)
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The SLO as its series know it.
@@ -38,12 +43,12 @@ class Subject:
     _then: dict[tuple[str, int], Selector] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        identity = {series.SLO: self.name, series.SLO_NAMESPACE: self.namespace}
-        labels = pairs({**identity, series.SLO_SERVICE: self.service})
+        own = identity(self.namespace, self.name)
+        labels = pairs({**{one.name: one.value for one in own}, series.SLO_SERVICE: self.service})
         # Every rule of the SLO has these; they are made once.
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "budget", 1 - self.objective)
-        object.__setattr__(self, "_identity", tuple(q.eq(*pair) for pair in identity.items()))
+        object.__setattr__(self, "_identity", own)
         object.__setattr__(self, "_everything", tuple(q.eq(*pair) for pair in labels))
         object.__setattr__(self, "_now", {})
         object.__setattr__(self, "_then", {})
