@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,13 @@ FUNCTIONS = {
 FACTORS = (0.9, 1.1)
 LENGTHS = (0.5, 2)
 
+EQUIVALENT = {
+    r"short slo:sli_error:ratio_rate(\w+): slo:(events|errors):rate\1 without \w+": "both sides of the division have all labels of "
+    "the SLO, so what another one has recorded meets nothing",
+    r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
+}
+"""Changes that change nothing, by what is said of them, and why."""
+
 Rebuild = Callable[[Node], Node]
 
 
@@ -52,6 +60,11 @@ def mutants(rules: RuleSet) -> Iterator[Mutant]:
                 changed = (*group.rules[:place], replace(rule, expr=expr), *group.rules[place + 1 :])
                 groups = (*rules.groups[:number], replace(group, rules=changed), *rules.groups[number + 1 :])
                 yield Mutant(f"{group.part} {getattr(rule, 'record', 'alert')}: {what}", RuleSet(groups))
+
+
+def is_equivalent(what: str) -> bool:
+    """Whether a change is one of those that change nothing."""
+    return any(re.fullmatch(pattern, what) for pattern in EQUIVALENT)
 
 
 def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noqa: C901 - one arm for each kind of node
