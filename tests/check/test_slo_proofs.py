@@ -305,8 +305,12 @@ def test_what_cannot_be_tested_is_said() -> None:
     assert "no series was found" in unproved.unproved
 
 
-def test_files_run_where_they_lie(tmp_path: Path) -> None:
-    slo = make_slo()
+@pytest.mark.parametrize(
+    "window", [{"rolling": "30d"}, {"calendar": "Year", "timeZone": "UTC"}], ids=["rolls", "dated"]
+)
+def test_files_run_where_they_lie(tmp_path: Path, window: dict[str, str]) -> None:
+    """Those of a date bring the rules as they are then."""
+    slo = make_slo(window=window, alerting={"burnRates": []})
     outcome = compiled(slo)
     rules = tmp_path / "prometheus/rules/slo.shop.avail.yaml"
     rules.parent.mkdir(parents=True)
@@ -315,7 +319,9 @@ def test_files_run_where_they_lie(tmp_path: Path) -> None:
     for file in files:
         (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file.path).write_text(file.text)
-    ended = line_3()("test", "rules", *(str(tmp_path / file.path) for file in files), cwd=tmp_path, check=False)
+    tests = sorted(str(path) for path in (tmp_path / "prometheus/tests").glob("*.yaml"))
+    assert len(tests) == (3 if "calendar" in window else 2)
+    ended = line_3()("test", "rules", *tests, cwd=tmp_path, check=False)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:2000]
     assert files == proof_files(slo, outcome, make_world())
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from binnacle.api.values import Duration
 
-_TIMEOUT: Final = 60.0
+_TIMEOUT: Final = 180.0
 Run = Callable[[Sequence[str], Path], "subprocess.CompletedProcess[str]"]
 """Runs a program in a folder."""
 
