@@ -7,6 +7,7 @@ import typer
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Output, Paths, Strict
 from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
+from binnacle.control.onepass import Keep
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -30,7 +31,7 @@ def check(
     Exit status: 0 nothing wrong, 1 findings of severity error (with --strict
     also warnings), 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
-    done = compile_paths(paths, context, date, meanings=False)
+    done = compile_paths(paths, context, date, keep=Keep.FINDINGS)
     write_findings(done.findings, output, sys.stdout, texts=done.texts)
     status = exit_status(done.findings, strict=strict)
     if output is Format.TEXT and not exit_status(done.findings, strict=True):

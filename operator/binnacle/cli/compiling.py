@@ -9,9 +9,11 @@ from typing import Any
 from binnacle.api.config import Config, RuleOutput
 from binnacle.cli.options import day
 from binnacle.cli.stack import calm_collector, make_room
+from binnacle.control.onepass import Keep
 from binnacle.control.toolchain import shipped
 from binnacle.folder.compilation import Compilation, compile_reading
 from binnacle.folder.context import read_config
+from binnacle.folder.crew import together
 from binnacle.folder.reader import read
 
 __all__ = ["Compilation", "compile_paths", "offline"]
@@ -25,7 +27,7 @@ def compile_paths(
     files: bool = False,
     earlier: Sequence[Mapping[str, Any]] = (),
     earlier_files: Mapping[str, str] | None = None,
-    meanings: bool = True,
+    keep: Keep = Keep.MEANINGS,
 ) -> Compilation:
     """Read resources and compile them all.
 
@@ -36,7 +38,7 @@ def compile_paths(
         files: spell the backends' own files instead of Kubernetes objects.
         earlier: objects that an earlier run has written, to keep the last good version of what does not compile now.
         earlier_files: the same where files were written, path -> text.
-        meanings: keep what each resource was compiled to, for those who explain or test it.
+        keep: what is kept of each resource; where texts or findings are enough, all cores compile.
 
     Raises:
         BinnacleError: a path does not exist, or the configuration is unusable.
@@ -53,7 +55,8 @@ def compile_paths(
         files=files,
         earlier_objects=earlier,
         earlier_files=earlier_files,
-        meanings=meanings,
+        keep=keep,
+        crew=together,
     )
 
 

@@ -15,13 +15,12 @@ from binnacle.check.registry import PROOFS
 from binnacle.cli.compiling import compile_paths
 from binnacle.cli.options import ContextFile, Date, Paths
 from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
-from binnacle.control.onepass import proof_files
+from binnacle.control.onepass import Keep, proof_files
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.compose import Unreadable, compose
 from binnacle.folder.located import Located, locate
 from binnacle.folder.store import FolderStore
-from binnacle.targets.base import File, Output
-from binnacle.targets.yamltext import document
+from binnacle.targets.base import File
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -72,8 +71,9 @@ def render(
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     if tests and form is not Form.FILES:
         raise typer.BadParameter("tests are files: add --format files", param_hint="--tests")
+    kept = Keep.MEANINGS if tests else Keep.TEXTS
     if output is None:
-        done = compile_paths(paths, context, date, files=form is Form.FILES, meanings=tests)
+        done = compile_paths(paths, context, date, files=form is Form.FILES, keep=kept)
         for file in _files(done, tests=tests):
             typer.echo(f"---\n# {file.path}\n{file.text}", nl=False)
     else:
@@ -81,7 +81,7 @@ def render(
         shared = store.shared()
         earlier = [] if form is Form.FILES else _objects(shared.values())
         done = compile_paths(
-            paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared, meanings=tests
+            paths, context, date, files=form is Form.FILES, earlier=earlier, earlier_files=shared, keep=kept
         )
         keep = [str(key) for key in (*done.outcome.left, *done.unread)]
         changes = store.sync(tuple(_files(done, tests=tests)), keep, keep_all=not done.complete)
@@ -97,16 +97,10 @@ def render(
 
 
 def _files(done: Compilation, *, tests: bool) -> Iterator[File]:
-    """Yield what is rendered, one after the other: as text it is as large again as the objects."""
-    yield from done.outcome.files or map(_file, done.outcome.objects)
+    """Yield what is rendered, one after the other."""
+    yield from done.outcome.files
     if tests:
         yield from proof_files(done.outcome, PROOFS)
-
-
-def _file(output: Output) -> File:
-    """Return an object as one YAML file."""
-    ref = output.ref
-    return File(f"{ref.kind.lower()}.{ref.namespace}.{ref.name}.yaml", document(output.body), output.owner)
 
 
 def _objects(texts: Iterable[str]) -> list[Mapping[str, Any]]:

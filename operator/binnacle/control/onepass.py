@@ -4,10 +4,11 @@
 is missing is only the comparison with what exists.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from enum import Enum, auto
+from typing import Any, NamedTuple
 
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
@@ -16,8 +17,42 @@ from binnacle.compile.world import Claim, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
-from binnacle.intent.refs import Key
+from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Share, Standing
+from binnacle.targets.yamltext import document
+
+
+class Keep(Enum):
+    """What is kept of each resource when all are compiled.
+
+    The less it is, the less room they take; texts and findings may be made by other processes.
+
+    `MEANINGS`: everything, also what it was compiled to, for those who explain or test it. `OBJECTS`: what it wants. `TEXTS`: its
+    findings, and what it wants as files, each object printed at once (a tenth of the room). `FINDINGS`: these alone.
+    """
+
+    MEANINGS = auto()
+    OBJECTS = auto()
+    TEXTS = auto()
+    FINDINGS = auto()
+
+
+class Made(NamedTuple):
+    """What was made of one resource.
+
+    Attributes:
+        wants: what it wants, as far as that is kept.
+        left: why nothing of it is applied.
+        printed: its objects as files, with what they are.
+    """
+
+    wants: Desired
+    left: Reason | None
+    printed: tuple[tuple[ObjectRef, File], ...] = ()
+
+
+Crew = Callable[[Sequence[Key], Callable[[Key], Made]], Iterable[tuple[Key, Made]]]
+"""Makes each of the keys, in whatever order; what is made must be fit for another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +64,8 @@ class Pass:
         left: resources of which nothing is applied, and why: they do not compile, are suspended, or only tried
             (`mode: DryRun`). What is there of them from before is to stay, unlike that of one that is withdrawn.
         world: the surroundings that all of them were compiled in.
-        objects: all objects, aggregates included; empty when files were asked for.
-        files: all files; empty when objects were asked for.
+        objects: all objects, aggregates included; empty when files or texts were asked for.
+        files: all files, or all objects as files in the order of the objects; empty when objects were asked for.
         shared: aggregate -> the paths of its files.
         standing: kind -> the paths of the files that there are while there is any resource of it.
     """
@@ -99,7 +134,8 @@ def run(
     *,
     files: bool = False,
     earlier: Earlier | None = None,
-    meanings: bool = True,
+    keep: Keep = Keep.MEANINGS,
+    crew: Crew | None = None,
 ) -> Pass:
     """Compile every resource and spell all that they want.
 
@@ -109,43 +145,39 @@ def run(
         today: the date that compilers are given.
         files: spell the backends' own files instead of Kubernetes objects.
         earlier: where a resource of which nothing is applied keeps its share of an aggregate.
-        meanings: keep what each resource was compiled to, for those who explain or test it; it takes as much room as
-            what is spelled.
+        keep: what is kept of each resource.
+        crew: who compiles where texts or findings are enough; None: this process, one after the other.
 
     One that does not compile contributes nothing and changes no byte of the others.
     """
     by_key = {resource_key(body): body for body in bodies}
     known = _Known(tools, by_key, _among(by_key))
     aggregates = Aggregates(tools.targets, tools.config)
-    desired: dict[Key, Desired] = {}
     left: dict[Key, Reason] = {}
     objects: list[Output] = []
     spelled: list[File] = []
+    printed: list[tuple[ObjectRef, File]] = []
 
     def world() -> World:
         return World(tools.config, today, known.lookup, known.listing, known.claimants)
 
-    def compile_(key: Key) -> None:
+    def make(key: Key) -> Made:
         wants = desire(tools, by_key[key], Owner(key), world(), files=files)
-        desired[key] = wants if meanings else replace(wants, compiled=None)
+        return _kept_of(wants, None if wants.withdrawn else _left(wants), keep)
 
-    for key in by_key:
-        compile_(key)
-        known.remember(key, desired[key])
-    # Who claims the same name is known only when all are compiled.
-    for key in known.rivals():
-        compile_(key)
-    for key, wants in desired.items():
-        if wants.withdrawn:
+    made = _make_all(tuple(by_key), make, known, crew if keep in (Keep.TEXTS, Keep.FINDINGS) else None)
+    for key, one in made.items():
+        if one.wants.withdrawn:
             continue
-        reason = _left(wants)
-        if reason is not None:
-            left[key] = reason
+        if one.left is not None:
+            left[key] = one.left
             continue
-        objects.extend(wants.outputs)
-        spelled.extend(wants.files)
-        for share in wants.shares:
+        objects.extend(one.wants.outputs)
+        spelled.extend(one.wants.files)
+        printed.extend(one.printed)
+        for share in one.wants.shares:
             aggregates.put(share)
+    desired = {key: one.wants for key, one in made.items()}
     for share in _kept(tools, earlier or Earlier(), desired, left, files=files):
         aggregates.put(share)
     shared: dict[AggregateKey, tuple[str, ...]] = {}
@@ -159,15 +191,56 @@ def run(
     standing = [one for one in tools.standing if _is_wanted(one, earlier or Earlier(), desired, left)]
     spelled.extend(file for one in standing if files for file in one.files)
     objects.extend(output for one in standing if not files for output in one.outputs)
+    spelled.sort(key=lambda one: one.path)
+    if keep is Keep.TEXTS:
+        printed.extend((one.ref, printed_object(one)) for one in objects)
+        spelled.extend(file for _, file in sorted(printed, key=lambda one: one[0]))
+        objects = []
     return Pass(
         desired,
         left,
         world(),
         tuple(sorted(objects, key=lambda one: one.ref)),
-        tuple(sorted(spelled, key=lambda one: one.path)),
+        tuple(spelled),
         shared,
         {one.kind: tuple(file.path for file in one.files) for one in standing},
     )
+
+
+def _make_all(keys: Sequence[Key], make: Callable[[Key], Made], known: _Known, crew: Crew | None) -> dict[Key, Made]:
+    """Return what was made of each key, in the order given."""
+    made: dict[Key, Made] = {}
+    if crew is not None:
+        found = dict(crew(keys, make))
+        made = {key: found[key] for key in keys}
+    for key in keys:
+        if crew is None:
+            made[key] = make(key)
+        known.remember(key, made[key].wants)
+    # Who claims the same name is known only when all are compiled.
+    for key in known.rivals():
+        made[key] = make(key)
+    return made
+
+
+def printed_object(output: Output) -> File:
+    """Return an object as one YAML file."""
+    ref = output.ref
+    return File(f"{ref.kind.lower()}.{ref.namespace}.{ref.name}.yaml", document(output.body), output.owner)
+
+
+def _kept_of(wants: Desired, left: Reason | None, keep: Keep) -> Made:
+    """Return what is kept of what a resource wants."""
+    if keep is Keep.MEANINGS:
+        return Made(wants, left)
+    if keep is Keep.OBJECTS:
+        return Made(replace(wants, compiled=None), left)
+    claims = frozenset(one for one in wants.reads if isinstance(one, Claim))
+    lean = replace(wants, model=None, compiled=None, readback=None, facts=None, marks=(), outputs=(), reads=claims)
+    if keep is Keep.FINDINGS:
+        return Made(replace(lean, shares=(), files=()), left)
+    applied = () if left is not None else wants.outputs
+    return Made(lean, left, tuple((one.ref, printed_object(one)) for one in applied))
 
 
 def _is_wanted(

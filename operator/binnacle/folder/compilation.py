@@ -7,7 +7,7 @@ from typing import Any
 
 from binnacle.api.findings import Severity
 from binnacle.control.desired import Toolchain
-from binnacle.control.onepass import Earlier, Pass, run
+from binnacle.control.onepass import Crew, Earlier, Keep, Pass, run
 from binnacle.folder.document import Document
 from binnacle.folder.located import Located, locate
 from binnacle.folder.reader import Reading
@@ -43,7 +43,8 @@ def compile_reading(
     files: bool = False,
     earlier_objects: Sequence[Mapping[str, Any]] = (),
     earlier_files: Mapping[str, str] | None = None,
-    meanings: bool = True,
+    keep: Keep = Keep.MEANINGS,
+    crew: Crew | None = None,
 ) -> Compilation:
     """Compile all that was read.
 
@@ -55,7 +56,8 @@ def compile_reading(
         earlier_objects: what an earlier pass has written of aggregates, to keep the last good version of what does not
             compile now.
         earlier_files: the same where files were written, path -> text.
-        meanings: keep what each resource was compiled to.
+        keep: what is kept of each resource.
+        crew: who compiles where texts or findings are enough.
     """
     documents = {document.key: document for document in reading.documents}
     errors = [item for item in reading.findings if item.finding.severity is Severity.ERROR]
@@ -67,7 +69,8 @@ def compile_reading(
         today,
         files=files,
         earlier=Earlier(earlier_objects, unread, all_wanted=not complete, files=earlier_files or {}),
-        meanings=meanings,
+        keep=keep,
+        crew=crew,
     )
     findings = list(reading.findings)
     for key, desired in outcome.desired.items():

@@ -15,7 +15,7 @@ from typing import Final
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.control.desired import Desired, Toolchain
-from binnacle.control.onepass import shares_of
+from binnacle.control.onepass import Keep, shares_of
 from binnacle.control.status import ChildStatus, Problem
 from binnacle.errors import BinnacleError, ConflictError, TransientError
 from binnacle.folder import status
@@ -150,7 +150,7 @@ class FolderLoop:
         source, reading = self._read()
         held = self._store.holds()
         shared = {path: held[path] for path, owner in self._store.owners().items() if not owner and path in held}
-        done = compile_reading(reading, self._tools, today, files=True, earlier_files=shared, meanings=False)
+        done = compile_reading(reading, self._tools, today, files=True, earlier_files=shared, keep=Keep.OBJECTS)
         plan = self._plan(done)
         self._taken = frozenset(plan.taken)
         said = list(self._statuses(done, plan, held))
