@@ -166,7 +166,7 @@ def _render(count: int, ran: Sequence[_Ran], start: float) -> list[Figure]:
         ),
         Figure(
             "compile",
-            f"render of {count:,} SLOs, memory",
+            f"render of {count:,} SLOs, memory of its largest process",
             statistics.median(one.rss for one in ran) / 1e6,
             "MB",
             at_most=250,
