@@ -5,6 +5,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -64,15 +65,15 @@ class Traffic:
 
 
 class Scripted:
-    """Stands in for the client: answers with the samples of this minute."""
+    """Stands in for the client: answers with the samples of this minute, and with nothing to any other question."""
 
     def __init__(self) -> None:
         self.values: Mapping[str, tuple[float, float, float]] = {}
 
     async def query(self, expression: Node, take: Callable[[Sample], None]) -> Answered:
         names = (series.PERIOD_ERROR, series.PERIOD_BUDGET_REMAINING, series.CURRENT_BURN_RATE)
-        place = next(place for place, name in enumerate(names) if f"{name}{{" in to_text(expression))
-        for region, values in self.values.items():
+        places = [place for place, name in enumerate(names) if f"{name}{{" in to_text(expression)]
+        for place, (region, values) in product(places, self.values.items()):
             take(Sample({"slo": KEY.name, "slo_namespace": KEY.namespace, "region": region}, values[place]))
         return Answered()
 
