@@ -49,7 +49,8 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         if value is ...:
             del node[last]
         else:
-            node[last] = value
+            # Of its own: another change of the same case may reach into it.
+            node[last] = copy.deepcopy(value)
 
     return change
 

@@ -195,8 +195,12 @@ def test_all_is_well(watched: Watched) -> None:
 
 def test_a_watch_that_is_cut_is_told(watched: Watched) -> None:
     with watched.proxy.suffering(lambda asked: (asked.verb, asked.resource) == ("watch", "dashboards"), sufferings.cut):
-        watched.fires("WatchDown", kind="Dashboard")
-        assert [one["kind"] for one in watched.firing("WatchDown")] == ["Dashboard"]
+        # A starved machine may be late with others for a moment, too.
+        eventually(
+            lambda: [one["kind"] for one in watched.firing("WatchDown")] == ["Dashboard"],
+            limit=60,
+            what="the alert on this watch alone",
+        )
     watched.silent("WatchDown")
 
 
