@@ -1,7 +1,11 @@
 """The loop under everything at once: edits, hands on its objects, lost answers, late news, and an end at any call.
 
 What must hold when it has had time: exactly the objects that the resources want exist, each once; who does not compile
-has what it had; nobody else's object was touched; and no write was made that changed nothing.
+or is suspended has what it had; nobody else's object was touched; and no write was made that changed nothing.
+
+A change is several writes, what is new before what is old goes. Who is suspended, or stops compiling, between two of them keeps
+all that is there then: one version whole, and beside it what is left of those before. To finish the change would be a
+write for a resource that is to be left alone, and after an end nothing tells which of the two versions was the later.
 """
 
 import asyncio
@@ -14,6 +18,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -184,7 +189,7 @@ class Survival(RuleBasedStateMachine):
         self.standby: Life | None = None
         self.foreign: dict[ObjectRef, dict[str, Any]] = {}
         self.good: dict[str, list[Any]] = {}
-        """Resource -> what may be applied of it while it does not compile: what was applied, and what was good since."""
+        """Resource -> what may be applied of it while it is left alone: what was applied, and what was good since."""
         self.free: set[str] = set()
         """Resources of which no more is known than that they are not somebody else's."""
         self.lost = 0
@@ -262,6 +267,7 @@ class Survival(RuleBasedStateMachine):
 
     def change(self, unseen: bool, work: Callable[[], object]) -> None:
         """Do something that the watches tell of, or not."""
+        self.forget_what_is_over()
         self.cluster.deaf = unseen
         work()
         self.cluster.deaf = False
@@ -269,6 +275,29 @@ class Survival(RuleBasedStateMachine):
         for key, wants in wanted.desired.items():
             if key not in wanted.left:
                 self.good.setdefault(key.name, [set()]).append(_texts(wants.outputs, wants.shares))
+
+    def forget_what_is_over(self) -> None:
+        """Where all that is wanted is there and status says so, no change is under way: no earlier version may come back."""
+        if self.cluster.lag or not all(map(_is_answered, self.cluster.objects.values())):
+            return  # somebody may still act on what was before
+        wanted = self.wanted()
+        versions = {
+            key.name: _texts(wants.outputs, wants.shares)
+            for key, wants in wanted.desired.items()
+            if key not in wanted.left
+        }
+        if all(self.there(name) == version for name, version in versions.items()):
+            self.good.update((name, [version]) for name, version in versions.items())
+
+    def there(self, name: str) -> set[Any]:
+        """Return what is applied of a resource."""
+        own = {
+            (ref, body["data"].get("text"))
+            for ref, body in self.cluster.objects.items()
+            if ref.kind == "ConfigMap" and body["metadata"].get("labels", {}).get(conventions.LABEL_NAME) == name
+        }
+        shares = self.cluster.objects.get(AGGREGATE, {"data": {}})["data"]
+        return own | {(AGGREGATE, text) for owner, text in shares.items() if owner == f"SLO.shop.{name}"}
 
     # What the world does.
 
@@ -338,7 +367,7 @@ class Survival(RuleBasedStateMachine):
     def converge(self, restart: bool) -> None:
         if self.life is not None:
             self.life.store.plan.clear()
-            self.bury()
+            self.time_passes(5.0)  # a call that is under way may still meet its fault
         if self.life is None:
             self.start({}, 0.0)
         self.rest()
@@ -371,13 +400,16 @@ class Survival(RuleBasedStateMachine):
         remaining = self.unexplained(wanted)
         for name, found in remaining.items():
             if name not in self.free:
-                assert found in self.good.get(name, [set()])
+                versions = self.good.get(name, [set()])
+                assert any(version <= found for version in versions), (found, versions)
+                assert found <= set().union(*versions), (found, versions)
             assert all(str(text).startswith(f"{name} ") for _, text in found)
         for key, wants in wanted.desired.items():
             left = key in wanted.left
             taken = not left and any(output.ref in self.foreign for output in wants.outputs)
             self.check_status(key.name, good=not wants.quarantined if left else wants.valid, taken=taken)
-            self.good[key.name] = [remaining[key.name] if left else _texts(wants.outputs, wants.shares)]
+            kept = [remaining[key.name]] if left or taken else []
+            self.good[key.name] = kept if left else [*kept, _texts(wants.outputs, wants.shares)]
             if not taken:
                 self.free.discard(key.name)
         assert len(self.cluster.useless) <= self.lost + (self.life.store.lost if self.life else 0)
@@ -433,6 +465,15 @@ def _texts(outputs: Any, shares: Any) -> set[Any]:
     }
 
 
+def _is_answered(body: Mapping[str, Any]) -> bool:
+    """Say whether status speaks of this version of a resource, and of work that is done; true of all other objects."""
+    if body["kind"] != "SLO":
+        return True
+    status = body.get("status", {})
+    working = any(one["type"] == "Reconciling" for one in status.get("conditions", ()))
+    return status.get("observedGeneration") == body["metadata"]["generation"] and not working
+
+
 Survival.TestCase.settings = settings(
     max_examples=EXAMPLES or 60,
     derandomize=not EXAMPLES,
@@ -442,6 +483,48 @@ Survival.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestSurvival = Survival.TestCase
+
+
+@pytest.mark.parametrize("stop", [{"text": "3", "suspend": True}, {"invalid": True}], ids=["suspended", "invalid"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"share": "1"}, {"text": "1"}),
+        ({"text": "1"}, {"share": "1"}),
+        ({"text": "1"}, {"text": "1", "elsewhere": "grafana"}),
+    ],
+    ids=["from-share", "to-share", "to-elsewhere"],
+)
+def test_a_change_that_is_stopped_halfway_leaves_a_version_whole_and_is_finished_when_it_may_go_on(
+    before: dict[str, Any], after: dict[str, Any], stop: dict[str, Any]
+) -> None:
+    halfway = 0
+    for fault in (None, Fault.REFUSED, Fault.END_BEFORE, Fault.END_AFTER):
+        for at in range(4):
+            course = Survival()
+            try:
+                course.start({}, 0.0)
+                course.write("a", before, unseen=False)
+                course.time_passes(2.0)
+                old = course.there("a")
+                if fault is not None:
+                    course.trouble({at: fault})
+                course.write("a", after, unseen=False)
+                new = course.good["a"][-1]
+                course.turns(12 * (at + 1))
+                course.write("a", stop, unseen=at % 2 == 1)
+                if fault is None and course.life is not None:
+                    course.end(orderly=True)
+                course.converge(restart=True)
+                found = course.there("a")
+                assert found in (old, new, old | new), (fault, at)
+                halfway += found == old | new
+                course.write("a", after, unseen=False)
+                course.converge(restart=False)
+                assert course.there("a") == new, (fault, at)
+            finally:
+                course.teardown()
+    assert halfway
 
 
 def story(fault: Fault | None = None, at: int = -1) -> tuple[int, Counter[Write], dict[ObjectRef, Any]]:

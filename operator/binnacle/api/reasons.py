@@ -142,7 +142,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     ),
     Reason.COMPILED: Doc("The whole spec was understood and compiled.", "Nothing need be done."),
     Reason.SUSPENDED: Doc(
-        "`suspend: true` is set: what was applied before stays as it is, and changes are not applied.",
+        "`suspend: true` is set: what was applied before stays as it is, and changes are not applied. A change that was under way "
+        "stays as far as it had come: what it was to take away may still be there beside what is new.",
         "Set `suspend: false` or remove the field to have changes applied again.",
     ),
     Reason.DRY_RUN: Doc(

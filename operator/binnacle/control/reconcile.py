@@ -427,7 +427,11 @@ class Reconciler:
         suspended: bool = False,
         changes: Sequence[Mapping[str, str]] | None = None,
     ) -> Situation:
-        """Return the situation of a resource to which nothing is applied: what was applied last stays and is shown."""
+        """Return the situation of a resource to which nothing is applied: what was applied last stays and is shown.
+
+        A change that was under way is not finished: as a write for one that is to be left alone it would be no better than any
+        other, and after an end of the process nothing tells how far it had come (ADR 0025).
+        """
         resource.work_since = None
         applied = bool(before.get("children"))
         if desired.valid and not self._changes(key, desired):
