@@ -48,6 +48,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         },
         {"scrapeInterval": "15s", "evaluationInterval": "15s"},
     ),
+    "missed for days": (
+        {"indicator": RATIO, "groupBy": ["region"], "alerting": {"noData": {"action": "Alert", "for": "1d"}}},
+        {},
+    ),
     "latency": (
         {"indicator": {"latency": {"histogram": "h_seconds", "below": "300ms"}}, "window": {"rolling": "90d"}},
         {},

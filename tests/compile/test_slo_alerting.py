@@ -145,6 +145,31 @@ def test_a_group_without_data_is_told_of_by_its_labels(promtool: Promtool, tmp_p
     )
 
 
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_group_that_is_waited_for_is_known_for_a_day_after(promtool: Promtool, tmp_path: Path, days: int) -> None:
+    hour, day, wait = steps(hours=1), steps(days=1), steps(days=days)
+    slo = make_slo(alerting=no_data(**{"for": f"{days}d"}), groupBy=["region"])
+    long = wait + day + 4 * hour
+    here = traffic([0.0] * long, [10.0] * long, "us")
+    gone = traffic([0.0] * hour, [10.0] * hour, "eu")
+    eu = {"severity": "warning", "region": "eu"}
+    held(
+        promtool,
+        tmp_path,
+        slo,
+        Scenario(
+            "one of two",
+            here | gone,
+            (
+                Expect.firing(wait),
+                Expect.firing(wait + hour + 6, eu),
+                Expect.firing(wait + day, eu),
+                Expect.firing(wait + day + 3 * hour),
+            ),
+        ),
+    )
+
+
 # -- a spent budget --------------------------------------------------------------------------------------------------
 
 

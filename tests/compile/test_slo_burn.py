@@ -212,6 +212,7 @@ def test_cost_stays_within_its_bound() -> None:
 @example({"calendar": "Year", "timeZone": "Europe/Berlin"})
 @settings(max_examples=30, deadline=None)
 def test_no_window_costs_more_than_its_bound(window: dict[str, str]) -> None:
-    """With the default alerts, whatever is longer than a few weeks reads no more than that."""
-    cost = compiled(make_slo(window=window), scrapeInterval="60s").facts["cost"]
-    assert cost["samplesPerMinute"] <= 7000
+    """With the default alerts, whatever is longer than a few weeks reads no more than that, however long groups are missed."""
+    for alerting in ({}, *({"noData": {"action": "Alert", "for": lasting}} for lasting in ("0s", "59m", "1d", "30d"))):
+        slo = make_slo(window=window, alerting=alerting, groupBy=["region"])
+        assert compiled(slo, scrapeInterval="60s").facts["cost"]["samplesPerMinute"] <= 7000

@@ -242,12 +242,12 @@ class _History:
             higher = reached
 
     def missing(self) -> Iterator[Firing]:
-        """Yield the alerts about missing data: a group is missed for a day."""
+        """Yield the alerts about missing data: once one fires, a group is missed for a day."""
         if self._plan.no_data is None:
             return
         lasting, severity = self._plan.no_data
         wait = -(-lasting.ms // self._plan.step.ms)
-        memory = nodata.MEMORY.ms // self._plan.step.ms
+        memory = nodata.remembered(lasting).ms // self._plan.step.ms
         for begin, end in self._gap_runs():
             stop = min(end, begin + memory)
             if begin + wait < stop:

@@ -47,8 +47,8 @@ _FORTNIGHT: Final = Duration.of(days=14)
 _MOST_UNITS: Final = 400
 _MOST_WAVERING: Final = 1100
 _FEWEST_UNITS: Final = 24
-_MOST_GONE: Final = 270
-"""Steps of an absence: less than a day, after which a group counts as gone for good."""
+_MOST_GONE: Final = 600
+"""Steps of an absence, about two days: a course that is longer takes promtool too long."""
 _HALF_DAY: Final = _DAY.ms // 2
 _DAYS: Final = {CalendarUnit.WEEK: 1, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
 """How many days at a time all periods of the calendar are gone through; of each, that is not much."""
@@ -314,7 +314,7 @@ class _Maker:
             return _HOUR
         needed = -(-(asked.for_ or FOR).ms // self.stage.timing.step.ms) + 4
         if needed > _MOST_GONE:
-            self.cannot("missing data is told of", "It is waited for too long: a group is missed for a day.")
+            self.cannot("missing data is told of", "It is waited for too long to be shown.")
         return max(_HOUR, min(needed, _MOST_GONE))
 
     def _is_given(self, window: int) -> bool:

@@ -1,7 +1,8 @@
 """The alert about missing data: the series of all events are gone. Without traffic they are there and say nought.
 
-Groups are told apart by what was recorded within a day: a group that was there and is not any more is told of by its
-labels; after a day it counts as gone for good. Where nothing at all was recorded within a day, one alert says so.
+Groups are told apart by what was recorded before: a group that was there and is not any more is told of by its
+labels, for a day after the alert could fire; then it counts as gone for good. Where nothing at all was recorded in that time, one
+alert says so.
 """
 
 from typing import Final
@@ -20,7 +21,9 @@ from binnacle.promql.nodes import Node
 FOR: Final = Duration.of(minutes=10)
 """How long there must be no data, where the SLO does not say."""
 MEMORY: Final = Duration.of(days=1)
-"""How long a group is missed."""
+"""How long a group is missed, after the time for which there must be no data."""
+_LOOKS: Final = 300
+"""At how many moments at most it is looked whether a group was there: in 25 hours, at each increment."""
 
 
 def no_data_rules(slo: SLO, subject: Subject, timing: Timing, board: str | None = None) -> tuple[Alert, ...]:
@@ -32,7 +35,7 @@ def no_data_rules(slo: SLO, subject: Subject, timing: Timing, board: str | None 
     return (
         Alert(
             series.ALERT_NO_DATA,
-            _missing(subject, timing),
+            _missing(subject, timing, remembered(lasting)),
             for_ms=lasting.ms,
             labels=told.labels(slo, subject, severity, **{series.BINNACLE_NO_DATA: "true"}),
             annotations=told.annotations(
@@ -54,12 +57,30 @@ def asked(alerting: Alerting) -> tuple[Duration, AlertSeverity] | None:
     return wanted.for_ or FOR, wanted.severity or AlertSeverity.WARNING
 
 
-def _missing(subject: Subject, timing: Timing) -> Node:
+def remembered(lasting: Duration) -> Duration:
+    """Return how long a group is known after its last data, where it must have had none for `lasting` before the alert."""
+    return Duration(lasting.ms + MEMORY.ms)
+
+
+def _missing(subject: Subject, timing: Timing, memory: Duration) -> Node:
     current = subject.now(series.events_rate(timing.step))
     nothing = q.aggregate("group", (), q.call("absent", current))
     if not subject.groups:
         return nothing
-    increments = q.over(subject.history(series.events_increase(timing.step)), MEMORY.ms)
-    recent = q.sum_by(subject.groups, q.call("count_over_time", increments))
+    recent = q.sum_by(subject.groups, q.call("count_over_time", _known(subject, timing, memory)))
     gone = q.unless(recent, q.sum_by(subject.groups, current))
-    return q.or_(gone, q.unless(nothing, recent, matching=q.on()))
+    # Where there is nothing at all now, all that were there lately are gone: the one alert is for when there are none of these.
+    return q.or_(gone, nothing, matching=q.on())
+
+
+def _known(subject: Subject, timing: Timing, memory: Duration) -> Node:
+    """Return the increments of the time that is remembered; of a long one those at moments that are farther apart.
+
+    All increments of a month would cost more with each evaluation than all other rules of an SLO. A group that was there for less
+    time than there is between two looks may be missed by them: then it is forgotten at once.
+    """
+    increments, step = subject.history(series.events_increase(timing.step)), timing.step.ms
+    apart = -(-memory.ms // (_LOOKS * step)) * step
+    if apart == step:
+        return q.over(increments, memory.ms)
+    return q.subquery(q.call("last_over_time", q.over(increments, step)), memory.ms, apart)
