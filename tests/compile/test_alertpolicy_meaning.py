@@ -112,6 +112,15 @@ CASES = (
         {'g_bytes{node="a"}': "1x10 stale", 'g_bytes{node="b"}': "1x60"},
         {10: (), 20: (), 22: INFO},
     ),
+    *(
+        Case(
+            f"one group loses its data for {hours} hours",
+            rule(**{**GAUGE, "above": 5000}, noData={"action": "Alert", "for": f"{hours}h", "severity": "info"}),
+            {'g_bytes{node="a"}': "1x10 stale", 'g_bytes{node="b"}': "1x1000"},
+            {60 * hours + 9: (), 60 * hours + 16: INFO, 60 * hours + 60: INFO, 60 * hours + 90: ()},
+        )
+        for hours in (1, 2, 12)
+    ),
     Case("what fired is kept", rule(**GAUGE, **KEEP), {'g_bytes{node="a"}': "2000x10 stale"}, {9: CRITICAL, 12: CRITICAL, 50: CRITICAL}),
     Case("what did not fire is not kept", rule(**GAUGE, **KEEP), {'g_bytes{node="a"}': "20x10 stale"}, {9: (), 50: ()}),
     Case("what is kept ends with good data", rule(**GAUGE, **KEEP), {'g_bytes{node="a"}': "2000x10 _x10 20x40"}, {18: CRITICAL, 24: ()}),

@@ -24,8 +24,11 @@ DEFAULT_WINDOW: Final = Duration.of(minutes=5)
 _PARTS: Final = ("_bucket", "_count", "_sum")
 _NUMBERS: Final = frozenset({"inf", "nan"})
 """Names that PromQL reads as numbers in a list of labels, in any case."""
-_LOOK_BACK: Final = Duration.of(hours=1)
-"""How long a group that has vanished counts as missing; after that it counts as gone for good."""
+_MISSED: Final = Duration.of(hours=1)
+"""How long at least a group that has vanished is missed, once there was no data for as long as asked; then it counts as gone for good."""
+_LOOKS: Final = 240
+"""At how many moments at most it is looked whether a group was there, of a time of which not every sample is read."""
+_MINUTE: Final = Duration.of(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,6 @@ class Measured:
         guard: has an element for each group about which something may be said; None: for all.
         sources: the selectors without any of which there is no data.
         current: one element for each group that has data now; None where groups cannot be told.
-        recent: the same within the last hour.
         most: the highest value that it can have, where that is known: the last bucket of a classic histogram.
     """
 
@@ -52,7 +54,6 @@ class Measured:
     guard: Node | None
     sources: tuple[Selector, ...]
     current: Node | None = None
-    recent: Node | None = None
     most: Decimal | None = None
 
 
@@ -159,7 +160,7 @@ def _ratio(ratio: RatioRule, reader: Reader) -> Measured | None:
         window,
         _at_least(events, ratio.min_rate),
         (total,),
-        *_presence((total,), groups),
+        _present((total,), groups),
     )
 
 
@@ -194,8 +195,8 @@ def _quantile(quantile: QuantileRule, reader: Reader, contract: Contract) -> Mea
     guard = _at_least(events, quantile.min_rate)
     declared = contract.declared(name)
     most = declared.buckets[-1] if declared is not None and declared.buckets and source is not histogram else None
-    presence = _presence((source,), groups)
-    return Measured(value, value, of_name(name), groups, window, guard, (source,), *presence, most)
+    present = _present((source,), groups)
+    return Measured(value, value, of_name(name), groups, window, guard, (source,), present, most)
 
 
 def _threshold(threshold: ThresholdRule, reader: Reader) -> Measured | None:
@@ -215,7 +216,7 @@ def _threshold(threshold: ThresholdRule, reader: Reader) -> Measured | None:
         quotient = q.div(q.sum_by(groups, gauge), q.cmp("!=", q.sum_by(groups, divisor), q.num(0)))
         above = below = quotient
         measure, sources = Measure.SHARE, (gauge, divisor)
-    return Measured(above, below, measure, groups, None, None, sources, *_presence(sources, groups))
+    return Measured(above, below, measure, groups, None, None, sources, _present(sources, groups))
 
 
 def _at_least(events: Node, least: Rate | None) -> Node | None:
@@ -224,10 +225,24 @@ def _at_least(events: Node, least: Rate | None) -> Node | None:
     return q.cmp(">=", events, q.num(Decimal(least.limit) / least.per.seconds))
 
 
-def _presence(sources: tuple[Selector, ...], groups: tuple[str, ...]) -> tuple[Node, Node]:
-    """Return the groups that have data now, and those that had some within the last hour."""
-    now = (q.aggregate("group", groups, source) for source in sources)
-    past = (
-        q.aggregate("group", groups, q.call("present_over_time", q.over(source, _LOOK_BACK.ms))) for source in sources
-    )
-    return q.and_(*now), q.and_(*past)
+def _present(sources: tuple[Selector, ...], groups: tuple[str, ...]) -> Node:
+    """Return the groups that have data now."""
+    return q.and_(*(q.aggregate("group", groups, source) for source in sources))
+
+
+def known(found: Measured, lasting: Duration) -> Node:
+    """Return the groups that are known: they had data within `lasting`, or in the time for which they are missed after that.
+
+    Of more than some hours not every sample is read, but what there is at moments that are farther apart. They are never farther apart
+    than a tenth of the time for which a group is missed, so the alert has time to fire; a group that was there for less time
+    than there is between two of them may be forgotten at once.
+    """
+    missed = max(_MISSED.ms, lasting.ms // 10)
+    memory = lasting.ms + missed
+    apart = -(-memory // (_LOOKS * _MINUTE.ms)) * _MINUTE.ms
+
+    def past(source: Selector) -> Node:
+        return q.over(source, memory) if lasting <= _MISSED else q.subquery(source, memory, apart)
+
+    present = (q.call("present_over_time", past(source)) for source in found.sources)
+    return q.and_(*(q.aggregate("group", found.labels or (), one) for one in present))

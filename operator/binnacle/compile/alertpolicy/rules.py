@@ -9,7 +9,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.compile.alertpolicy import expression, measure, texts
-from binnacle.compile.alertpolicy.measure import Measured
+from binnacle.compile.alertpolicy.measure import Measured, known
 from binnacle.compile.contract import Contract
 from binnacle.compile.units import Measure, number
 from binnacle.errors import SpecError
@@ -195,8 +195,6 @@ def _held(policy: AlertPolicy, rule: AlertRule, level: Level, labels: tuple[str,
 def _no_data(policy: AlertPolicy, rule: AlertRule, found: Measured, worst: Level) -> Alert:
     """Return the alert that fires while there is nothing to judge by: for a group of late, or for all of them."""
     gone: list[Node] = [q.call("absent", q.aggregate("group", (), source)) for source in dict.fromkeys(found.sources)]
-    if found.labels and found.current is not None and found.recent is not None:
-        gone.insert(0, q.unless(found.recent, found.current))
     asked = rule.no_data
     if rule.down is not None:
         default_for, default_severity = worst.for_ or Duration(0), worst.severity
@@ -208,6 +206,8 @@ def _no_data(policy: AlertPolicy, rule: AlertRule, found: Measured, worst: Level
         description = "The series that the rule looks at are missing, so it cannot tell whether all is well."
     for_ = asked.for_ if asked is not None and asked.for_ is not None else default_for
     severity = asked.severity if asked is not None and asked.severity is not None else default_severity
+    if found.labels and found.current is not None:
+        gone.insert(0, q.unless(known(found, for_), found.current))
     labels = {
         **user_labels(policy, rule),
         series.SEVERITY: severity.value,
