@@ -527,6 +527,23 @@ def test_a_change_that_is_stopped_halfway_leaves_a_version_whole_and_is_finished
     assert halfway
 
 
+def test_a_share_that_a_successor_learns_of_late_is_dropped_where_its_owner_does_not_want_it() -> None:
+    course = Survival()
+    try:
+        course.start({}, 0.05)
+        course.stand_by()
+        course.converge(restart=False)
+        course.write("a", {"share": "1"}, unseen=False)
+        course.time_passes(10.0)
+        course.write("a", {"text": "1"}, unseen=False)
+        course.time_passes(10.0)
+        course.end(orderly=False)
+        course.spoil_aggregate(unseen=False, delete=False)
+        course.converge(restart=False)
+    finally:
+        course.teardown()
+
+
 def story(fault: Fault | None = None, at: int = -1) -> tuple[int, Counter[Write], dict[ObjectRef, Any]]:
     """Some work from an empty cluster on, in which the process ends at one call of the store and starts again.
 

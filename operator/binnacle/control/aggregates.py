@@ -75,15 +75,17 @@ class Aggregates:
         """Return all aggregates known."""
         return tuple(self._states)
 
-    def inherit(self, key: AggregateKey, body: Mapping[str, Any]) -> None:
+    def inherit(self, key: AggregateKey, body: Mapping[str, Any]) -> tuple[Key, ...]:
         """Take in a live object of an aggregate that this process has not assembled yet.
 
         Until then it is another one's work and may change any time: that of a run before, or of the replica that leads.
         Shares that are held because their resource compiles here are not touched: they count for more than what is live.
+
+        Returns the owners of whom no share was held: who was looked at before may not want it.
         """
         state = self._state(key)
         if state is None or state.assembled:
-            return
+            return ()
         shard = state.target.shard_of(body, self._config)
         shares = state.target.split(body)
         for owner in [owner for owner, place in state.placed.items() if place == shard and owner not in shares]:
@@ -91,12 +93,14 @@ class Aggregates:
             state.applied.pop(owner, None)
             if owner in state.held and state.held[owner].inherited:
                 del state.held[owner]
+        new = tuple(owner for owner in shares if owner not in state.held and owner not in state.dropped)
         for owner, text in shares.items():
             packed = _pack(text)
             state.applied[owner] = packed
             state.placed[owner] = shard
             if owner not in state.dropped and (owner not in state.held or state.held[owner].inherited):
                 state.held[owner] = _Held(packed, inherited=True)
+        return new
 
     def put(self, share: Share) -> bool:
         """Hold a share; returns whether its aggregate must be written because of it."""

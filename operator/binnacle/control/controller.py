@@ -287,7 +287,8 @@ class Controller:
         before = known.owner if known is not None else None
         child = self.objects.seen(body)
         if isinstance(child.owner, AggregateKey) and child.applied:
-            self.aggregates.inherit(child.owner, body)
+            for contributor in self.aggregates.inherit(child.owner, body):
+                self._put_back(contributor)
         if known is not None and known.fingerprint == child.fingerprint and before == child.owner:
             return  # somebody changed what is not ours
         if before in (None, child.owner) and self.objects.is_made_now(ref, child.fingerprint):

@@ -318,8 +318,8 @@ class Reconciler:
         if not state.assembled:
             for ref in self._cache.children_of(key):
                 live = await self._store.get(ref)
-                if live is not None:
-                    self._aggregates.inherit(key, live)
+                for owner in self._aggregates.inherit(key, live) if live is not None else ():
+                    self._queue.add(owner, Priority.DEPENDENT)
 
     def _fail(self, state: Aggregate, problem: Problem) -> None:
         """Remember why an aggregate cannot be written, and let those show it whose share is not in it."""
