@@ -74,9 +74,10 @@ class Stage:
         if shape.empty:
             last = timeline.length * step
             told = self.expecter.never_measured(last)
-            return Case(shape.name, feeder.interval, (), () if told is None else (told,))
+            fed = dict(self._crowd(shape, timeline.length * (step // feeder.interval)))
+            return Case(shape.name, feeder.interval, tuple(fed.items()), () if told is None else (told,))
         calm = feeder.rounded(Timeline((Segment(timeline.length, share=float(self.subject.budget) / 4),)))
-        fed: dict[str, str] = dict(feeder.strangers(timeline, self.groups[0]))
+        fed = dict(feeder.strangers(timeline, self.groups[0]))
         expected: list[Expectation] = []
         masked = self._masked(begin, step, timeline.length)
         if None in masked:
@@ -89,8 +90,7 @@ class Stage:
             resets = self._resets(begin, step, timeline.length)
             scene = Scene(truth, self._known(), True, feeder.volume, resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-            if shape.crowded:
-                fed |= dict(self._neighbours(timeline.length * samples, group))
+        fed |= dict(self._crowd(shape, timeline.length * samples))
         return Case(shape.name, feeder.interval, tuple(fed.items()), (*expected, *self._days(timeline.length * step)))
 
     def given(self, shape: Shape, begin: int, given: Given, *, by_period: bool = False) -> Case:
@@ -112,8 +112,7 @@ class Stage:
             fed |= dict(self._increments(course, group, given, periods))
             scene = Scene(Truth(course, unit), given.windows, given.rates, (VOLUME, VOLUME), resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-            if shape.crowded:
-                fed |= dict(self._neighbours(given.parts * timeline.length, group))
+        fed |= dict(self._crowd(shape, given.parts * timeline.length))
         return Case(
             shape.name, unit // given.parts, tuple(fed.items()), (*expected, *self._days(timeline.length * unit))
         )
@@ -122,6 +121,16 @@ class Stage:
         return [self.expecter.days(at, self.subject.window.ms / _DAY.ms)] if self.rolls else []
 
     # -- series ---------------------------------------------------------------------------------------------------
+
+    def _crowd(self, shape: Shape, samples: int) -> Iterator[Series]:
+        """Yield what there is of other SLOs in all groups, where a shape is tested among them."""
+        for group in self.groups:
+            if shape.crowded:
+                yield from self._neighbours(samples, group)
+            if shape.crowded or shape.alarmed:
+                for severity in _ORDER:
+                    for alert in self.expecter.neighbours(severity, group):
+                        yield to_text(alert), f"1+0x{samples}"
 
     def _neighbours(self, samples: int, group: Mapping[str, str]) -> Iterator[Series]:
         """Yield what is recorded of SLOs that differ in one label only, and that fail all the time."""
@@ -136,8 +145,6 @@ class Stage:
                 selector = q.sel(name, *(q.eq(*pair) for pair in sorted(labels.items())))
                 value = VOLUME if name in counts or ":rate" in name else 1
                 yield to_text(selector), f"{sample(value)}+0x{samples}"
-        for severity in _ORDER:
-            yield to_text(self.expecter.neighbour(severity, group)), f"1+0x{samples}"
 
     def _increments(
         self, timeline: Timeline, group: Mapping[str, str], given: Given, periods: list[int] | None

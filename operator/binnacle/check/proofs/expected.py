@@ -316,10 +316,11 @@ class Expecter:
             **group,
         }
 
-    def neighbour(self, severity: AlertSeverity, group: Mapping[str, str]) -> Selector:
-        """Select the burn alert of an SLO whose name alone differs."""
-        labels = {**self._labels(series.ALERT_BUDGET_BURN, severity, group), series.BINNACLE_NAME: "other"}
-        return q.sel("ALERTS", *(q.eq(*pair) for pair in sorted(labels.items())))
+    def neighbours(self, severity: AlertSeverity, group: Mapping[str, str]) -> Iterator[Selector]:
+        """Yield alerts that are no burn alert of this SLO, and differ from one in a single label."""
+        own = self._labels(series.ALERT_BUDGET_BURN, severity, group)
+        for label in ("alertname", series.SEVERITY, *self._owner()):
+            yield q.sel("ALERTS", *(q.eq(*pair) for pair in sorted({**own, label: "other"}.items())))
 
     def _owner(self) -> dict[str, str]:
         return {

@@ -22,6 +22,7 @@ class Shape:
         timeline: what the service goes through, in steps.
         late: whether what counts bad events appears with the first of them.
         crowded: whether it is tested among other SLOs that have much in common with this one.
+        alarmed: whether alerts fire that differ from its own in one label only.
         empty: whether there is nothing at all of it.
     """
 
@@ -29,11 +30,15 @@ class Shape:
     timeline: Timeline
     late: bool = False
     crowded: bool = False
+    alarmed: bool = False
     empty: bool = False
 
 
-def shapes(budget: Fraction, gone: int = _HOUR) -> tuple[Shape, ...]:
-    """Return the shapes for an error budget, a share of events, with an absence of so many units."""
+def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tuple[Shape, ...]:
+    """Return the shapes for an error budget, a share of events, with an absence of so many units.
+
+    Where an absence is `missed`, that is shown among other SLOs: what is there of them must not be taken for one's own.
+    """
     little = float(budget) / 2
     burst, rest = Segment(1, 10.0, 0.3), Segment(6)
     return (
@@ -47,15 +52,20 @@ def shapes(budget: Fraction, gone: int = _HOUR) -> tuple[Shape, ...]:
             Segment(_HOUR, share=little, restarts=True),
             Segment(_HOUR, share=little, restarts=True),
         ),
-        _shape(
+        Shape(
             "absent",
-            Segment(2 * _HOUR, share=little),
-            Segment(2, present=False),
-            Segment(_HOUR // 2, share=little),
-            Segment(gone, present=False),
-            Segment(_HOUR, share=little),
+            Timeline(
+                (
+                    Segment(2 * _HOUR, share=little),
+                    Segment(2, present=False),
+                    Segment(_HOUR // 2, share=little),
+                    Segment(gone, present=False),
+                    Segment(_HOUR, share=little),
+                )
+            ),
+            crowded=missed,
         ),
-        Shape("never there", Timeline((Segment(_HOUR // 2 + gone),)), empty=True),
+        Shape("never there", Timeline((Segment(_HOUR // 2 + gone),)), crowded=missed, empty=True),
         Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
         _shape(
             "partial outage", Segment(3 * _HOUR, 3.0), Segment(_HOUR // 2, share=0.5), Segment(_HOUR // 2, share=0.5)
@@ -102,8 +112,13 @@ def edges(name: str, long: int, short: int, held: int, limit: float) -> Iterator
             continue
         rest = (over * long - near * calm) / (long - calm) if long > calm else 1.0
         first = max(long - calm, long // 2, 1)
-        hot = (Segment(first, share=min(1.0, max(rest, over))), Segment(calm, share=near))
-        yield _shape(f"the short window of {name} is just {side} its limit", before, *hot)
+        # Here too the long window sees a unit more, and smeared into it what was before.
+        hot = (Segment(first + 3, share=min(1.0, max(rest, over))), Segment(calm, share=near))
+        yield Shape(
+            f"the short window of {name} is just {side} its limit",
+            Timeline((before, *hot)),
+            alarmed=side == "above",
+        )
 
 
 def few(name: str, long: int, volume: float) -> Iterator[Shape]:

@@ -127,8 +127,9 @@ class _Maker:
     def traffic(self) -> Document:
         """Return the tests that feed what is scraped."""
         step = self.stage.timing.step.ms
-        wanted = list(shapes.shapes(self.stage.subject.budget, self._gone()))
-        if not self._tells_of_missing_data():
+        missed = self._tells_of_missing_data()
+        wanted = list(shapes.shapes(self.stage.subject.budget, self._gone(), missed=missed))
+        if not missed:
             wanted = [one for one in wanted if not one.empty]
         for pair in self.stage.expecter.pairs:
             if self.stage.expecter.is_fresh(pair.short) and not self.stage.feeder.weighs_time:
