@@ -35,6 +35,8 @@ LENGTHS = (0.5, 2)
 EQUIVALENT = {
     r"short slo:sli_error:ratio_rate(\w+): slo:(events|errors):rate\1 without \w+": "both sides of the division have all labels of "
     "the SLO, so what another one has recorded meets nothing",
+    r"increments slo:(events|errors):increase\w+: .* without \w+ beside >": "what a counter grew by is compared with what the same "
+    "one grew by, series for series, so what else is read meets nothing",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
 }
 """Changes that change nothing, by what is said of them, and why."""
@@ -81,6 +83,11 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
                         yield what, changed
         case Call("max_over_time"):
             return
+        case Binary(">", lhs, rhs) if facts.metrics(lhs) and facts.metrics(rhs):
+            yield "> is <", rebuild(replace(node, op="<"))
+            for side in ("lhs", "rhs"):
+                for what, changed in _changes(getattr(node, side), _side(node, side, rebuild)):
+                    yield f"{what} beside >", changed
         case Binary(op=op):
             if op in OPERATORS:
                 yield f"{op} is {OPERATORS[op]}", rebuild(replace(node, op=OPERATORS[op]))

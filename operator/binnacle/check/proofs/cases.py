@@ -85,7 +85,7 @@ class Stage:
         samples = step // feeder.interval
         for number, group in enumerate(self.groups):
             course = calm if number else timeline
-            fed |= dict(feeder.series(course, group, late=shape.late and not number))
+            fed |= dict(feeder.series(course, group, late=shape.late and not number, new=shape.new and not number))
             truth = Truth(course, step, samples, [bool(one) for one in masked[1:]], feeder.begins)
             resets = self._resets(begin, step, timeline.length)
             scene = Scene(truth, self._known(), True, feeder.volume, resets, masked)

@@ -98,20 +98,21 @@ class Feeder:
             )
         )
 
-    def series(self, timeline: Timeline, group: Labels, *, late: bool = False) -> tuple[Series, ...]:
+    def series(self, timeline: Timeline, group: Labels, *, late: bool = False, new: bool = False) -> tuple[Series, ...]:
         """Return the series of a group that goes through a timeline, samples from time 0 on.
 
         Args:
             timeline: what happens.
             group: labels of the group.
             late: what counts bad events is not there before the first one.
+            new: nor is what counts any others.
 
         Raises:
             NoSeriesError: there can be none.
         """
         indicator = self.slo.spec.indicator
         if indicator.ratio is not None or indicator.latency is not None:
-            return self._events(timeline, group, late=late)
+            return self._events(timeline, group, late=late or new, new=new)
         if indicator.windowed is not None:
             return self._windows(timeline, group, Decimal(indicator.windowed.every.ms) / self.unit)
         if indicator.expression is not None:
@@ -139,7 +140,7 @@ class Feeder:
 
     # -- events ---------------------------------------------------------------------------------------------------
 
-    def _events(self, timeline: Timeline, group: Labels, *, late: bool) -> tuple[Series, ...]:
+    def _events(self, timeline: Timeline, group: Labels, *, late: bool, new: bool) -> tuple[Series, ...]:
         if self._is_native():
             return ((_spelled(*self._named(self.counted.selectors[0], group)), self._histogram(timeline)),)
         total, part = self.counted.selectors
@@ -147,10 +148,10 @@ class Feeder:
         counts_bad = ratio is not None and ratio.errors is not None
         amounts: tuple[Callable[[Segment], float], ...] = (_bad, _good) if counts_bad else (_good, _bad)
         ours, rest = amounts
-        late_ours, late_rest = (late, False) if counts_bad else (False, late)
+        late_ours, late_rest = (late, new) if counts_bad else (new, late)
         if total.name != part.name:
             return (
-                *self._counters(*self._named(total, group), timeline, lambda one: one.volume),
+                *self._counters(*self._named(total, group), timeline, lambda one: one.volume, late=new),
                 *self._counters(*self._named(part, group), timeline, ours, late=late_ours),
             )
         both = labels_for((*total.matchers, *part.matchers), given=group)

@@ -21,6 +21,7 @@ class Shape:
         name: in words, the name of the test.
         timeline: what the service goes through, in steps.
         late: whether what counts bad events appears with the first of them.
+        new: whether whatever counts appears with the first event.
         crowded: whether it is tested among other SLOs that have much in common with this one.
         alarmed: whether alerts fire that differ from its own in one label only.
         empty: whether there is nothing at all of it.
@@ -29,6 +30,7 @@ class Shape:
     name: str
     timeline: Timeline
     late: bool = False
+    new: bool = False
     crowded: bool = False
     alarmed: bool = False
     empty: bool = False
@@ -66,6 +68,12 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
             crowded=missed,
         ),
         Shape("never there", Timeline((Segment(_HOUR // 2 + gone),)), crowded=missed, empty=True),
+        # What is counted at first must be counted whole, and so must what is lost when counters begin anew.
+        Shape(
+            "first traffic",
+            Timeline((Segment(2, present=False), Segment(1, share=0.5), Segment(1, 4.0, 0.5, restarts=True))),
+            new=True,
+        ),
         Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
         _shape(
             "partial outage", Segment(3 * _HOUR, 3.0), Segment(_HOUR // 2, share=0.5), Segment(_HOUR // 2, share=0.5)
