@@ -109,7 +109,12 @@ class Expecter:
         at = 0
         for at in times:
             ms = at * scene.truth.unit
-            said = (*self._shares(scene, at, group), *self._alerts(scene, at, group), self._finite())
+            said = (
+                *self._shares(scene, at, group),
+                *self._sums(scene, at, group),
+                *self._alerts(scene, at, group),
+                self._finite(),
+            )
             yield from (Expectation(ms, one) if isinstance(one, str) else Expectation(ms, one[0], None) for one in said)
         last = at * scene.truth.unit
         yield Expectation(last, _is_near(self.sel(series.OBJECTIVE, {}), float(self.subject.objective)))
@@ -117,11 +122,6 @@ class Expecter:
     def days(self, at: int, days: float) -> Expectation:
         """Return that the SLO's window is so many days long, at a time in milliseconds."""
         return Expectation(at, _is_near(self.sel(series.TIME_PERIOD, {}), days))
-
-    def silent(self, at: int) -> Expectation:
-        """Return that no alert of the SLO fires, at a time in milliseconds."""
-        owner = (q.eq(*pair) for pair in self._owner().items())
-        return Expectation(at, to_text(q.sel("ALERTS", q.eq("alertstate", "firing"), *owner)), None)
 
     def never_measured(self, at: int) -> Expectation | None:
         """Return that the alert about missing data fires, at a time in milliseconds; of which groups, nobody knows."""
@@ -159,6 +159,19 @@ class Expecter:
         if close is not None:
             left = self.sel(series.PERIOD_BUDGET_REMAINING, group)
             yield _lies_in(left, [(1 - high / budget, 1 - low / budget) for low, high in close])
+
+    def _sums(self, scene: Scene, at: int, group: Mapping[str, str]) -> Iterator[str]:
+        """Yield that as many events are counted as bad as were, where alerts ask for so many."""
+        if self.slo.spec.alerting.min_failures is None or not scene.truth.is_even:
+            return
+        for window in sorted({pair.long for pair in self.pairs} & scene.known):
+            shares = scene.truth.shares(at, window, fresh=scene.scraped and self.is_fresh(window))
+            close = bands(scene.truth.errors(at, window))
+            if shares is None or None in shares or close is None:
+                continue
+            counted = self.sel(series.errors_sum(Duration(window)), group)
+            fewest, most = scene.volume
+            yield _lies_in(counted, [(low * fewest, high * most) for low, high in close])
 
     def _period(self, scene: Scene, at: int) -> Values | None:
         """Return what the share of the SLO's own window may be; None when it cannot be told."""

@@ -67,6 +67,9 @@ class Timeline:
 class Truth:
     """The shares of a timeline.
 
+    `is_even` says whether events come evenly within their units: if not, what is counted depends on where a range is cut, and
+    shares do not.
+
     Args:
         timeline: what happens.
         unit: milliseconds of a unit.
@@ -89,6 +92,7 @@ class Truth:
         self._settled = settled = samples == 0
         self._begins = tuple(begins)
         units = timeline.units()
+        self.is_even = not any(one.early for one in units)
         self._present = [one.present for one in units]
         self._masked = [*masked, *([False] * (len(units) - len(masked)))]
         counts = [1.0] * len(units) if settled else [float(not one) for one in self._masked]
