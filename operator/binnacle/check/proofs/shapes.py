@@ -10,7 +10,11 @@ from binnacle.check.proofs.timeline import Segment, Timeline
 
 _HOUR: Final = 12
 """Units of the shapes: steps of five minutes."""
-_SIDES: Final = (("above", 1.03), ("below", 0.97))
+_ABOVE: Final = 1.03
+_BELOW: Final = 0.97
+_SPREAD: Final = 4
+"""Units over which failures are spread at least, so that a scrape that is not counted yet does not matter."""
+_SIDES: Final = (("above", _ABOVE), ("below", _BELOW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +133,27 @@ def edges(name: str, long: int, short: int, held: int, limit: float) -> Iterator
         )
 
 
-def few(name: str, long: int, volume: float) -> Iterator[Shape]:
-    """Yield timelines in which everything fails, with hardly enough failures for a burn alert, and with enough.
+def enough(name: str, long: int, others: Sequence[int], volume: float) -> Shape:
+    """Return a timeline in which everything fails, with just enough failures for one burn alert alone.
 
     Args:
         name: of the alert.
         long: its long window in units.
+        others: those of the alerts that would fire in its place: shorter ones see too few failures for that, and longer ones
+            events that are good.
         volume: how many failures are asked for, in units of usual traffic.
     """
-    for side, by in _SIDES:
-        hot = Segment(long + 1, by * volume / long, share=1.0)
-        yield _shape(f"{name} sees just {'enough' if side == 'above' else 'too few'} failures", hot)
+    # Ranges see up to a unit more than they say, and of the last unit one scrape less.
+    shorter = max((one + 2 for one in others if one < long), default=0)
+    failing = max(1, min(long - 1, max(_SPREAD, shorter * 11 // 10 + 1)))
+    hot = Segment(failing, _ABOVE * volume / failing, share=1.0)
+    before = (Segment(1), Segment(long - failing + 3, 0.0)) if any(one > long for one in others) else ()
+    return _shape(f"{name} sees just enough failures", *before, hot)
+
+
+def too_few(volume: float) -> Shape:
+    """Return a timeline in which everything fails, with hardly enough failures for any burn alert; `volume` as for `enough`."""
+    return _shape("just too few failures", Segment(1, _BELOW * volume, share=1.0))
 
 
 def lasting(length: int, share: float) -> Shape:

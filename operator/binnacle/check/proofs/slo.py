@@ -8,7 +8,7 @@ alerts. What the date matters to is shown at dates of its own.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final
@@ -134,7 +134,10 @@ class _Maker:
         for pair in self.stage.expecter.pairs:
             if self.stage.expecter.is_fresh(pair.short) and not self.stage.feeder.weighs_time:
                 wanted += self._edges(pair, step)
-                wanted += self._few(pair, step) if self.stage.expecter.is_fresh(pair.long) else []
+        if not self.stage.feeder.weighs_time:
+            wanted += self._few(
+                [one for one in self.stage.expecter.pairs if self.stage.expecter.is_fresh(one.short)], step
+            )
         begin = self._quiet(wanted)
         return self._document(begin, step, [self.stage.scraped(one, begin) for one in wanted])
 
@@ -146,7 +149,7 @@ class _Maker:
         pairs = [one for one in self.stage.expecter.pairs if self._is_given(one.short) and self._is_given(one.long)]
         fresh = [one for one in pairs if self.stage.expecter.is_fresh(one.short)]
         wanted = [shape for one in fresh for shape in self._edges(one, step)]
-        wanted += [shape for one in fresh if self.stage.expecter.is_fresh(one.long) for shape in self._few(one, step)]
+        wanted += self._few(fresh, step)
         if not wanted:
             return None
         known = frozenset(window for one in pairs for window in (one.long, one.short)) | {step}
@@ -264,8 +267,9 @@ class _Maker:
         ]
         for pair in self.stage.expecter.pairs:
             if {pair.long, pair.short} <= windows:
-                wanted += (*self._edges(pair, unit), *self._few(pair, unit))
+                wanted += self._edges(pair, unit)
         slow = [one for one in self.stage.expecter.pairs if {one.long, one.short} <= windows]
+        wanted += self._few(slow, unit)
         if slow:
             lowest = min(slow, key=lambda one: one.limit)
             length = max(lowest.long, min(_FORTNIGHT.ms, self.stage.subject.window.ms)) // unit
@@ -277,9 +281,21 @@ class _Maker:
         long, short, held = (-(-one // unit) for one in (pair.long, pair.short, pair.held))
         return list(shapes.edges(pair.name, long, short, held, pair.limit))
 
-    def _few(self, pair: Pair, unit: int) -> list[Shape]:
+    def _few(self, pairs: Sequence[Pair], unit: int) -> list[Shape]:
         least = self.slo.spec.alerting.min_failures
-        return [] if least is None else list(shapes.few(pair.name, pair.long // unit, least / VOLUME))
+        if least is None or not pairs:
+            return []
+        volume = least / VOLUME
+        found = [shapes.too_few(volume)]
+        for pair in pairs:
+            # A severity is told by any of its alerts, and hushed by a higher one.
+            others = [
+                one.long // unit
+                for one in self.stage.expecter.pairs
+                if _ORDER.index(one.severity) <= _ORDER.index(pair.severity)
+            ]
+            found.append(shapes.enough(pair.name, pair.long // unit, others, volume))
+        return found
 
     def _quiet(self, wanted: list[Shape]) -> int:
         """Return when tests that feel maintenance begin; those that are too long for the time between are taken out."""
