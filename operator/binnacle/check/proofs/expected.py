@@ -26,7 +26,7 @@ from binnacle.promql.nodes import MatchOp, Node, Selector
 
 _LOOKBACK: Final = Duration.of(minutes=5).ms
 _TOLERANCE: Final = 0.02
-_DOUBT: Final = 0.003
+_DOUBT: Final = 0.0005
 """Shares of a budget that are closer than this are not told apart."""
 _ORDER: Final = tuple(AlertSeverity)
 _MATCH_OPS: Final = {

@@ -7,6 +7,7 @@ from itertools import chain, pairwise, repeat
 from typing import Final
 
 from binnacle.check.proofs.timeline import Segment, Timeline
+from binnacle.compile.slo.burn import percent
 
 _HOUR: Final = 12
 """Units of the shapes: steps of five minutes."""
@@ -180,6 +181,8 @@ def spent(window: int, budget: Fraction, shares: Sequence[Fraction]) -> Shape:
 def wavering(window: int, settled: int, budget: Fraction, share: Fraction, margin: Fraction) -> Iterator[Shape]:
     """Yield timelines in which a little more than a share of the budget is spent, and then a little less.
 
+    There are none where the window is too short to hold what must fail and what lies between.
+
     Args:
         window: of the SLO, in units.
         settled: units for which a warning stays while hardly less is spent, at least two.
@@ -192,19 +195,21 @@ def wavering(window: int, settled: int, budget: Fraction, share: Fraction, margi
         if left <= 0:
             continue
         first, second = (_failing(one * budget * window) for one in (share + margin / 4 - left, left))
-        before = window - first.units - second.units - 3 * settled
-        if before < 1:
+        before = window - first.units - second.units - settled
+        if before < settled:
+            # What failed second would leave the window while the warning is waited for to end.
             continue
         yield _shape(
-            f"{name} than what was spent of the budget is left",
+            f"{name} than {percent(share)} of the budget is left spent",
             first,
             Segment(before),
             second,
             # What failed first begins to leave the window, and is gone.
-            Segment(3 * settled),
+            Segment(settled),
             Segment(first.units),
             Segment(settled // 2),
-            Segment(settled),
+            # It is only now that the warning has been waited for: any later, a longer wait would be over too.
+            Segment(settled - settled // 2),
         )
 
 

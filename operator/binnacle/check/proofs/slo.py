@@ -30,6 +30,7 @@ from binnacle.check.proofs.timeline import Segment, Timeline
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
 from binnacle.compile.slo import indicators, maintenance
+from binnacle.compile.slo.burn import percent
 from binnacle.compile.slo.compile import subject_of
 from binnacle.compile.slo.nodata import FOR
 from binnacle.compile.slo.spent import MARGIN, SETTLED
@@ -176,7 +177,14 @@ class _Maker:
         unit = math.gcd(whole, SETTLED.ms // 2)
         wanted = [shapes.spent(whole // unit, budget, shares)]
         if whole // unit <= _MOST_WAVERING:
-            wanted += shapes.wavering(whole // unit, SETTLED.ms // unit, budget, shares[-1], MARGIN)
+            for share in shares:
+                wavering = list(shapes.wavering(whole // unit, SETTLED.ms // unit, budget, share, MARGIN))
+                wanted += wavering
+                if not wavering:
+                    self.cannot(
+                        f"how long a warning about {percent(share)} of the budget stays",
+                        "What must fail for it does not fit into the window, or the share is too small.",
+                    )
         else:
             self.cannot(
                 "how long a warning about the budget stays", "The window is too long to be gone through so finely."
