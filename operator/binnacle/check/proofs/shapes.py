@@ -79,6 +79,7 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
             Timeline((Segment(2, present=False), Segment(1, share=0.5), Segment(1, 4.0, 0.5, restarts=True))),
             new=True,
         ),
+        Shape("nothing good yet", Timeline((Segment(2, present=False), Segment(3, share=1.0))), new=True),
         Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
         _shape(
             "partial outage", Segment(3 * _HOUR, 3.0), Segment(_HOUR // 2, share=0.5), Segment(_HOUR // 2, share=0.5)
