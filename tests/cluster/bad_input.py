@@ -183,6 +183,10 @@ class Arena:
 
         return eventually(settled, limit=limit, every=0.5, what="a status for every SLO")
 
+    def rest(self) -> None:
+        """Wait until nothing that is due is still to be written, of anybody."""
+        self.counter.settle(self.counter.mark(), quiet=4.0, user=USER)
+
     def state(self) -> "State":
         """All that the others could notice of a change."""
         kinds = "slo,prometheusrule" if self.output == "operator" else "slo"

@@ -263,6 +263,7 @@ class TestAmongNeighbours:
         eventually(lambda: arena.served() == before.served, limit=30, what="the others as they were")
 
     def test_hostile_strings_change_no_rule_but_their_own_text(self, arena: Arena, tmp_path: Path) -> None:
+        arena.rest()
         before = arena.state()
         slos = hostile(arena.namespace)
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(slos.values())})
