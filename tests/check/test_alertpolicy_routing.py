@@ -136,6 +136,41 @@ def test_no_policy_takes_an_alert_of_another_namespace(spec: dict[str, Any], lab
     assert told(spec, foreign) == []
 
 
+INHIBITS = st.lists(
+    st.fixed_dictionaries(
+        {side: st.lists(MATCHERS, min_size=1, max_size=2, unique=True) for side in ("source", "target")},
+        optional={"equal": st.lists(LABELS, max_size=2, unique=True)},
+    ),
+    min_size=1,
+    max_size=2,
+).map(lambda found: [{"name": f"i{number}", **one} for number, one in enumerate(found)])
+ANYBODYS = ALERTS | ALERTS.map(
+    lambda labels: {name: one for name, one in labels.items() if name != "binnacle_namespace"}
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(INHIBITS, ANYBODYS, ANYBODYS)
+def test_no_policy_hushes_an_alert_of_others_nor_lets_one_hush_its_own(
+    inhibit: list[dict[str, Any]], one: dict[str, str], other: dict[str, str]
+) -> None:
+    """Within the namespace they hush what was written, and beyond it nothing in either direction."""
+    policy = make_policy(inhibit=inhibit)
+    ours = one.get("binnacle_namespace") == other.get("binnacle_namespace") == "shop"
+    for rule, spelled in zip(routing_of(compiled(policy)).inhibits, policy.spec.inhibit, strict=True):
+        written = router.matches(spelled.source, one) and router.matches(spelled.target, other)
+        assert (router.matches(rule.source, one) and router.matches(rule.target, other)) == (ours and written)
+        assert set(rule.equal) == set(spelled.equal)
+
+
+def test_the_administrators_inhibitions_are_about_every_alert() -> None:
+    spec = {"inhibit": [{"name": "i", "source": ['severity="critical"'], "target": ['severity="warning"']}]}
+    (rule,) = routing_of(compiled(make_policy(**spec), config(platformNamespaces=["shop"]))).inhibits
+    for namespace in ("shop", "other"):
+        assert router.matches(rule.source, {"severity": "critical", "binnacle_namespace": namespace})
+        assert router.matches(rule.target, {"severity": "warning", "binnacle_namespace": namespace})
+
+
 def test_what_no_route_takes_goes_to_the_default_receivers() -> None:
     spec = {
         "receivers": RECEIVERS,

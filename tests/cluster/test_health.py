@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -76,8 +77,11 @@ async def test_the_account_of_a_key(replica: Replica) -> None:
     ("address", "allowed"),
     [("127.0.0.1", True), ("::1", True), ("10.0.0.7", False), ("fe80::1%eth0", False), (None, False), ("x", False)],
 )
-def test_accounts_are_for_who_is_in_the_pod(address: str | None, allowed: bool) -> None:
+async def test_accounts_are_for_who_is_in_the_pod(replica: Replica, address: str | None, allowed: bool) -> None:
     assert _is_loopback(address) is allowed
+    asked = make_mocked_request("GET", "/debug/key?kind=slo&namespace=shop&name=a").clone(remote=address or "")
+    answer = await replica.server._debug_key(asked)
+    assert (answer.status, answer.text == "about SLO/shop/a") == ((200, True) if allowed else (403, False))
 
 
 async def test_metrics_have_the_names_that_dashboards_know(replica: Replica) -> None:

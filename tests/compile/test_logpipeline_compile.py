@@ -418,9 +418,13 @@ def test_names_that_belong_to_the_namespace(name):
 
 @pytest.mark.parametrize("name", ["shop-eu", "shopping", "other", "x1", "monitoring"])
 def test_names_that_may_be_another_namespaces(name):
-    outcome = spec_of(
-        outputs=[LOKI, {"name": "a", "loki": {"tenant": name}}, {"name": "b", "elasticsearch": {"index": name}}]
-    )
+    config = {
+        "elasticsearch": {"url": "http://es:9200"},
+        # What others are allowed is theirs alone.
+        "tenancy": {"allow": [{"namespace": "other", "prefixes": ["x", "shop-eu", "shopping", "monitoring"]}]},
+    }
+    outputs = [LOKI, {"name": "a", "loki": {"tenant": name}}, {"name": "b", "elasticsearch": {"index": name}}]
+    outcome = compiled(good_pipeline(stages=..., tests=..., outputs=outputs), config)
     assert told(outcome) == [
         ("NameNotAllowed", "spec.outputs[a].loki.tenant"),
         ("NameNotAllowed", "spec.outputs[b].elasticsearch.index"),

@@ -49,7 +49,8 @@ def policy(hook: Webhook, namespace: str = "shop", **more: Any) -> dict[str, Any
 
 def test_alerts_reach_their_own_receivers_and_no_others(running_alertmanager: AlertmanagerLine, tmp_path: Path) -> None:
     with Webhook() as hook:
-        bodies = [policy(hook, "shop"), policy(hook, "bank")]
+        greedy = {"name": "all", "source": ['severity="critical"'], "target": ['severity!="critical"']}
+        bodies = [policy(hook, "shop"), policy(hook, "bank", inhibit=[greedy])]
         chosen = config(
             alertmanager={
                 "version": running_alertmanager.name,
@@ -66,8 +67,11 @@ def test_alerts_reach_their_own_receivers_and_no_others(running_alertmanager: Al
                 {"alertname": "C", "severity": "critical", "binnacle_namespace": "bank", **IDENTITY},
                 {"alertname": "D", "severity": "critical", "binnacle_namespace": "other", **IDENTITY},
                 {"alertname": "E", "severity": "critical"},
+                {"alertname": "F", "severity": "info", "binnacle_namespace": "bank", **IDENTITY},
             )
             eventually(lambda: len({one["alertname"] for _, one in _all(hook)}) == 5, limit=20)
+            # The page of the bank hushes what is the bank's, and what is the shop's is told.
+            eventually(lambda: _hushed(server) == ["F"], limit=20)
             assert sorted({(path, one["alertname"]) for path, one in _all(hook)}) == [
                 ("/bank-oncall", "C"),
                 ("/ops", "D"),
@@ -85,10 +89,10 @@ def _all(hook: Webhook) -> list[tuple[str, dict[str, str]]]:
     return [(path, alert["labels"]) for path, message in list(hook.messages) for alert in message["alerts"]]
 
 
-def _hushed(server: Alertmanager) -> bool:
-    """Whether Alertmanager knows the warning and holds it back because of another alert."""
+def _hushed(server: Alertmanager) -> list[str]:
+    """Names of the alerts that Alertmanager knows and holds back because of others."""
     alerts = json.loads(fetch(f"{server.url}/api/v2/alerts").body)
-    return any(one["labels"]["severity"] == "warning" and one["status"]["inhibitedBy"] for one in alerts)
+    return sorted(one["labels"]["alertname"] for one in alerts if one["status"]["inhibitedBy"])
 
 
 def test_from_a_metric_to_the_webhook(
@@ -125,7 +129,7 @@ def test_from_a_metric_to_the_webhook(
             # The lower level fires too and is hushed by the higher one.
             firing = {one["labels"]["severity"] for one in prometheus.alerts() if one["state"] == "firing"}
             assert firing == {"critical", "warning"}
-            eventually(lambda: _hushed(server), limit=20)
+            eventually(lambda: _hushed(server) == ["Broken"], limit=20)
             assert hook.alerts("shop-default") == []
 
 
