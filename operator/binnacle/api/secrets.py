@@ -1,6 +1,7 @@
 """References to secrets: named, never read.
 
 A backend finds the value in the file `<secretsRoot>/<namespace>/<name>/<key>`; the namespace is always the resource's own.
+Some write the secret itself where its name or its key belongs: what does not fit there is repeated nowhere.
 """
 
 from typing import Annotated
@@ -16,6 +17,7 @@ SecretName = Annotated[
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         "the name of a Secret: lower-case letters, digits, and - or . between them",
         253,
+        private=True,
     ),
 ]
 # Kubernetes also allows the keys `.` and `..x`; as parts of a path they are refused here.
@@ -25,6 +27,7 @@ SecretKey = Annotated[
         "^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
         "the key of a Secret: letters, digits, -, _ and ., not beginning with a dot",
         253,
+        private=True,
     ),
 ]
 

@@ -304,6 +304,7 @@ class Shape:
         least: fewest characters.
         in_words: whether the API server says it in words too. Where lists lie in lists that costs more than it allows; then
             only the pattern is checked there, and shown.
+        private: whether people may write a secret there, by mistake or as a part of it, so that nobody is told what was written.
     """
 
     pattern: str
@@ -311,6 +312,7 @@ class Shape:
     length: int
     least: int = 1
     in_words: bool = True
+    private: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         # Python's `$` also matches before a last line break, RE2's does not: match the whole text instead.
@@ -319,11 +321,11 @@ class Shape:
         def check(value: str) -> str:
             if not self.least <= len(value) <= self.length:
                 raise refusal(
-                    f"{shown(value)} has {len(value)} characters.",
+                    f"{self._shown(value)} has {len(value)} characters.",
                     fix=f"Use {self.least} to {self.length} characters.",
                 )
             if expression.fullmatch(value) is None:
-                raise refusal(f"{shown(value)} does not fit here.", fix=f"Write {self.says}.")
+                raise refusal(f"{self._shown(value)} does not fit here.", fix=f"Write {self.says}.")
             return value
 
         return core_schema.no_info_after_validator_function(check, handler(source))
@@ -334,6 +336,9 @@ class Shape:
         bounds = {"pattern": self.pattern, "maxLength": self.length} | ({"minLength": self.least} if self.least else {})
         rules = (Cel(matches("self", self.pattern), f"Write {self.says}."),) if self.in_words else ()
         return add_rules(handler(schema) | bounds, rules)
+
+    def _shown(self, value: str) -> str:
+        return "The text" if self.private else shown(value)
 
 
 DNS_LABEL_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -364,6 +369,7 @@ HTTP_URL: Final = Shape(
     r"^https?://[A-Za-z0-9.\[\]:_-]+([/?#][A-Za-z0-9._~:/?#\[\]@!$&\x27()*+,;=%-]*)?$",
     "a URL that begins with http:// or https://, without spaces and without a user in it",
     2048,
+    private=True,
 )
 
 HttpUrl = Annotated[str, HTTP_URL]
