@@ -1,6 +1,6 @@
 """Rule groups as Prometheus reads them: as values for a PrometheusRule, and as the text of a rule file.
 
-Only what Prometheus 2.42, Mimir and Thanos know is written.
+Only what Prometheus 2.42, Mimir and Thanos know is written (docs/rulers.md).
 """
 
 import re
