@@ -54,6 +54,8 @@ async def test_one_event_for_an_object_and_reason_in_ten_minutes(clock: Clock) -
     assert len(client.sent) == 3
     standing.time = 599
     recorder.warn(key, "u1", "Reason", "x")
+    await drain(recorder)
+    assert len(client.sent) == 3
     standing.time = 600
     recorder.warn(key, "u1", "Reason", "x")
     await drain(recorder)
