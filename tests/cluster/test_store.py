@@ -42,6 +42,28 @@ async def test_an_equal_apply_changes_nothing(store: KubernetesStore, namespace:
     ]
 
 
+@pytest.mark.parametrize("kind", ["ConfigMap", "PrometheusRule"])
+async def test_what_is_to_be_new_never_touches_what_is_there(
+    store: KubernetesStore, namespace: str, prometheus_operator_crds: tuple[str, ...], kind: str
+) -> None:
+    one, other = (
+        (config_map(namespace, "c", {"a": "1"}), config_map(namespace, "c", {"a": "2", "b": "1"}))
+        if kind == "ConfigMap"
+        else (rule(namespace, "r", GROUPS), rule(namespace, "r", GROUPS[1:]))
+    )
+    made = await store.apply(one, new=True)
+    for body in (one, other):
+        with pytest.raises(ConflictError):
+            await store.apply(body, new=True)
+    assert await store.get(ref(one)) == made
+    # Nothing of it stays in who manages which field: what is applied afterwards takes away what it does not have.
+    changed = await store.apply(other)
+    assert {key: changed[key] for key in ("data", "spec") if key in changed} == {
+        key: other[key] for key in ("data", "spec") if key in other
+    }
+    assert [one["manager"] for one in changed["metadata"]["managedFields"]] == ["binnacle"]
+
+
 async def test_what_others_changed_and_added_goes_and_their_labels_stay(
     store: KubernetesStore, cluster: Cluster, namespace: str
 ) -> None:

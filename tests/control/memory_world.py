@@ -177,10 +177,12 @@ class MemoryCluster:
         body = self.objects.get(ref)
         return copy.deepcopy(body) if body is not None else None
 
-    async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def apply(self, body: Mapping[str, Any], *, new: bool = False) -> Mapping[str, Any]:
         await asyncio.sleep(0)
         self._maybe_fail("apply")
         ref = _ref(body)
+        if new and ref in self.objects:
+            raise ConflictError("the object has been modified")
         self.writes.append(Write("apply", ref))
         old = self.objects.get(ref)
         uid = body["metadata"].get("uid")

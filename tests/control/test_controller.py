@@ -111,8 +111,8 @@ async def test_status_speaks_of_the_generation_that_was_worked_on(cluster: Memor
     apply, write_status = cluster.apply, cluster.write_status
     said = []
 
-    async def edited_meanwhile(body: Mapping[str, Any]) -> Mapping[str, Any]:
-        live = await apply(body)
+    async def edited_meanwhile(body: Mapping[str, Any], *, new: bool) -> Mapping[str, Any]:
+        live = await apply(body, new=new)
         if body["data"]["text"] == "old":
             cluster.put(thing("a", text="new"))
             async with asyncio.timeout(2):
@@ -253,8 +253,8 @@ async def test_a_child_deleted_before_its_apply_was_answered_comes_back(cluster:
         told = told_of_gone(run)
         apply = cluster.apply
 
-        async def slow(body: Any) -> Any:
-            live = await apply(body)
+        async def slow(body: Any, *, new: bool = False) -> Any:
+            live = await apply(body, new=new)
             cluster.apply = apply
             cluster.remove(child("a"))
             await told.wait()
@@ -770,7 +770,7 @@ async def test_a_standby_knows_everything_and_writes_nothing(cluster: MemoryClus
 async def test_a_replica_that_lost_the_lease_breaks_off_what_it_was_writing(cluster: MemoryCluster) -> None:
     begun, broken_off = asyncio.Event(), asyncio.Event()
 
-    async def stuck(_body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def stuck(_body: Mapping[str, Any], *, new: bool) -> Mapping[str, Any]:
         begun.set()
         try:
             await asyncio.Event().wait()

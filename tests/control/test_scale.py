@@ -120,8 +120,8 @@ async def test_what_a_watch_tells_before_the_answer_to_its_apply_is_no_reason_to
 ) -> None:
     apply = cluster.apply
 
-    async def late(body: Mapping[str, Any]) -> Mapping[str, Any]:
-        answer = await apply(body)
+    async def late(body: Mapping[str, Any], *, new: bool = False) -> Mapping[str, Any]:
+        answer = await apply(body, new=new)
         await asyncio.sleep(0.01)  # the watch tells meanwhile
         return answer
 

@@ -1,6 +1,7 @@
 """Objects of ours, one at a time: made as they should be, put back, deleted; never one that is somebody else's.
 
-Every write is preceded by a comparison, and by a look at the live object where what is known of it may be old.
+Every write is preceded by a comparison. Each says to the server what it believes to be there: nothing, or the object with
+this uid. Where the server says otherwise, the live object is looked at before anything else is done.
 """
 
 import logging
@@ -58,6 +59,8 @@ class Objects:
         self._instance = instance
         self._awaited: dict[ObjectRef, _Awaited] = {}
         """Objects about which a request is under way."""
+        self._taken: set[ObjectRef] = set()
+        """Names that somebody else had when last looked at."""
         self.troubles: dict[tuple[str, str], tuple[str, str]] = {}
         """(apiVersion, kind) -> (reason, message) of kinds that cannot be watched."""
         self.synced = False
@@ -93,48 +96,51 @@ class Objects:
         `wanted` is its fingerprint. With `again` what was known of the object may turn out to be old: then it is looked
         at, and made once more.
         """
-        trouble = self.troubles.get((output.ref.api_version, output.ref.kind))
+        ref = output.ref
+        trouble = self.troubles.get((ref.api_version, ref.kind))
         if trouble is not None:
             # Also when it was in sync when last seen: what cannot be watched cannot be called applied.
             raise TransientError(trouble[1], reason=trouble[0])
-        child = await self._known(output, vanished)
+        child = self._cache.children.get(ref)
+        others = child is not None and child.owner != owner_of(output.body)
+        look = others or not again or ref in self._taken
+        if look:
+            child = await self._look(output, vanished)
         if child is not None and child.in_sync(wanted):
             return False
         self.may_write()
         try:
             # With the uid that we know: an object that was deleted and made anew by somebody else, of which the watch
-            # has not told yet, is not touched.
-            live = await self._store.apply(output.body if child is None else _of_uid(output.body, child.uid))
+            # has not told yet, is not touched. And nothing is touched where we know of nothing.
+            body = output.body if child is None else _of_uid(output.body, child.uid)
+            live = await self._store.apply(body, new=child is None and not look)
         except ConflictError:
-            if child is None or not again:
+            if not again:
                 raise
-            self._cache.drop_child(output.ref, child.uid)
+            if child is not None:
+                self._cache.drop_child(ref, child.uid)
             return await self._make(output, wanted, vanished, again=False)
         if live["metadata"].get("uid") in vanished:
             return True  # deleted before the answer came: the watch has told us, and the owner is queued again
         child = self.seen(live)
         # Where the watch has told of a later version, that one counts: its owner is queued again.
         if child.fingerprint != wanted and child.resource_version == live["metadata"].get("resourceVersion", ""):
-            log.info("the server changed what was applied", extra={"object": str(output.ref)})
+            log.info("the server changed what was applied", extra={"object": str(ref)})
             child.accepted = (wanted, child.fingerprint)
         return True
 
-    async def _known(self, output: Output, vanished: Set[str]) -> Child | None:
-        """Return what is known of the object of that name; None when there is none.
-
-        One that the cache does not have, or whose labels say that it is another owner's, is looked at first.
+    async def _look(self, output: Output, vanished: Set[str]) -> Child | None:
+        """Ask the server for the object of that name; None when there is none.
 
         Raises:
             ConflictError: `NameTaken`, it is somebody else's.
         """
-        child = self._cache.children.get(output.ref)
-        owner = owner_of(output.body)
-        if child is not None and child.owner == owner:
-            return child
         live = await self._store.get(output.ref)
+        self._taken.discard(output.ref)
         if live is None or live["metadata"].get("uid") in vanished:
             return None
         if not is_ours(live, output.body):
+            self._taken.add(output.ref)
             raise ConflictError(
                 f"{output.ref.kind} {output.ref.namespace}/{output.ref.name} exists and is not ours; it was left as it is. "
                 "Rename it, delete it, or rename this resource.",

@@ -76,11 +76,11 @@ class Store(Protocol):
     async def get(self, ref: ObjectRef) -> Mapping[str, Any] | None:
         """Return the live object, or None."""
 
-    async def apply(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def apply(self, body: Mapping[str, Any], *, new: bool = False) -> Mapping[str, Any]:
         """Make the object equal to `body` in all that `body` says, remove what is extra outside metadata and status.
 
         Of the labels, owner labels that `body` does not have are removed, those of others stay.
-        Returns the live object afterwards.
+        Returns the live object afterwards. With `new` an object that is there already is not touched: `ConflictError`.
         """
 
     async def delete(self, ref: ObjectRef, uid: str) -> None:
