@@ -422,10 +422,18 @@ class Cut:
 
 
 @contextlib.contextmanager
-def rights_without(plane: ControlPlane, resource: str, *verbs: str) -> Iterator[None]:
-    """Take verbs on a resource away from the operator's ClusterRole for a while."""
-    path = ("clusterrole", "binnacle-default")
-    role = plane.get(*path)
+def rights_without(plane: ControlPlane, resource: str, *verbs: str, backend: str = "") -> Iterator[None]:
+    """Take verbs on a resource away from the operator for a while.
+
+    Args:
+        plane: the control plane.
+        resource: its plural, with a subresource behind a slash.
+        verbs: what it may not be done to.
+        backend: namespace of a backend whose Role gives them; else the ClusterRole does.
+    """
+    place = ("-n", backend) if backend else ()
+    path = ("role", "binnacle-default-outputs") if backend else ("clusterrole", "binnacle-default")
+    role = plane.get(*path, *place)
     rules = [
         {**rule, "verbs": [verb for verb in rule["verbs"] if resource not in rule["resources"] or verb not in verbs]}
         for rule in role["rules"]
@@ -434,24 +442,24 @@ def rights_without(plane: ControlPlane, resource: str, *verbs: str) -> Iterator[
     def write(rules: Sequence[Mapping[str, Any]]) -> None:
         # A rule must have a verb.
         kept = [rule for rule in rules if rule["verbs"]]
-        plane.kubectl("patch", *path, "--type=merge", "-p", json.dumps({"rules": kept}))
+        plane.kubectl("patch", *path, *place, "--type=merge", "-p", json.dumps({"rules": kept}))
 
     write(rules)
     try:
         for verb in verbs:
-            _allowed(plane, resource, verb, "no")
+            _allowed(plane, resource, verb, "no", backend)
         yield
     finally:
         plane.ensure_running()
         write(role["rules"])
         for verb in verbs:
-            _allowed(plane, resource, verb, "yes")
+            _allowed(plane, resource, verb, "yes", backend)
 
 
-def _allowed(plane: ControlPlane, resource: str, verb: str, expected: str) -> None:
+def _allowed(plane: ControlPlane, resource: str, verb: str, expected: str, namespace: str) -> None:
     """Wait until the API server gives this answer: its authorizer learns of roles by a watch."""
-    groups = {"prometheusrules": "monitoring.coreos.com", "slos": "binnacle.dev", "slos/status": "binnacle.dev"}
+    groups = {"prometheusrules": ".monitoring.coreos.com", "slos": ".binnacle.dev", "slos/status": ".binnacle.dev"}
     name, _, subresource = resource.partition("/")
-    what = [f"{name}.{groups[resource]}", *([f"--subresource={subresource}"] if subresource else [])]
-    question = ("auth", "can-i", verb, *what, "-n", "default", f"--as={USER}")
+    what = [f"{name}{groups.get(resource, '')}", *([f"--subresource={subresource}"] if subresource else [])]
+    question = ("auth", "can-i", verb, *what, "-n", namespace or "default", f"--as={USER}")
     eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected, limit=10)

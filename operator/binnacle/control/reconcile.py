@@ -332,11 +332,22 @@ class Reconciler:
             if owner in self._cache.resources:
                 self._queue.add(owner, Priority.DEPENDENT)
 
+    def _unwatched(self, key: AggregateKey) -> Problem | None:
+        """Return why the objects of an aggregate cannot be watched: then nobody's share in them can be called applied."""
+        for ref in self._cache.children_of(key) if self._objects.troubles else ():
+            trouble = self._objects.troubles.get((ref.api_version, ref.kind))
+            if trouble is not None:
+                return Problem(Reason(trouble[0]), trouble[1], terminal=True)
+        return None
+
     def _aggregate_problem(self, key: Key) -> Problem | None:
         fallen = self._fallen.get(key.kind)
         if fallen is not None:
             return fallen
         for aggregate in self._aggregates.contributes(key):
+            unwatched = self._unwatched(aggregate)
+            if unwatched is not None:
+                return unwatched
             state = self._aggregates.get(aggregate)
             if state is None:
                 continue
