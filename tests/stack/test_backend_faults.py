@@ -1,7 +1,8 @@
 """An operator beside a Prometheus in trouble: `Live` tells, Ready stays, memory is bounded, and no other work is slower.
 
-The proxy of the API server's faults stands in front of a real Prometheus. By default two of the faults are met, those that
-cost the operator most; with `BINNACLE_FULL` each is.
+The proxy of the API server's faults stands in front of a real Prometheus. While a fault lasts a resource is made, one is edited, one is
+deleted, the file that all share is deleted by hand, and, in a test of its own, the operator starts. By default two of the faults are
+met, those that cost the operator most; with `BINNACLE_FULL` each is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 
 from binnacle.targets import conventions
 from cluster.operator_signs import Signs
-from cluster.operator_world import AGGREGATE, Object, World, condition, config_map_path, ready, world
+from cluster.operator_world import AGGREGATE, MONITORING, Object, World, condition, config_map_path, ready, world
 from compile.policies import policy_body
 from servers import sufferings
 from servers.controlplane import ControlPlane
@@ -120,48 +121,94 @@ def rows() -> list[str]:
     return list(FAULTS) if FULL else list(COSTLY)
 
 
+def work_goes_on(watched: Watched, gone: str) -> None:
+    """Edit, create and delete a policy, and delete the file that all share; each is done before the next begins."""
+    w, place = watched.w, watched.place
+    before = shared(w)
+    w.apply(policy(place, "one", below="0.25"))
+    w.api.wait(policy_path(place, "one"), ready)
+    assert shared(w) != before
+    w.apply(policy(place, "new"))
+    w.api.wait(policy_path(place, "new"), ready)
+    w.plane.kubectl("delete", "alertpolicy", gone, "-n", place)
+    path = config_map_path(AGGREGATE)
+    names = {f"alertpolicy.{place}.{name}.yaml" for name in ("one", "bystander", "new")}
+    held = w.api.wait(path, lambda obj: obj is not None and obj["data"].keys() == names)["data"]
+    w.plane.kubectl("delete", "configmap", AGGREGATE, "-n", MONITORING)
+    w.api.wait(path, lambda obj: obj is not None and obj["data"] == held)
+
+
 @pytest.mark.parametrize("fault", rows())
 def test_row(watched: Watched, fault: str) -> None:
     w, place, row = watched.w, watched.place, FAULTS[fault]
-    w.apply(policy(place, "one"), policy(place, "bystander"))
-    for name in ("one", "bystander"):
+    gone = f"gone-{fault.replace(' ', '-')}"
+    w.plane.kubectl("delete", "alertpolicy", "--all", "-n", place)
+    w.apply(*(policy(place, name) for name in ("one", "bystander", gone)))
+    for name in ("one", "bystander", gone):
         w.api.wait(policy_path(place, name), ready)
     watched.load()
-    for name in ("one", "bystander"):
+    for name in ("one", "bystander", gone):
         w.api.wait(policy_path(place, name), settled)
     before = w.operator.metrics()
-    rules = shared(w)
     watched.forget_peak()
     memory, mark = watched.memory("VmRSS"), w.mark()
     with watched.proxy.suffering(lambda _asked: True, row.how):
-        w.apply(policy(place, "one", below="0.25"))
-        w.api.wait(policy_path(place, "one"), ready)
-        assert shared(w) != rules
+        work_goes_on(watched, gone)
         # Behind the proxy it goes on: what it has of the rules is no news when it can be asked again.
         watched.load()
         if row.said is None:
             eventually(lambda: sum(watched.proxy.hits.values()) >= 12, limit=UNKNOWN, what="some looks")
         else:
-            for name in ("one", "bystander"):
+            for name in ("one", "bystander", "new"):
                 told = watched.live(name, "BackendUnreachable")
                 assert re.search(row.said, condition(told, "Live")["message"])
                 assert condition(told, "Live")["status"] == "Unknown"
                 assert ready(told)
-            assert w.operator.metrics()['backend_resources{backend="prometheus",liveness="unreachable"}'] == 2
+            assert w.operator.metrics()['backend_resources{backend="prometheus",liveness="unreachable"}'] == 3
         signs = Signs(before, w.operator.metrics(), "", "", ())
         assert signs.slower("controller_runtime_reconcile_time_seconds", str(PROMPT)) == 0
         assert signs.grown("controller_runtime_reconcile_errors_total") == 0
         grown = watched.memory("VmHWM") - memory
         print(f"{fault}: {grown} MiB")
         assert grown <= GROWTH
-    for name in ("one", "bystander"):
+    for name in ("one", "bystander", "new"):
         w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
     done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark) if one.ok)
-    assert done.pop(("configmaps", AGGREGATE, "")) == 1
+    # For the edit, the new one, the one that goes, and what was deleted by hand.
+    assert done.pop(("configmaps", AGGREGATE, "")) == 4
     # Its own news, that the backend does not answer any more, and that it answers again.
     assert done.pop(("alertpolicies", "one", "status")) <= 3
+    assert done.pop(("alertpolicies", "new", "status")) <= 3
     assert done.pop(("alertpolicies", "bystander", "status"), 0) == (0 if row.said is None else 2)
     assert not done
+
+
+@pytest.mark.parametrize("fault", rows())
+def test_start(watched: Watched, fault: str) -> None:
+    """An operator that starts meanwhile works as ever: it knows of the backend what status says, and learns that it is away."""
+    w, place, row = watched.w, watched.place, FAULTS[fault]
+    w.apply(policy(place, "one"), policy(place, "bystander"))
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), ready)
+    watched.load()
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+    mark = w.mark()
+    with watched.proxy.suffering(lambda _asked: True, row.how):
+        w.restart()
+        w.leading()
+        w.apply(policy(place, "one", below="0.125"))
+        w.api.wait(policy_path(place, "one"), ready)
+        watched.load()
+        if row.said is not None:
+            for name in ("one", "bystander"):
+                assert ready(watched.live(name, "BackendUnreachable"))
+    for name in ("one", "bystander"):
+        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+    done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark, namespace=place) if one.ok)
+    assert done.pop(("alertpolicies", "one", "status")) <= 3
+    assert done.pop(("alertpolicies", "bystander", "status"), 0) <= 2
+    assert not {name for _, name, _ in done} & {"one", "bystander"}
 
 
 def settled(obj: Object | None) -> bool:
