@@ -53,7 +53,7 @@ test: setup servers ## run every test that can run here (finds or builds the tes
 unit: setup ## run the tests that need no server (seconds)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
-SOAK := control fuzz folder promql convert targets check/test_slo_mutants.py compile/test_dashboard_layout.py cluster/test_operator_faults.py cluster/test_operator_replicas.py \
+SOAK := control fuzz folder promql convert targets check/test_slo_mutants.py compile/test_dashboard_layout.py compile/test_slo_cells.py cluster/test_operator_faults.py cluster/test_operator_replicas.py \
 	stack/test_backend_faults.py
 
 .PHONY: soak

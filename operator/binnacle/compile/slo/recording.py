@@ -81,7 +81,8 @@ def increment_rules(subject: Subject, counted: Counted, timing: Timing) -> tuple
     if periods is None:
         return rules
     period = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start(step.ms // 1000)))
-    begun = q.cmp(">", newest(subject, series.PERIOD_OF_STEP), q.num(0), return_bool=True)
+    # Always 1, also at the second 0 at which promtool begins.
+    begun = q.cmp(">=", newest(subject, series.PERIOD_OF_STEP), q.num(0), return_bool=True)
     labelled = (
         replace(rule, expr=q.mul(rule.expr, begun, q.on(), q.group_left(series.BINNACLE_PERIOD))) for rule in rules
     )
