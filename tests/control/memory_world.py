@@ -308,6 +308,7 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
 class ThingTarget:
     name = "things"
     backend = "prometheus"
+    fewest = 1
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         return (Resource("v1", "ConfigMap", "configmaps"),)
@@ -339,9 +340,13 @@ class ThingTarget:
             items.append(Output(_ref(body), body, key, "thing", (f"mark-{intent['text']}",)))
         return tuple(items)
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+    def size(self, owner: Key, fragment: str) -> int:
+        return len(fragment)
+
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
+        return dict.fromkeys(sizes, 0)
+
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
         body = conventions.with_hash(
             {
                 "apiVersion": "v1",
@@ -354,7 +359,7 @@ class ThingTarget:
                 "data": {f"{key.kind}.{key.namespace}.{key.name}": text for key, text in shares.items()},
             }
         )
-        return (Output(_ref(body), body, None, "things"),), dict.fromkeys(shares, 0)
+        return Output(_ref(body), body, None, "things")
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         return {Key(*name.split(".")): text for name, text in body.get("data", {}).items()}

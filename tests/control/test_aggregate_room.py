@@ -72,10 +72,14 @@ COURSES = st.lists(st.lists(st.tuples(POLICIES, SIZES), min_size=1, max_size=3),
 class Numbers(Alertmanager):
     """The file of a target whose shares say themselves how large they are."""
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        return (), dict.fromkeys(FILE.fitting(shares, lambda _, text: int(text), TAKEN), 0)
+    def size(self, owner: Key, fragment: str) -> int:
+        return int(fragment)
+
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
+        return FILE.fitting(sizes, TAKEN)
+
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        raise NotImplementedError
 
 
 @settings(deadline=None, max_examples=300)
@@ -97,7 +101,7 @@ def test_no_namespace_keeps_others_out_and_nobody_who_is_in_goes_when_others_com
             else:
                 aggregates.drop(key)
                 wanted.pop(key, None)
-        _, snapshot = aggregates.assemble(AGGREGATE)
+        _, snapshot = aggregates.plan(AGGREGATE)
         aggregates.written(AGGREGATE, snapshot)
         before, live = live, {key: int(zlib.decompress(packed)) for key, packed in snapshot.items()}
         assert live.keys() >= before.keys() & wanted.keys(), "who is in stays in"

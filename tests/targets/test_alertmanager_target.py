@@ -21,7 +21,7 @@ from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets import alertmanager_text, conventions
 from binnacle.targets.alertmanager import Alertmanager
-from binnacle.targets.base import AggregateKey, Owner, Share
+from binnacle.targets.base import AggregateKey, Owner, Share, assemble
 from compile.building import compiled as slo_compiled
 from compile.building import key_of, make_slo
 from compile.policies import TODAY, alertmanager_file, compiled, config, make_policy, one_pass, policy_body
@@ -123,7 +123,7 @@ def test_what_is_assembled_is_taken_apart_again(specs: list[dict[str, Any]], wit
         one for one in TARGET.render(slo_compiled(slo).intents, Owner(key_of(slo)), chosen) if isinstance(one, Share)
     ]
     shares[key_of(slo)] = share.fragment
-    (output,), placed = TARGET.assemble(AGGREGATE, shares, {}, chosen)
+    (output,), placed = assemble(TARGET, AGGREGATE, shares, {}, chosen)
     assert TARGET.split(output.body) == shares
     assert placed == dict.fromkeys(shares, 0)
 
@@ -364,19 +364,19 @@ def test_what_does_not_fit_is_left_out_and_what_is_in_stays() -> None:
     share = alertmanager_text.fragment({"receivers": [{"name": "x" * 250_000}]})
     keys = [Key("AlertPolicy", "shop", name) for name in "abcd"]
     chosen = config()
-    (_,), placed = TARGET.assemble(AGGREGATE, {keys[1]: share, keys[2]: share}, {}, chosen)
+    (_,), placed = assemble(TARGET, AGGREGATE, {keys[1]: share, keys[2]: share}, {}, chosen)
     assert set(placed) == {keys[1], keys[2]}
-    (output,), placed = TARGET.assemble(
-        AGGREGATE, dict.fromkeys([keys[1], keys[2], keys[0], keys[3]], share), placed, chosen
+    (output,), placed = assemble(
+        TARGET, AGGREGATE, dict.fromkeys([keys[1], keys[2], keys[0], keys[3]], share), placed, chosen
     )
     assert set(placed) == {keys[1], keys[2]}
     assert TARGET.split(output.body) == {keys[1]: share, keys[2]: share}
 
 
 def test_an_empty_aggregate_keeps_the_base() -> None:
-    (output,), _ = TARGET.assemble(AGGREGATE, {}, {}, config(alertmanager={"base": BASE}))
+    (output,), _ = assemble(TARGET, AGGREGATE, {}, {}, config(alertmanager={"base": BASE}))
     assert yaml.safe_load(output.body["data"]["alertmanager.yaml"]) == BASE
-    (output,), _ = TARGET.assemble(AGGREGATE, {}, {}, config())
+    (output,), _ = assemble(TARGET, AGGREGATE, {}, {}, config())
     assert yaml.safe_load(output.body["data"]["alertmanager.yaml"])["route"] == {"receiver": "blackhole"}
 
 

@@ -16,7 +16,7 @@ from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.errors import SpecError
 from binnacle.intent.pipeline import Enrich, Loki, Pipeline, Stdout
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey, Owner
+from binnacle.targets.base import AggregateKey, Owner, assemble
 from binnacle.targets.fluentd.pipelines import entry, written
 from binnacle.targets.fluentd.target import Fluentd
 from targets.pipelines import KEY, config, everywhere, pipelines, plain
@@ -43,7 +43,7 @@ def test_what_is_assembled_comes_apart_again(made: list[Pipeline], as_files: boo
         files = TARGET.assemble_files(AGGREGATE, shares, CONFIG)
         again = {one.owner: one.fragment for file in files for one in TARGET.split_file(file.path, file.text, CONFIG)}
     else:
-        outputs, placed = TARGET.assemble(AGGREGATE, shares, {}, CONFIG)
+        outputs, placed = assemble(TARGET, AGGREGATE, shares, {}, CONFIG)
         assert set(placed) == set(shares)
         again = {key: text for output in outputs for key, text in TARGET.split(output.body).items()}
     assert again == shares
@@ -53,11 +53,11 @@ def test_an_entry_includes_the_pipelines_of_all_shards() -> None:
     large = plain(Enrich("e", ((("x",), "y" * 100_000),)))
     keys = [Key("LogPipeline", "shop", f"p{number}") for number in range(20)]
     shares = {key: TARGET.render((large,), Owner(key), CONFIG)[0].fragment for key in keys}
-    outputs, placed = TARGET.assemble(AGGREGATE, shares, {}, CONFIG)
+    outputs, placed = assemble(TARGET, AGGREGATE, shares, {}, CONFIG)
     assert [output.ref.name for output in outputs] == [f"binnacle-default-fluentd{shard}" for shard in ("", "-1", "-2")]
     assert all(sum(map(len, output.body["data"].values())) <= 900_000 for output in outputs)
     rest = keys[1:]
-    fewer, again = TARGET.assemble(AGGREGATE, {key: shares[key] for key in rest}, placed, CONFIG)
+    fewer, again = assemble(TARGET, AGGREGATE, {key: shares[key] for key in rest}, placed, CONFIG)
     assert all(again[key] == placed[key] for key in rest)
     # All ConfigMaps are mounted into one folder.
     folder = {name: text for output in fewer for name, text in output.body["data"].items()}
@@ -68,7 +68,7 @@ def test_an_entry_includes_the_pipelines_of_all_shards() -> None:
 
 
 def test_an_empty_aggregate_still_loads_and_has_a_quarantine() -> None:
-    (output,), placed = TARGET.assemble(AGGREGATE, {}, {}, CONFIG)
+    (output,), placed = assemble(TARGET, AGGREGATE, {}, {}, CONFIG)
     assert placed == {}
     text = output.body["data"]["binnacle.conf"]
     parsed = parse(text, files={"binnacle.conf": text})

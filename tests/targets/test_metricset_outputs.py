@@ -20,7 +20,7 @@ from binnacle.api.registry import parse
 from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey
+from binnacle.targets.base import AggregateKey, assemble
 from binnacle.targets.blackbox import BlackboxModules
 from binnacle.targets.scrape import Scrape
 
@@ -196,7 +196,7 @@ def test_an_aggregate_comes_apart_into_what_it_was_made_of(named: dict[str, list
         if share.aggregate.target == "blackbox"
     }
     target, aggregate = BlackboxModules(), AggregateKey("blackbox", "monitoring")
-    ((output,), placed) = target.assemble(aggregate, shares, {}, config())
+    ((output,), placed) = assemble(target, aggregate, shares, {}, config())
     assert target.split(output.body) == shares
     assert set(placed) == set(shares)
 
@@ -218,14 +218,14 @@ def test_what_does_not_fit_is_refused_and_what_is_in_stays(monkeypatch: pytest.M
     first, second, third = (Key("MetricSet", "shop", name) for name in ("b", "c", "a"))
     shares = {key: f"  '{key.name}': {'x' * 1400}\n" for key in (first, second, third)}
     aggregate = AggregateKey("blackbox", "monitoring")
-    (_, placed) = BlackboxModules().assemble(aggregate, shares, {}, config())
+    (_, placed) = assemble(BlackboxModules(), aggregate, shares, {}, config())
     assert set(placed) == {first, second}
 
 
 def test_without_anybody_the_files_are_still_there() -> None:
-    ((modules,), _) = BlackboxModules().assemble(AggregateKey("blackbox", "monitoring"), {}, {}, config())
+    ((modules,), _) = assemble(BlackboxModules(), AggregateKey("blackbox", "monitoring"), {}, {}, config())
     assert yaml.safe_load(modules.body["data"]["blackbox.yaml"]) == {"modules": {}}
-    ((jobs,), _) = Scrape().assemble(AggregateKey("scrape", "monitoring"), {}, {}, config())
+    ((jobs,), _) = assemble(Scrape(), AggregateKey("scrape", "monitoring"), {}, {}, config())
     assert jobs.body["data"] == {}
 
 

@@ -18,7 +18,7 @@ from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, Pairs, Recording, RuleGroup, RuleSet, pairs
 from binnacle.promql import build as q
 from binnacle.targets import rulefile
-from binnacle.targets.base import AggregateKey, Output, Owner, Share
+from binnacle.targets.base import AggregateKey, Output, Owner, Share, assemble
 from binnacle.targets.prometheus_rules import PrometheusRules
 from binnacle.targets.registry import TARGETS
 from binnacle.targets.sharding import place
@@ -157,7 +157,7 @@ SHARES = st.dictionaries(KEYS, st.one_of(HOSTILE, st.integers(0, 880_000).map(la
 @given(SHARES)
 @settings(max_examples=40)
 def test_what_is_assembled_comes_apart_again(shares: dict[Key, str]) -> None:
-    outputs, placed = TARGET.assemble(AGGREGATE, shares, {}, MAPS)
+    outputs, placed = assemble(TARGET, AGGREGATE, shares, {}, MAPS)
     again: dict[Key, str] = {}
     for output in outputs:
         body = json.loads(json.dumps(output.body))
@@ -173,9 +173,9 @@ def test_what_is_assembled_comes_apart_again(shares: dict[Key, str]) -> None:
 @given(SHARES, SHARES)
 @settings(max_examples=40)
 def test_shares_stay_where_they_are(before: dict[Key, str], after: dict[Key, str]) -> None:
-    _, placed = TARGET.assemble(AGGREGATE, before, {}, MAPS)
+    _, placed = assemble(TARGET, AGGREGATE, before, {}, MAPS)
     same = {**before, **{key: text for key, text in after.items() if key not in before}}
-    _, again = TARGET.assemble(AGGREGATE, same, placed, MAPS)
+    _, again = assemble(TARGET, AGGREGATE, same, placed, MAPS)
     assert all(again[key] == placed[key] for key in before)
 
 
@@ -191,7 +191,7 @@ def test_no_shard_is_fuller_than_allowed(sizes: dict[int, int], placed: dict[int
 
 
 def test_an_empty_aggregate_keeps_its_first_object() -> None:
-    (output,), placed = TARGET.assemble(AGGREGATE, {}, {}, MAPS)
+    (output,), placed = assemble(TARGET, AGGREGATE, {}, {}, MAPS)
     assert output.ref.name == "binnacle-default-rules"
     assert output.body["data"] == {}
     assert placed == {}

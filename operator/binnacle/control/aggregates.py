@@ -4,10 +4,12 @@ All current shares are held in memory as compressed text. After a restart the sh
 any more are taken from the live objects (`split`), so the last good version of a resource survives both its own
 defects and ours. An aggregate is assembled only once every watch has synced: before that, a share that is not there
 yet cannot be told from one that is gone.
+
+An object is spelled only when what it holds has changed, or the live one: an edit does not cost more because others share more.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from binnacle.api.config import Config
 from binnacle.control.status import Problem
 from binnacle.intent.refs import Key, ObjectRef
-from binnacle.targets.base import AggregateKey, File, Output, Share, Target
+from binnacle.targets.base import AggregateKey, File, Output, Share, Target, shards_of
 
 Snapshot = Mapping[Key, bytes]
 
@@ -25,10 +27,32 @@ _TRIALS = 5
 
 @dataclass(slots=True)
 class _Held:
-    """One share: its text, compressed, and whether it was only found in the live object."""
+    """One share: its text, compressed, the bytes it takes, and whether it was only found in the live object."""
 
     text: bytes
+    size: int
     inherited: bool
+
+
+@dataclass(slots=True)
+class Part:
+    """One object of an aggregate, spelled when it is asked for.
+
+    Attributes:
+        ref: which object.
+        shares: owner -> the compressed text that it holds, sorted.
+        spell: builds it from the texts.
+        fingerprint: of the object, for whoever compares it; None until somebody has looked.
+    """
+
+    ref: ObjectRef
+    shares: Mapping[Key, bytes]
+    spell: Callable[[Mapping[Key, str]], Output]
+    fingerprint: bytes | None = None
+
+    def output(self) -> Output:
+        """Return the object."""
+        return self.spell({owner: _unpack(packed) for owner, packed in self.shares.items()})
 
 
 @dataclass(slots=True)
@@ -43,6 +67,7 @@ class Aggregate:
         refused: owners whose share had no room in the last assembly.
         dropped: owners that gave their share up before the first assembly; what is live does not bring it back.
         assembled: whether this process ever assembled it; from then on what is live is its own doing.
+        parts: the objects of the last assembly, by shard.
     """
 
     target: Target
@@ -53,6 +78,7 @@ class Aggregate:
     refused: frozenset[Key] = frozenset()
     dropped: set[Key] = field(default_factory=set)
     assembled: bool = False
+    parts: dict[int, Part] = field(default_factory=dict)
 
     def unwritten(self) -> tuple[Key, ...]:
         """Return the owners whose share is not in the live objects as it should be."""
@@ -99,7 +125,7 @@ class Aggregates:
             state.applied[owner] = packed
             state.placed[owner] = shard
             if owner not in state.dropped and (owner not in state.held or state.held[owner].inherited):
-                state.held[owner] = _Held(packed, inherited=True)
+                state.held[owner] = _Held(packed, state.target.size(owner, text), inherited=True)
         return new
 
     def put(self, share: Share) -> bool:
@@ -110,7 +136,8 @@ class Aggregates:
         packed, applied = _pack(share.fragment), state.applied.get(share.owner)
         same = applied == packed
         # Held once in memory, not as two equal texts.
-        state.held[share.owner] = _Held(applied if applied is not None and same else packed, inherited=False)
+        text = applied if applied is not None and same else packed
+        state.held[share.owner] = _Held(text, state.target.size(share.owner, share.fragment), inherited=False)
         state.dropped.discard(share.owner)
         return not same
 
@@ -146,7 +173,14 @@ class Aggregates:
         )
 
     def assemble(self, key: AggregateKey) -> tuple[tuple[Output, ...], Snapshot]:
-        """Return the objects of an aggregate as they should be, and what went into them, for `written`.
+        """Return the objects of an aggregate as they should be, all spelled, and what went into them, for `written`."""
+        parts, snapshot = self.plan(key)
+        return tuple(part.output() for part in parts), snapshot
+
+    def plan(self, key: AggregateKey) -> tuple[tuple[Part, ...], Snapshot]:
+        """Return the objects of an aggregate as they should be, and what goes into them, for `written`.
+
+        One that holds what it held in the last plan is the same part, with the fingerprint that was found of it.
 
         What is in stays in: nobody's live share gives way to another one that grew or is new, and where a new version has no
         room, the live one goes on.
@@ -161,10 +195,11 @@ class Aggregates:
         trials = 0
         while True:
             chosen = {owner: state.applied[owner] if owner in kept else text for owner, text in wanted.items()}
-            texts = {
-                owner: _unpack(chosen[owner]) for owner in sorted(chosen, key=partial(_turn, chosen, state.applied))
+            sizes = {
+                owner: _size(state, owner, chosen[owner])
+                for owner in sorted(chosen, key=partial(_turn, chosen, state.applied))
             }
-            outputs, placed = state.target.assemble(key, texts, state.placed, self._config)
+            placed = state.target.place(sizes, state.placed, self._config)
             lost = live - placed.keys()
             if not lost or kept == live:
                 break
@@ -173,7 +208,18 @@ class Aggregates:
         snapshot = {owner: packed for owner, packed in chosen.items() if owner in placed}
         state.refused = frozenset(owner for owner, text in wanted.items() if snapshot.get(owner) != text)
         state.placed = dict(placed)
-        return outputs, snapshot
+        state.parts = {
+            shard: self._part(key, state, shard, {owner: snapshot[owner] for owner in owners})
+            for shard, owners in shards_of(state.target, placed).items()
+        }
+        return tuple(state.parts.values()), snapshot
+
+    def _part(self, key: AggregateKey, state: Aggregate, shard: int, shares: Mapping[Key, bytes]) -> Part:
+        before = state.parts.get(shard)
+        if before is not None and before.shares == shares:
+            return before
+        ref = state.target.shard_ref(key, shard, self._config)
+        return Part(ref, shares, lambda texts: state.target.spell(key, shard, texts, self._config))
 
     def assemble_files(self, key: AggregateKey) -> tuple[File, ...]:
         """Return the files of an aggregate, for a folder."""
@@ -211,6 +257,12 @@ class Aggregates:
                 return None  # an aggregate of a version of ours that knew more targets; not ours to judge
             state = self._states[key] = Aggregate(target)
         return state
+
+
+def _size(state: Aggregate, owner: Key, packed: bytes) -> int:
+    """Return the bytes that a version of a share takes: the held one, or the live one."""
+    held = state.held[owner]
+    return held.size if packed is held.text else state.target.size(owner, _unpack(packed))
 
 
 def _turn(chosen: Snapshot, live: Snapshot, owner: Key) -> tuple[bool, bool, Key]:

@@ -79,9 +79,15 @@ class Objects:
         awaited = self._awaited.get(ref)
         return awaited is not None and awaited.wanted == fingerprint
 
-    async def ensure(self, key: WorkKey, output: Output) -> bool:
-        """Make one object as it should be; returns whether that took a write."""
-        awaited = self._awaited[output.ref] = _Awaited(self._fingerprints.of(output.body))
+    def is_in_sync(self, key: WorkKey, ref: ObjectRef, wanted: bytes) -> bool:
+        """Say whether an object of `key` is known to have this fingerprint, so that `ensure` would do nothing."""
+        child = self._cache.children.get(ref)
+        watched = (ref.api_version, ref.kind) not in self.troubles
+        return watched and child is not None and child.owner == key and child.in_sync(wanted)
+
+    async def ensure(self, key: WorkKey, output: Output, wanted: bytes | None = None) -> bool:
+        """Make one object as it should be; returns whether that took a write. `wanted` is its fingerprint, where it is known."""
+        awaited = self._awaited[output.ref] = _Awaited(wanted or self._fingerprints.of(output.body))
         try:
             wrote = await self._make(output, awaited.wanted, awaited.vanished)
         finally:

@@ -4,6 +4,7 @@ Level-triggered: it looks at the whole state of the key and never at what change
 again after a crash between any two calls. Every write is preceded by a comparison; at rest nothing is written.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from binnacle.api.conditions import ConditionType
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
-from binnacle.control.aggregates import Aggregate, Aggregates
+from binnacle.control.aggregates import Aggregate, Aggregates, Part
 from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Resource, WorkKey
 from binnacle.control.desired import Desired, Toolchain, desire
@@ -239,7 +240,7 @@ class Reconciler:
         for ref in self._unwanted(key, desired.outputs):
             await self._objects.delete(key, ref)
 
-    def _unwanted(self, owner: WorkKey, outputs: Iterable[Output]) -> list[ObjectRef]:
+    def _unwanted(self, owner: WorkKey, outputs: Iterable[Output | Part]) -> list[ObjectRef]:
         """Return the objects that an owner, which lives, does not want any more.
 
         A copy that somebody made of one of them is not among these: it names an owner that never wrote it. Only when
@@ -292,10 +293,10 @@ class Reconciler:
         try:
             await self._inherit(key, state)
             refused = state.refused
-            outputs, snapshot = self._aggregates.assemble(key)
-            for output in outputs:
-                await self._objects.ensure(key, output)
-            for ref in self._unwanted(key, outputs):
+            parts, snapshot = self._aggregates.plan(key)
+            for part in parts:
+                await self._ensure_part(key, part)
+            for ref in self._unwanted(key, parts):
                 await self._objects.delete(key, ref)
         except BinnacleError as error:
             self._fail(state, _problem(error))
@@ -309,6 +310,15 @@ class Reconciler:
                 resource.applied_at = now
         self._tell((*changed, *sorted(refused ^ state.refused)))
         return None
+
+    async def _ensure_part(self, key: AggregateKey, part: Part) -> None:
+        """Make one object of an aggregate as it should be; one that is known to be so is not spelled."""
+        if part.fingerprint is not None and self._objects.is_in_sync(key, part.ref, part.fingerprint):
+            return
+        output = part.output()
+        part.fingerprint = self._fingerprints.of(output.body)
+        await self._objects.ensure(key, output, part.fingerprint)
+        await asyncio.sleep(0)  # an object takes some milliseconds, and there may be a hundred: others have their turn
 
     async def _inherit(self, key: AggregateKey, state: Aggregate) -> None:
         """Look at the live objects once before they are written for the first time.

@@ -59,21 +59,18 @@ class Alertmanager(OneFileTarget):
             Share(AggregateKey(self.name, config.alertmanager.namespace), owner.key, text, _PURPOSE, _marks(document)),
         )
 
-    def assemble(
-        self,
-        aggregate: AggregateKey,
-        shares: Mapping[Key, str],
-        placed: Mapping[Key, int],  # noqa: ARG002 - the protocol's shape
-        config: Config,
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the one ConfigMap.
+    def size(self, owner: Key, fragment: str) -> int:
+        """Return the bytes that a part takes in the file."""
+        return _size_in_file(owner, fragment)
 
-        What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
-        """
-        base = config.alertmanager.base
-        taken = len(alertmanager_text.assemble(base, {}).encode())
-        chosen = _FILE.fitting(shares, _size_in_file, taken)
-        return _FILE.assemble(aggregate, alertmanager_text.assemble(base, chosen), chosen, config.instance)
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
+        """Say who is in the file. Who is in stays in; one for whom there is no room is left out."""
+        return _FILE.fitting(sizes, len(alertmanager_text.assemble(config.alertmanager.base, {}).encode()))
+
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:  # noqa: ARG002 - the protocol's shape
+        """Build the one ConfigMap."""
+        text = alertmanager_text.assemble(config.alertmanager.base, shares)
+        return _FILE.spell(aggregate, text, config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take the live file apart into what each resource added; the administrator's part is left out."""

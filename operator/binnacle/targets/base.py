@@ -127,10 +127,12 @@ class Target(Protocol):
     Attributes:
         name: of the target, in object names and labels.
         backend: who loads what it writes (`prometheus`, `alertmanager`, `grafana`, `fluentd`); names the observer.
+        fewest: objects that an aggregate of it has even when nobody has a share.
     """
 
     name: str
     backend: str
+    fewest: int
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kinds of objects that this target may write under `config`."""
@@ -141,19 +143,22 @@ class Target(Protocol):
     def render(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Output | Share, ...]:
         """Spell what `owner` means by `intents`; intents of other backends are passed over."""
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the aggregate's objects from all fragments.
+    def size(self, owner: Key, fragment: str) -> int:
+        """Return the bytes that a share takes in the object that holds it."""
 
-        `shares` come in the order in which they find room. `placed` says in which shard each lives now; it stays there while it
-        fits. Returns the objects,
-        one per shard, and the new placement. Raises `SpecError` (`OutputTooLarge`) for a share that fits nowhere; a target
-        that has one file for all leaves such a share out of the objects and of the placement, and keeps what is in.
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
+        """Say which shard each share lives in.
+
+        `sizes` come in the order in which they find room. `placed` says in which shard each lives now; it stays there while it
+        fits. Raises `SpecError` (`OutputTooLarge`) for a share that fits nowhere; a target that has one file for all leaves such
+        a share out of the placement, and keeps what is in.
         """
 
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        """Build one of the aggregate's objects from the fragments that are placed in it, sorted by owner."""
+
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
-        """Take one live object of an aggregate apart again: `split(assemble(shares)) == shares`; unknown keys are left out."""
+        """Take one live object of an aggregate apart again: `split(spell(shares)) == shares`; unknown keys are left out."""
 
     def shard_of(self, body: Mapping[str, Any], config: Config) -> int:
         """Return which shard of its aggregate a live object is."""
@@ -169,3 +174,37 @@ class Target(Protocol):
 
     def split_file(self, path: str, text: str, config: Config) -> tuple[Share, ...]:
         """Take a file of `assemble_files` apart again into everybody's share; nothing of a file that is not this target's."""
+
+
+def shards_of(target: Target, placed: Mapping[Key, int]) -> dict[int, list[Key]]:
+    """Return who is in which object, both sorted."""
+    shards: dict[int, list[Key]] = {shard: [] for shard in {*range(target.fewest), *placed.values()}}
+    for owner in sorted(placed):
+        shards[placed[owner]].append(owner)
+    return dict(sorted(shards.items()))
+
+
+def assemble(
+    target: Target, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
+) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
+    """Build all objects of an aggregate from scratch.
+
+    Args:
+        target: whose aggregate.
+        aggregate: which.
+        shares: everybody's fragment, in the order in which they find room.
+        placed: in which shard each is now.
+        config: the administrator's.
+
+    Returns:
+        The objects, one for each shard, and the new placement.
+
+    Raises:
+        SpecError: `OutputTooLarge`, as `Target.place`.
+    """
+    now = target.place({owner: target.size(owner, text) for owner, text in shares.items()}, placed, config)
+    outputs = (
+        target.spell(aggregate, shard, {owner: shares[owner] for owner in owners}, config)
+        for shard, owners in shards_of(target, now).items()
+    )
+    return tuple(outputs), now

@@ -49,19 +49,17 @@ class BlackboxModules(OneFileTarget):
         """
         return self._share(intents, owner, config)
 
-    def assemble(
-        self,
-        aggregate: AggregateKey,
-        shares: Mapping[Key, str],
-        placed: Mapping[Key, int],  # noqa: ARG002 - the protocol's shape
-        config: Config,
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the one ConfigMap.
+    def size(self, owner: Key, fragment: str) -> int:
+        """Return the bytes that a part takes in the file."""
+        return _size(owner, fragment)
 
-        What is in the file stays in; a share for which there is no room is left out and has no place in the new placement.
-        """
-        chosen = _FILE.fitting(shares, _size, len(_file({})))
-        return _FILE.assemble(aggregate, _file(chosen), chosen, config.instance)
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
+        """Say who is in the file. Who is in stays in; one for whom there is no room is left out."""
+        return _FILE.fitting(sizes, len(_file({})))
+
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:  # noqa: ARG002 - the protocol's shape
+        """Build the one ConfigMap."""
+        return _FILE.spell(aggregate, _file(shares), config.instance)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take the live file apart into what each resource added."""

@@ -59,7 +59,7 @@ class DataKeys:
         Raises:
             SpecError: `OutputTooLarge`, it fits no object.
         """
-        self.check_size(self._size(text, owner), owner)
+        self.check_size(self.size(owner, text), owner)
         return text
 
     def check_size(self, size: int, owner: Key) -> None:
@@ -75,39 +75,42 @@ class DataKeys:
                 fix="Spread them over several resources.",
             )
 
-    def assemble(
-        self,
-        aggregate: AggregateKey,
-        shares: Mapping[Key, str],
-        placed: Mapping[Key, int],
-        instance: str,
-        labels: Mapping[str, str],
-        fixed: Mapping[str, str] | None = None,
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the ConfigMaps that hold all files.
+    def size(self, owner: Key, text: str) -> int:
+        """Return the bytes that a file takes in a ConfigMap."""
+        return len(text.encode()) + len(self.name(owner))
 
-        The first exists even when it is empty: a pod that mounts a ConfigMap does not start without it.
-
-        Args:
-            aggregate: which aggregate.
-            shares: file of each resource.
-            placed: in which ConfigMap each is now.
-            instance: name of the installation.
-            labels: the administrator's, put on every ConfigMap.
-            fixed: files of nobody, which the first ConfigMap holds whatever the shares are; at most `reserved` bytes.
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int]) -> dict[Key, int]:
+        """Say which ConfigMap holds the file of each resource; `placed` says which one does now.
 
         Raises:
             SpecError: `OutputTooLarge`, a share that fits no object.
         """
-        sizes = {key: self._size(shares[key], key) for key in sorted(shares)}
         for key, size in sizes.items():
             self.check_size(size, key)
-        shards = place(sizes, placed, self.limit)
-        data: dict[int, dict[str, str]] = {0: dict(fixed or {})}
-        for key in sorted(shares):
-            data.setdefault(shards[key], {})[self.name(key)] = shares[key]
-        outputs = (self._config_map(aggregate, shard, data[shard], instance, labels) for shard in sorted(data))
-        return tuple(outputs), shards
+        return place({key: sizes[key] for key in sorted(sizes)}, placed, self.limit)
+
+    def spell(
+        self,
+        aggregate: AggregateKey,
+        shard: int,
+        shares: Mapping[Key, str],
+        instance: str,
+        labels: Mapping[str, str],
+        fixed: Mapping[str, str] | None = None,
+    ) -> Output:
+        """Build one ConfigMap.
+
+        Args:
+            aggregate: which aggregate.
+            shard: which of its ConfigMaps.
+            shares: file of each resource that it holds.
+            instance: name of the installation.
+            labels: the administrator's, put on every ConfigMap.
+            fixed: files of nobody, which the first ConfigMap holds whatever the shares are; at most `reserved` bytes.
+        """
+        files = {self.name(key): shares[key] for key in sorted(shares)}
+        data = files if shard else {**(fixed or {}), **files}
+        return self._config_map(aggregate, shard, data, instance, labels)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take a ConfigMap apart into the files of resources; other keys are left out."""
@@ -122,10 +125,6 @@ class DataKeys:
     def shard_name(self, shard: int, instance: str) -> str:
         """Return the name of the ConfigMap that holds a shard."""
         return conventions.aggregate_name(instance, self.target, shard)
-
-    def _size(self, text: str, owner: Key) -> int:
-        """Return the bytes that a share takes in a ConfigMap."""
-        return len(text.encode()) + len(self.name(owner))
 
     def _config_map(
         self, aggregate: AggregateKey, shard: int, data: Mapping[str, str], instance: str, labels: Mapping[str, str]
@@ -149,9 +148,23 @@ class KeyedTarget:
 
     Attributes:
         keys: the ConfigMaps.
+        fewest: the first ConfigMap exists even when it is empty: a pod that mounts a ConfigMap does not start without it.
     """
 
     keys: ClassVar[DataKeys]
+    fewest = 1
+
+    def size(self, owner: Key, fragment: str) -> int:
+        """Return the bytes that a file takes in a ConfigMap."""
+        return self.keys.size(owner, fragment)
+
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
+        """Say which ConfigMap holds the file of each resource.
+
+        Raises:
+            SpecError: `OutputTooLarge`, a share that fits no object.
+        """
+        return self.keys.place(sizes, placed)
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take a ConfigMap apart into the files of resources; other keys are left out."""

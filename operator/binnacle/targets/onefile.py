@@ -5,7 +5,7 @@ longer fits is refused. Nor can one namespace fill it: beyond an eighth of it, a
 one has five eighths at most and others find room.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -59,34 +59,30 @@ class OneFile:
                 fix=fix,
             )
 
-    def fitting(self, shares: Mapping[Key, str], size: Callable[[Key, str], int], taken: int) -> dict[Key, str]:
-        """Return the shares that fit, sorted.
+    def fitting(self, sizes: Mapping[Key, int], taken: int) -> dict[Key, int]:
+        """Return whose shares fit, sorted, each placed in the one file.
 
         Whether a set of shares fits does not depend on who came first, so nobody who is in has to go when others come.
 
         Args:
-            shares: part of each resource, in the order in which they find room.
-            size: bytes that a part takes in the file.
+            sizes: bytes that each part takes in the file, in the order in which they find room.
             taken: bytes that the file has without any.
         """
         room = LIMIT - taken
         of_each, beyond = room // _OF_EACH, room // _BEYOND
         of_namespace: dict[str, int] = {}
-        chosen = {}
-        for key, share in shares.items():
-            needed = size(key, share)
+        chosen = []
+        for key, needed in sizes.items():
             before = of_namespace.get(key.namespace, 0)
             more = max(before + needed - of_each, 0) - max(before - of_each, 0)
             if needed <= room and more <= beyond:
                 room, beyond = room - needed, beyond - more
                 of_namespace[key.namespace] = before + needed
-                chosen[key] = share
-        return {key: chosen[key] for key in sorted(chosen)}
+                chosen.append(key)
+        return dict.fromkeys(sorted(chosen), 0)
 
-    def assemble(
-        self, aggregate: AggregateKey, text: str, owners: Mapping[Key, str], instance: str
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the ConfigMap with the file `text`, in which `owners` have a part."""
+    def spell(self, aggregate: AggregateKey, text: str, instance: str) -> Output:
+        """Build the ConfigMap with the file `text`."""
         ref = self.ref(aggregate, instance)
         body = {
             "apiVersion": ref.api_version,
@@ -98,7 +94,7 @@ class OneFile:
             },
             "data": {self.data_key: text},
         }
-        return (Output(ref, conventions.with_hash(body), None, self.purpose),), dict.fromkeys(owners, 0)
+        return Output(ref, conventions.with_hash(body), None, self.purpose)
 
     def ref(self, aggregate: AggregateKey, instance: str) -> ObjectRef:
         """Return which ConfigMap it is."""
@@ -114,9 +110,11 @@ class OneFileTarget:
 
     Attributes:
         file: the ConfigMap.
+        fewest: the ConfigMap exists even when nobody adds to it.
     """
 
     file: ClassVar[OneFile]
+    fewest = 1
 
     def metadata_keys(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:  # noqa: ARG002 - the protocol's shape
         """Return nothing: the object has the common labels only."""

@@ -57,15 +57,9 @@ class PrometheusRules(KeyedTarget):
         aggregate = AggregateKey(self.name, config.prometheus.namespace)
         return (Share(aggregate, owner.key, text, _PURPOSE, marks),)
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the ConfigMaps that hold all rule files; the first exists even when it is empty.
-
-        Raises:
-            SpecError: `OutputTooLarge`, a share that fits no object.
-        """
-        return _FILES.assemble(aggregate, shares, placed, config.instance, config.prometheus.rule_labels)
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        """Build one of the ConfigMaps that hold rule files."""
+        return _FILES.spell(aggregate, shard, shares, config.instance, config.prometheus.rule_labels)
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File, ...]:  # noqa: ARG002 - the protocol's shape
         """Spell the rules of a resource as one rule file."""

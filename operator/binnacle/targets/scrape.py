@@ -55,11 +55,9 @@ class Scrape(KeyedTarget):
         bodies = monitors.bodies(_endpoints(intents), _probes(intents), owner.key)
         return tuple(_output(body, owner, config) for body in bodies)
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the ConfigMaps that hold all files; the first exists even when it is empty."""
-        return _FILES.assemble(aggregate, shares, placed, config.instance, config.prometheus.rule_labels)
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        """Build one of the ConfigMaps that hold files."""
+        return _FILES.spell(aggregate, shard, shares, config.instance, config.prometheus.rule_labels)
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[File | Share, ...]:
         """Spell the same for a folder: a share of the one file."""

@@ -47,16 +47,10 @@ class Fluentd(KeyedTarget):
         """
         return tuple(_shares(intents, owner.key, config))
 
-    def assemble(
-        self, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Build the ConfigMaps that hold all pipelines; the first has the file that includes them, even when there are none.
-
-        Raises:
-            SpecError: `OutputTooLarge`, a share that fits no object.
-        """
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        """Build one of the ConfigMaps that hold pipelines; the first has the file that includes all, even when there are none."""
         fixed = {conventions.ENTRY: entry(config, _PATTERN).text}
-        return _FILES.assemble(aggregate, shares, placed, config.instance, {}, fixed)
+        return _FILES.spell(aggregate, shard, shares, config.instance, {}, fixed)
 
     def files(self, intents: Sequence[Intent], owner: Owner, config: Config) -> tuple[Share, ...]:
         """Spell the same for a folder: a share of the files that lie together."""

@@ -27,6 +27,7 @@ class GrafanaDashboards:
 
     name = "dashboards"
     backend = "grafana"
+    fewest = 0
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the ConfigMaps of Grafana's namespace."""
@@ -44,15 +45,17 @@ class GrafanaDashboards:
         """
         return tuple(_config_map(board, owner, config) for board in _boards(intents))
 
-    def assemble(
-        self,
-        aggregate: AggregateKey,  # noqa: ARG002 - the protocol's shape
-        shares: Mapping[Key, str],  # noqa: ARG002 - the protocol's shape
-        placed: Mapping[Key, int],
-        config: Config,  # noqa: ARG002 - the protocol's shape
-    ) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-        """Return nothing: every dashboard has an object of its own."""
-        return (), placed
+    def size(self, owner: Key, fragment: str) -> int:  # noqa: ARG002 - the protocol's shape
+        """Return 0: every dashboard has an object of its own."""
+        return 0
+
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
+        """Return nothing: no object is shared."""
+        return {}
+
+    def spell(self, aggregate: AggregateKey, shard: int, shares: Mapping[Key, str], config: Config) -> Output:
+        """Refuse: no object is shared."""
+        raise NotImplementedError
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:  # noqa: ARG002 - the protocol's shape
         """Return nothing: no object is shared."""
