@@ -129,6 +129,10 @@ class MemoryCluster:
         body = self.objects.pop(ref)
         self._emit(Gone(ref, body["metadata"]["uid"]))
 
+    def tell(self, body: Mapping[str, Any]) -> None:
+        """Have the watches tell of a version as it is here, whatever is stored."""
+        self._emit(Present(copy.deepcopy(dict(body))))
+
     def _emit(self, event: Event) -> None:
         if self.deaf:
             return

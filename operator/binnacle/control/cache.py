@@ -85,6 +85,14 @@ class Resource:
         status: dict[str, Any] = json.loads(self.status)
         return status
 
+    def is_edited(self, body: Mapping[str, Any]) -> bool:
+        """Say whether this version of it asks for something else than the one that is known.
+
+        The generation alone does not tell. While the API server takes a new schema in, its watches may still leave out
+        fields that it has stored already: the same generation then comes twice, with and without them.
+        """
+        return int(body["metadata"].get("generation", 0)) != self.generation or _spec(body) != self.spec
+
 
 @dataclass(slots=True)
 class Child:
@@ -107,6 +115,19 @@ class Child:
     def in_sync(self, wanted: bytes) -> bool:
         """Say whether the live object is what we want."""
         return self.fingerprint == wanted or self.accepted == (wanted, self.fingerprint)
+
+
+def _spec(body: Mapping[str, Any]) -> bytes:
+    """Return what of a resource is compiled, as the cache keeps it."""
+    key = resource_key(body)
+    return compact(
+        {
+            "apiVersion": body["apiVersion"],
+            "kind": body["kind"],
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "spec": body.get("spec"),
+        }
+    )
 
 
 def resource_key(body: Mapping[str, Any]) -> Key:
@@ -180,14 +201,7 @@ class Cache:
         known = self.resources.get(key)
         if known is not None and known.uid == uid and version and is_older(version, known.resource_version):
             return key, Change.NOTHING
-        spec = compact(
-            {
-                "apiVersion": body["apiVersion"],
-                "kind": body["kind"],
-                "metadata": {"name": key.name, "namespace": key.namespace},
-                "spec": body.get("spec"),
-            }
-        )
+        spec = _spec(body)
         status = compact(body.get("status") or {})
         generation = int(metadata.get("generation", 0))
         if known is None or known.uid != uid:

@@ -424,7 +424,7 @@ class Reconciler:
         self._journal.wrote(key, f"status {ready}")
         # A resource that the watch says is gone must not come back by an answer from before.
         if live is not None and self._cache.resources.get(key) is resource:
-            if int(live["metadata"].get("generation", 0)) != resource.generation:
+            if resource.is_edited(live):
                 # An edit of which the watch has not told yet. When it does, this version is known already: so now.
                 self.deliver(Present(live))
             else:
