@@ -1,7 +1,10 @@
 """Resource definitions that change under a running operator: a newer release's, another's, and one that goes and comes back."""
 
+import contextlib
+import itertools
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,15 +74,18 @@ def test_a_later_release_of_our_own_kind(running: World, place: str, newer: None
     w.watching()
     before, mark = rules(w, place), w.mark()
     # Who uses the new field is told that this operator does not know it, and keeps what is applied.
+    # The API server prunes the field until it has taken the new schema in, on its way in and on its way out to watches,
+    # for each of its handlers at another moment; so it is written until it is told of, each time as something new.
+    numbers = itertools.count()
 
-    # The API server prunes the field until it has taken the new schema in.
-    def stored() -> bool:
-        w.apply(slo(place, "one", future="x"))
-        return "future" in (w.api.get(slo_path(place, "one")) or {})["spec"]
+    def told() -> Object | None:
+        w.apply(slo(place, "one", future=f"x{next(numbers)}"))
+        with contextlib.suppress(AssertionError):
+            return w.stalled(place, "one", "UnknownField", limit=5)
+        return None
 
-    eventually(stored, limit=LIMIT, what="the new field to be stored")
-    told = w.stalled(place, "one", "UnknownField", limit=LIMIT)
-    assert "spec.future" in json.dumps(told["status"]["findings"])
+    stalled = eventually(told, limit=LIMIT, what="a word of the new field")
+    assert "spec.future" in json.dumps(stalled["status"]["findings"])
     # Everybody else goes on as ever.
     w.made(place, "two", objective="99%")
     after = rules(w, place)
@@ -87,8 +93,10 @@ def test_a_later_release_of_our_own_kind(running: World, place: str, newer: None
     assert after[1] != before[1]
     w.apply(slo(place, "one"))
     w.ready(place, "one", limit=LIMIT)
-    written = [(one.name, one.subresource) for one in w.writes(mark, namespace=place)]
-    assert sorted(written) == [("binnacle-slo-two", ""), ("one", "status"), ("one", "status"), ("two", "status")]
+    written = Counter((one.name, one.subresource) for one in w.writes(mark, namespace=place))
+    # A status for each time that the field was written, and one more where the watch had left it out, and one at the end.
+    assert 2 <= written.pop(("one", "status")) <= 2 * next(numbers) + 1
+    assert written == {("binnacle-slo-two", ""): 1, ("two", "status"): 1}
 
 
 def test_a_definition_that_changes_writes_nothing_and_hides_nothing(running: World, place: str) -> None:
