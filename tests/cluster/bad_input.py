@@ -184,8 +184,12 @@ class Arena:
         return eventually(settled, limit=limit, every=0.5, what="a status for every SLO")
 
     def rest(self) -> None:
-        """Wait until nothing that is due is still to be written, of anybody."""
-        self.counter.settle(self.counter.mark(), quiet=4.0, user=USER)
+        """Wait until nothing that is due is still to be written, of anybody.
+
+        Rules are served before the status says so: who waited for the rules alone leaves a status behind that is due.
+        """
+        self.all_settled()
+        self.counter.settle(self.counter.mark(), quiet=4.0, limit=120.0, user=USER)
 
     def state(self) -> "State":
         """All that the others could notice of a change."""

@@ -147,7 +147,7 @@ class Api:
         answer = fetch(f"{self.url}{path}", method="DELETE", tls=self._tls)
         assert answer.status in (200, 202, 404), answer.body.decode()
 
-    def wait(self, path: str, holds: Callable[[Object | None], bool], *, limit: float = 15, what: str = "") -> Object:
+    def wait(self, path: str, holds: Callable[[Object | None], bool], *, limit: float = 45, what: str = "") -> Object:
         """The object once the condition holds of it."""
         last: Object | None = None
 
@@ -162,7 +162,7 @@ class Api:
             raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}") from error
         return last or {}
 
-    def gone(self, path: str, *, limit: float = 15) -> None:
+    def gone(self, path: str, *, limit: float = 45) -> None:
         """Wait until there is no such object."""
         self.wait(path, lambda obj: obj is None, limit=limit, what=f"the end of {path}")
 
@@ -205,7 +205,7 @@ class Recording:
         with self._changed:
             return [one for one in self._versions if name is None or one.body["metadata"]["name"] == name]
 
-    def wait(self, holds: Callable[[Version], bool], *, limit: float = 10, after: float = 0.0) -> Version:
+    def wait(self, holds: Callable[[Version], bool], *, limit: float = 45, after: float = 0.0) -> Version:
         """The first version that came after `after` and of which the condition holds."""
         deadline = time.monotonic() + limit
         with self._changed:
@@ -282,11 +282,11 @@ class World:
         """Apply objects as the administrator, all in one call."""
         self.plane.apply(objects)
 
-    def ready(self, namespace: str, name: str, *, limit: float = 15) -> Object:
+    def ready(self, namespace: str, name: str, *, limit: float = 45) -> Object:
         """The SLO, once it is ready."""
         return self.api.wait(slo_path(namespace, name), ready, limit=limit)
 
-    def stalled(self, namespace: str, name: str, reason: str, *, limit: float = 15) -> Object:
+    def stalled(self, namespace: str, name: str, reason: str, *, limit: float = 45) -> Object:
         """The SLO, once it is stalled for this reason."""
         return self.api.wait(slo_path(namespace, name), lambda obj: stalled(obj, reason), limit=limit)
 
@@ -462,4 +462,4 @@ def _allowed(plane: ControlPlane, resource: str, verb: str, expected: str, names
     name, _, subresource = resource.partition("/")
     what = [f"{name}{groups.get(resource, '')}", *([f"--subresource={subresource}"] if subresource else [])]
     question = ("auth", "can-i", verb, *what, "-n", namespace or "default", f"--as={USER}")
-    eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected, limit=10)
+    eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected, limit=45)

@@ -199,7 +199,7 @@ class TestAmongNeighbours:
             assert condition(slos[name]["status"], "Accepted")["reason"] == "ItemsQuarantined"
             assert condition(slos[name]["status"], "Ready")["message"].endswith("8 items left out, see findings.")
         arena.cluster.kubectl("delete", "slo", *names, "-n", arena.namespace)
-        eventually(lambda: arena.served() == served, limit=30, what="the others as they were")
+        eventually(lambda: arena.served() == served, limit=60, what="the others as they were")
 
     def test_the_last_good_version_outlives_the_operator(self, arena: Arena) -> None:
         served = arena.served()
@@ -219,7 +219,7 @@ class TestAmongNeighbours:
         assert {name for name in served if after[name] != served[name]} == {"neighbour-1"}
         arena.apply(good_slo("neighbour-1", arena.namespace))
         self.repair(arena, VICTIM)
-        eventually(lambda: arena.served() == served, limit=10, what="everything as it was")
+        eventually(lambda: arena.served() == served, limit=60, what="everything as it was")
 
     def test_a_spec_as_large_as_its_bounds_allow(self, arena: Arena) -> None:
         before = arena.state()
@@ -239,7 +239,7 @@ class TestAmongNeighbours:
         assert after.served == {**before.served, "huge": large}
         assert after.changed_since(before) <= {("ConfigMap", AGGREGATE)}
         arena.cluster.kubectl("delete", "slo", "huge", "-n", arena.namespace)
-        eventually(lambda: arena.served() == before.served, limit=30, what="the others as they were")
+        eventually(lambda: arena.served() == before.served, limit=60, what="the others as they were")
 
     def test_resources_as_large_as_kubernetes_allows(self, arena: Arena) -> None:
         before, process = arena.state(), arena.operator.process.pid
@@ -260,7 +260,7 @@ class TestAmongNeighbours:
         for kind in OUTCOMES:
             arena.cluster.kubectl("delete", kind, "large", "-n", arena.namespace)
         arena.apply(good_slo("neighbour-1", arena.namespace))
-        eventually(lambda: arena.served() == before.served, limit=30, what="the others as they were")
+        eventually(lambda: arena.served() == before.served, limit=60, what="the others as they were")
 
     def test_hostile_strings_change_no_rule_but_their_own_text(self, arena: Arena, tmp_path: Path) -> None:
         arena.rest()

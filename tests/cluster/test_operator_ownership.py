@@ -89,7 +89,7 @@ def test_an_object_of_somebody_else_is_told_and_not_touched(shared: World, place
     shared.apply(slo(place, "taken"))
     told = shared.stalled(place, "taken", "NameTaken", limit=20)
     assert path.rpartition("/")[2] in condition(told, "Stalled")["message"]
-    found = eventually(lambda: events(shared, place, "taken"), limit=10, what="an Event")
+    found = eventually(lambda: events(shared, place, "taken"), limit=45, what="an Event")
     assert [(one["type"], one["reason"]) for one in found] == [("Warning", "NameTaken")]
     # It is tried once, in a way that the server refuses where there is something; from then on it is only looked for.
     first, *others = shared.writes(mark)

@@ -127,7 +127,7 @@ def test_list_and_watch_of_rules(limited: World, line: Cut, place: str, verb: st
     limited.watching()
     # The watch is really back: a change by hand is seen.
     limited.plane.kubectl("delete", "prometheusrule", "binnacle-slo-one", "-n", place)
-    limited.api.wait(rule_path(place, "one"), lambda obj: obj is not None, limit=5)
+    limited.api.wait(rule_path(place, "one"), lambda obj: obj is not None, limit=30)
 
 
 def test_list_of_resources(limited: World, place: str) -> None:

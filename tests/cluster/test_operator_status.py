@@ -74,7 +74,7 @@ def told(recording: Recording) -> list[str]:
 def tells(recording: Recording, expected: list[str], last: int = 0) -> None:
     """The recording ends up saying `expected`; its watch may be a moment behind a read of the object."""
     with suppress(TimeoutError):
-        eventually(lambda: told(recording)[-last:] == expected, limit=5)
+        eventually(lambda: told(recording)[-last:] == expected, limit=30)
     assert told(recording)[-last:] == expected
 
 

@@ -48,7 +48,7 @@ class Follower:
     def kinds(self, type_: type) -> list[str]:
         return [event.kind for _, event in self.events if isinstance(event, type_)]
 
-    async def until(self, condition: Callable[[], object], limit: float = 10) -> None:
+    async def until(self, condition: Callable[[], object], limit: float = 45) -> None:
         await eventually_async(condition, limit=limit, every=0.01)
 
 

@@ -153,7 +153,7 @@ class WriteCounter:
                 raise TimeoutError(f"writes went on for {limit:g} s, the last ones:\n{shown}")
             time.sleep(0.05)
 
-    def prove(self, cluster: Applier, *, namespace: str = "default", limit: float = 10.0) -> None:
+    def prove(self, cluster: Applier, *, namespace: str = "default", limit: float = 30.0) -> None:
         """Make one write and see it counted, so that a count of nothing means something.
 
         Raises:

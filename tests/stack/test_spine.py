@@ -159,7 +159,7 @@ def spine(
 
         mark, applied = writes.mark(), time.monotonic()
         control_plane.kubectl("apply", "-f", str(QUICKSTART))
-        made.files = eventually(lambda: reloader.mounted(control_plane), limit=10)
+        made.files = eventually(lambda: reloader.mounted(control_plane), limit=45)
         made.until_rules = time.monotonic() - applied
 
         prometheus.stop()
@@ -326,7 +326,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         spine.cluster.kubectl(
             *("patch", "slo", "checkout", "-n", "shop", "--type=merge", "-p", '{"spec": {"objective": "99.8%"}}')
         )
-        new = eventually(lambda: (now := reloader.mounted(spine.cluster)) != old and now, limit=10)
+        new = eventually(lambda: (now := reloader.mounted(spine.cluster)) != old and now, limit=45)
         mark = next(group["name"] for group in groups_of(new) if ".meta." in group["name"])
         stalled = spine.wait("Stalled", "True", "BackendRefused")
         assert time.monotonic() - edited > 4
@@ -346,7 +346,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         def says_so() -> bool:
             return "last attempt to load its configuration failed" in spine.condition("Stalled")["message"]
 
-        eventually(says_so, limit=10)
+        eventually(says_so, limit=45)
         print(spine.condition("Stalled")["message"])
 
         reloader.reload(new, spine.prometheus)
@@ -355,7 +355,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         assert spine.condition("Stalled") == {}
     finally:
         spine.cluster.apply(QUICKSTART)
-        eventually(lambda: reloader.mounted(spine.cluster) == old, limit=10)
+        eventually(lambda: reloader.mounted(spine.cluster) == old, limit=45)
         reloader.reload(old, spine.prometheus)
         spine.wait("Live", "True", "RulesLoaded")
 

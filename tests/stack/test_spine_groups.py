@@ -94,7 +94,7 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
     write_counter.settle(write_counter.mark(), user=USER)
     mark = write_counter.mark()
     control_plane.apply(slo(namespace))
-    files = eventually(lambda: reloader.of_operator(control_plane, namespace), limit=10)
+    files = eventually(lambda: reloader.of_operator(control_plane, namespace), limit=45)
     rule = control_plane.get("prometheusrule", "binnacle-slo-search", "-n", namespace)
     assert rule["metadata"]["labels"]["release"] == "stack"
 
