@@ -7,6 +7,7 @@ the record in place, so that what an error leaves behind, and hands to `@ERROR`,
 """
 
 import re
+import string
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,21 @@ STREAM: Final = "lp_stream"
 TIME: Final = "lp_time"
 """The field that holds a new time of the event, in seconds."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_PLAIN: Final = re.compile(r"[^A-Za-z0-9 _.,:;()-]")
+
+
+def _escape(character: str) -> str:
+    return f"\\u{{{ord(character):x}}}"
+
+
+class _Spelled(dict[str, str]):
+    """Character -> how it stands in a literal."""
+
+    def __missing__(self, character: str) -> str:
+        return _escape(character)
+
+
+_PLAIN: Final = f"{string.ascii_letters}{string.digits} _.,:;()-"
+_SPELLED: Final = _Spelled({one: one if one in _PLAIN else _escape(one) for one in map(chr, range(128))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,7 @@ def literal(value: Any) -> str:
         case str():
             if _SURROGATE.search(value):
                 raise ElementError("half a surrogate pair is not text", fix="write whole characters")
-            return '"' + _PLAIN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", value) + '"'
+            return '"' + "".join([_SPELLED[character] for character in value]) + '"'
         case list() | tuple():
             return "[" + ",".join(literal(item) for item in value) + "]"
         case _:
