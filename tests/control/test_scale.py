@@ -139,3 +139,52 @@ async def test_what_a_watch_tells_before_the_answer_to_its_apply_is_no_reason_to
         cluster.put({**body, "data": {"text": "by hand"}})
         await run.settle()
         assert cluster.objects[child("t0")]["data"] == {"text": "new"}
+
+
+def _compilations(run: Running) -> float:
+    metric = run.controller.metrics.compile_seconds
+    return sum(sample.value for one in metric.collect() for sample in one.samples if sample.name.endswith("_count"))
+
+
+async def test_who_waits_for_a_file_of_many_is_compiled_once(cluster: MemoryCluster) -> None:
+    for number in range(20):
+        cluster.put(thing(f"t{number}", share=str(number)))
+    async with Running(cluster) as run:
+        await run.settle()
+        assert {run.condition(f"t{number}", "Ready")["status"] for number in range(20)} == {"True"}
+        assert _compilations(run) == 20
+        assert {resource.kept for resource in run.controller.cache.resources.values()} == {None}
+
+
+@pytest.mark.parametrize("change", ["other", "own", "other comes", "other goes", "list"])
+async def test_what_a_compilation_read_counts_also_while_it_waits(cluster: MemoryCluster, change: str) -> None:
+    """The change comes after the compilation, and before the file is written for which the resource waits."""
+    if change != "other comes":
+        cluster.put(thing("a", text="old"))
+    async with Running(cluster) as run:
+        await run.settle()
+        reader = {"reads": "a"} if change.startswith("other") else {"lists": True} if change == "list" else {}
+        cluster.put(thing("b", share="1", text="x", **reader))
+        cache = run.controller.cache
+        while (known := cache.resources.get(Key("SLO", "shop", "b"))) is None or known.kept is None:
+            await asyncio.sleep(0)
+        match change:
+            case "other" | "other comes":
+                cluster.put(thing("a", text="much longer"))
+            case "other goes":
+                cluster.remove(owner("a"))
+            case "list":
+                for number in range(10):
+                    cluster.put(thing(f"t{number}", text="x"))
+            case _:
+                cluster.put(thing("b", share="1", text="much longer"))
+        await run.settle()
+        expected = {
+            "other": "x sees much longer",
+            "other comes": "x sees much longer",
+            "other goes": "x sees None",
+            "list": "x of 12",
+            "own": "much longer",
+        }
+        assert cluster.objects[owner("b")]["status"]["cost"]["rules"] == len(expected[change])
+        assert known.kept is None

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from binnacle.compile.world import Claim, Listing, Read
+from binnacle.control.desired import Desired
 from binnacle.control.ports import Mark, Observed
 from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key, ObjectRef
@@ -59,6 +60,9 @@ class Resource:
         work_since: monotonic time since which this generation has been worked on without being done; None when it is done, or
             has not been begun.
         renew: the date from which on its last compilation is out of date.
+        saying: the status, as text, of a write that is under way.
+        kept: the date (UTC) and the outcome of its last compilation, while it waits for a file that many share to be
+            written; None as soon as anything that the compilation asked for has changed.
     """
 
     uid: str
@@ -74,6 +78,8 @@ class Resource:
     unwell_since: float | None = None
     work_since: float | None = None
     renew: date | None = None
+    saying: bytes | None = None
+    kept: tuple[date, Desired] | None = None
 
     def document(self) -> dict[str, Any]:
         """Return apiVersion, kind, metadata (name, namespace) and spec."""
@@ -209,14 +215,23 @@ class Cache:
             self.forget_reads(key)
             self.resources[key] = Resource(uid, version, generation, spec, status)
             self._namespaces[Listing(key.kind, key.namespace)].add(key)
+            self._outdate(self.readers(key, appeared_or_vanished=True))
             return key, Change.APPEARED
         change = Change.NOTHING
         if known.spec != spec or known.generation != generation:
             change = Change.SPEC
-        elif known.status != status:
+            self._outdate((key, *self.read_by(key)))
+        elif known.status != status and status != known.saying:
+            # A watch may be faster than the answer to our own write, and there is nothing new in that.
             change = Change.STATUS
         known.resource_version, known.generation, known.spec, known.status = version, generation, spec, status
         return key, change
+
+    def put_status(self, key: Key, body: Mapping[str, Any]) -> None:
+        """Take in the status of a resource of which nothing else is new; one older than what is known changes nothing."""
+        known, version = self.resources.get(key), body["metadata"]["resourceVersion"]
+        if known is not None and not is_older(version, known.resource_version):
+            known.resource_version, known.status = version, compact(body.get("status") or {})
 
     def drop_resource(self, key: Key, uid: str) -> bool:
         """Forget a resource; False when the one known is another (made anew meanwhile) or none is."""
@@ -225,6 +240,7 @@ class Cache:
             return False
         self.forget_reads(key)
         del self.resources[key]
+        self._outdate(self.readers(key, appeared_or_vanished=True))
         listing = Listing(key.kind, key.namespace)
         self._namespaces[listing].discard(key)
         if not self._namespaces[listing]:
@@ -280,7 +296,15 @@ class Cache:
         resource.reads = self._as_others_read(reads)
         for read in reads:
             self._readers[read].add(key)
+        self._outdate(rivals)
         return rivals
+
+    def _outdate(self, keys: Iterable[Key]) -> None:
+        """Let nothing be kept of compilations that would not come to the same any more."""
+        for key in keys:
+            resource = self.resources.get(key)
+            if resource is not None:
+                resource.kept = None
 
     def _as_others_read(self, reads: frozenset[Read]) -> frozenset[Read]:
         """Return an equal set that another resource has, where there is one: most of a namespace ask for the same."""

@@ -16,7 +16,7 @@ from binnacle.api.reasons import Reason
 from binnacle.compile.world import World
 from binnacle.control.aggregates import Aggregate, Aggregates, Part
 from binnacle.control.backends import Backends
-from binnacle.control.cache import Cache, Resource, WorkKey
+from binnacle.control.cache import Cache, Resource, WorkKey, compact
 from binnacle.control.desired import Desired, Toolchain, desire
 from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.firstpass import FirstPass
@@ -116,11 +116,13 @@ class Reconciler:
     # One resource.
 
     async def _resource(self, key: Key, resource: Resource) -> Retry | None:
+        if resource.kept is not None and resource.kept[0] == self._clock.today():
+            return await self._apply(key, resource, resource.kept[1], resource.live_status())
         with self._metrics.compile_seconds.labels(key.kind).time():
             desired = desire(self._tools, resource.document(), Owner(key, resource.uid), self._world())
         for rival in self._cache.set_reads(key, desired.reads):
             self._queue.add(rival, Priority.DEPENDENT)
-        resource.renew = desired.renew
+        resource.renew, resource.kept = desired.renew, None
         before = resource.live_status()
         spec = getattr(desired.model, "spec", None)
         if desired.withdrawn:
@@ -157,27 +159,26 @@ class Reconciler:
     async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
         problem: Problem | None = None
         retry: Retry | None = None
-        # Now, because an edit that arrives during the requests below changes the resource under us.
+        # Now, because an edit that arrives during the requests below changes the resource under us, and makes old what is kept.
         generation = resource.generation
+        if desired.shares:
+            resource.kept = self._clock.today(), replace(desired, model=None, compiled=None)
         outputs = desired.outputs
         try:
             if self._lost(outputs, before) and not await self._is_there(key, resource):
                 return None  # the watch or the resync will say so too
         except BinnacleError as error:
             outputs, problem, retry = (), _problem(error), self._again(key, error)
-        for output in outputs:
-            try:
-                if await self._objects.ensure(key, output):
-                    resource.applied_at = self._clock.monotonic()
-            except BinnacleError as error:
-                problem = problem or _problem(error)
-                retry = self._again(key, error)
+        for failure in await self._ensure(key, resource, outputs):
+            problem, retry = problem or _problem(failure), self._again(key, failure)
         for share in desired.shares:
             if self._aggregates.put(share):
                 self._queue.add_after(share.aggregate, self._debounce, Priority.SHARED)
         problem = problem or self._aggregate_problem(key)
         self._backends.expect(resource, desired)
         waiting = not self._aggregates.settled(key)
+        if problem is not None or not waiting:
+            resource.kept = None
         if problem is None and not waiting:
             try:
                 await self._tidy(key, desired)
@@ -200,6 +201,17 @@ class Reconciler:
         )
         said = await self._say(key, resource, situation, before)
         return retry or said
+
+    async def _ensure(self, key: Key, resource: Resource, outputs: Iterable[Output]) -> list[BinnacleError]:
+        """Make every object as it should be; one that fails keeps none of the others from it."""
+        failures = []
+        for output in outputs:
+            try:
+                if await self._objects.ensure(key, output):
+                    resource.applied_at = self._clock.monotonic()
+            except BinnacleError as error:
+                failures.append(error)
+        return failures
 
     def _lost(self, outputs: Iterable[Output], before: Mapping[str, Any]) -> bool:
         """Say whether an object that was applied before is not there any more."""
@@ -415,11 +427,14 @@ class Reconciler:
         status = build(situation, before, READBACK_FIELDS.get(key.kind, ()), self._clock.now())
         if status == before:
             return None
+        resource.saying = compact(status)
         try:
             self._objects.may_write()
             live = await self._store.write_status(key, resource.uid, status)
         except BinnacleError as error:
             return self._again(key, error)
+        finally:
+            resource.saying = None
         ready = next((one["reason"] for one in status["conditions"] if one["type"] == ConditionType.READY), "")
         self._journal.wrote(key, f"status {ready}")
         # A resource that the watch says is gone must not come back by an answer from before.
@@ -428,7 +443,7 @@ class Reconciler:
                 # An edit of which the watch has not told yet. When it does, this version is known already: so now.
                 self.deliver(Present(live))
             else:
-                self._cache.put_resource(live)
+                self._cache.put_status(key, live)
             self._warn(key, resource.uid, before, status)
         return None
 
