@@ -61,6 +61,7 @@ class Authority:
         groups: tuple[str, ...] = (),
         hosts: tuple[str, ...] = (),
         purpose: Literal["client", "server"],
+        lifetime: dt.timedelta = LIFETIME,
     ) -> KeyPair:
         """A certificate for a user (``name``, ``groups``) or a server (``hosts``: names and addresses)."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -68,7 +69,7 @@ class Authority:
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
         extended = ExtendedKeyUsageOID.CLIENT_AUTH if purpose == "client" else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
-            self._builder(subject, key.public_key())
+            self._builder(subject, key.public_key(), lifetime)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([extended]), critical=False)
         )
@@ -79,7 +80,9 @@ class Authority:
         certificate = builder.sign(self._key, hashes.SHA256())
         return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
-    def _builder(self, subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, public: ec.EllipticCurvePublicKey, lifetime: dt.timedelta = LIFETIME
+    ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
@@ -88,7 +91,7 @@ class Authority:
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - SLACK)
-            .not_valid_after(now + LIFETIME)
+            .not_valid_after(now + lifetime)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )

@@ -6,8 +6,10 @@ What Prometheus waits for before it tells somebody is left out, and minutes are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from binnacle.promql import parse
 from binnacle.promql.facts import metrics
 from cluster.operator_world import BAD, MONITORING, Api, condition, ready, rights_without, slo, slo_path
+from cluster.webhook_calls import Mounted, encoded, review
 from servers import sufferings
 from servers.controlplane import ControlPlane
 from servers.errors import ServerMissingError
 from servers.faults import Faulty
 from servers.http import fetch
 from servers.operator import NAMESPACE, REPOSITORY, OperatorProcess, install, sweep
+from servers.process import free_port
 from servers.prometheus import Prometheus, PrometheusLine
 from servers.skips import unavailable
 from servers.waiting import eventually
@@ -52,6 +56,16 @@ class Watched:
     proxy: Faulty
     operator: OperatorProcess
     prometheus: Prometheus
+    mounted: Mounted
+    webhook: int
+
+    def ask(self, body: Mapping[str, Any]) -> None:
+        """Call the webhook as the API server does."""
+        headers = {"Content-Type": "application/json"}
+        url = f"https://127.0.0.1:{self.webhook}/validate"
+        asked = urllib.request.Request(url, encoded(review(body)), headers)
+        with urllib.request.urlopen(asked, timeout=30, context=self.mounted.trust) as answer:
+            assert answer.status == 200
 
     def firing(self, alert: str) -> list[dict[str, str]]:
         """The labels of an alert's instances that fire now."""
@@ -105,8 +119,20 @@ def watched(
     sweep(control_plane)
     with control_plane.faulty() as proxy, Prometheus(line, directory / "prometheus") as prometheus:
         config = {"prometheus": {"url": prometheus.url, "output": "configMap"}, "reloadPeriod": "4s"}
-        operator = OperatorProcess(control_plane, directory / "operator", config, server=proxy.url)
-        made = Watched(control_plane, Api(control_plane), proxy, operator, prometheus)
+        mounted, port = Mounted(directory / "certificates"), free_port()
+        mounted.rotate()
+        operator = OperatorProcess(
+            control_plane,
+            directory / "operator",
+            config,
+            server=proxy.url,
+            arguments=[
+                "--webhook",
+                *("--webhook-address", f"127.0.0.1:{port}"),
+                *("--webhook-certificates", str(mounted.directory)),
+            ],
+        )
+        made = Watched(control_plane, Api(control_plane), proxy, operator, prometheus, mounted, port)
         jobs = [
             {
                 "job_name": JOB,
@@ -132,6 +158,7 @@ def watched(
 
 
 def test_every_metric_is_exposed_as_declared_and_no_other(watched: Watched) -> None:
+    watched.ask(slo(PLACE, "asked"))
     text = fetch(f"{watched.operator.url}/metrics").body.decode()
     exposed: dict[str, tuple[str, set[str]]] = {}
     for family in text_string_to_metric_families(text):
@@ -159,6 +186,7 @@ def test_every_query_finds_what_it_asks_for(watched: Watched) -> None:
     w.fires("ResourcesStalled", kind="SLO", reason="PromQLSyntax")
     w.plane.kubectl("delete", "configmap", "-n", MONITORING, "-l", "binnacle.dev/aggregate=rules")
     eventually(lambda: w.prometheus.query("resync_drift_total > 0"), limit=30, what="drift that is counted")
+    w.ask(slo(PLACE, "asked"))
     queries = {
         f"{row['name']}/{panel['name']}/{query['name']}": query["promql"].replace("$__rate_interval", "30s")
         for row in shipped("Dashboard")["rows"]
@@ -219,6 +247,15 @@ def test_an_api_server_that_fails_is_told(watched: Watched) -> None:
         watched.plane.apply([slo(PLACE, "fine", objective="99.5%")])
         watched.fires("ApiServerFails", method="PATCH")
     watched.api.wait(slo_path(PLACE, "fine"), ready, limit=60)
+
+
+def test_a_certificate_that_ends_is_told(watched: Watched) -> None:
+    authority = watched.mounted.authority
+    hosts = ("localhost", "127.0.0.1")
+    watched.mounted.rotate(authority.issue("webhook", hosts=hosts, purpose="server", lifetime=timedelta(days=2)))
+    watched.fires("WebhookCertificateEnds")
+    watched.mounted.rotate()
+    watched.silent("WebhookCertificateEnds")
 
 
 def test_an_operator_that_is_gone_is_told(watched: Watched) -> None:

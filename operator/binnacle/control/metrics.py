@@ -289,3 +289,8 @@ class WebhookMetrics:
             "Times that the files could not be used, and the certificate before stayed.",
             registry=registry,
         )
+        self.certificate_not_after = Gauge(
+            "webhook_certificate_not_after_seconds",
+            "When the certificate that the webhook shows ends, in seconds since 1970.",
+            registry=registry,
+        )

@@ -6,9 +6,11 @@ are looked at by content, not by inode or time.
 
 import hashlib
 import logging
+import math
 import ssl
 from pathlib import Path
 
+from binnacle.cluster.webhook.validity import not_after
 from binnacle.control.metrics import WebhookMetrics
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Certificate:
             return
         self._current = context
         self._metrics.certificates.inc()
+        self._metrics.certificate_not_after.set(self._not_after())
         log.info("the webhook's certificate was read", extra={"certificate": str(self._paths[0])})
 
     def _load(self) -> tuple[ssl.SSLContext, str]:
@@ -76,6 +79,13 @@ class Certificate:
         except (OSError, ValueError) as error:
             return context, _reason(error)
         return context, ""
+
+    def _not_after(self) -> float:
+        """Return when the certificate ends; what does not say so, or has just been replaced, counts as endless."""
+        try:
+            return not_after(self._paths[0].read_text("ascii", "replace"))
+        except (OSError, ValueError):
+            return math.inf
 
     def _digest(self) -> bytes | None:
         digest = hashlib.sha256()
