@@ -136,13 +136,22 @@ class PrometheusLine:
             self.promtool("tsdb", "create-blocks-from", BLOCKS, "openmetrics", "--quiet", file.name, str(data))
 
     def create_blocks_from_rules(
-        self, *, start: float, end: float, rules: Sequence[Path], url: str, data: Path, step: str = "60s"
+        self,
+        *,
+        start: float,
+        end: float,
+        rules: Sequence[Path],
+        url: str,
+        data: Path,
+        step: str = "60s",
+        cwd: Path | None = None,
     ) -> None:
         """Write what recording rules would have recorded from ``start`` to ``end`` (Unix seconds) into a data folder.
 
         ``url`` is a running Prometheus that has the raw data. Rules do not see each other's results of the same pass:
         one pass for each layer, with a Prometheus that has the blocks of the layers before. Evaluations lie where
-        Prometheus would have them: by the interval of the group, at an offset made of its name and the file's path.
+        Prometheus would have them: by the interval of the group, at an offset made of its name and the file's path as
+        it is given here; one that is relative to ``cwd`` makes it the same in every run.
         """
         data.mkdir(parents=True, exist_ok=True)
         flags = [
@@ -152,7 +161,7 @@ class PrometheusLine:
             f"--eval-interval={step}",
             f"--output-dir={data}",
         ]
-        self.promtool("tsdb", "create-blocks-from", BLOCKS, "rules", *flags, *map(str, rules), timeout=600)
+        self.promtool("tsdb", "create-blocks-from", BLOCKS, "rules", *flags, *map(str, rules), cwd=cwd, timeout=600)
 
 
 class Prometheus:

@@ -102,16 +102,17 @@ def record(
     """
     wanted = tuple(f".{part}" for part in parts)
     groups = [group for one in rules for group in one["groups"] if str(group["name"]).endswith(wanted)]
-    # The same path each time: when a group is evaluated within its interval depends on file and name.
-    path = directory / "layer.yaml"
+    # The same relative path in each pass and each run: when a group is evaluated within its interval depends on it.
+    path = Path("layer.yaml")
     for names in layers({path: groups}):
-        path.write_text(yaml.dump({"groups": only(groups, names)}, Dumper=yaml.CSafeDumper))
+        (directory / path).write_text(yaml.dump({"groups": only(groups, names)}, Dumper=yaml.CSafeDumper))
         with Prometheus(line, directory) as server:
             line.create_blocks_from_rules(
                 start=scrapes.start,
                 end=scrapes.end,
                 rules=[path],
                 url=server.url,
-                data=server.data,
+                data=server.data.absolute(),
+                cwd=directory,
                 step=f"{evaluation:g}s",
             )
