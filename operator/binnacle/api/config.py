@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from binnacle.api.cel import Cel, matches
 from binnacle.api.grafana_names import Folder, Title
+from binnacle.api.labels import FreeLabelName
 from binnacle.api.model import Items, Law, Model, refusal
 from binnacle.api.problems import findings_of
 from binnacle.api.values import DNS_LABEL_PATTERN, DnsLabel, Duration, HttpUrl, Shape, duration_between
@@ -344,9 +345,31 @@ class NameAllowance(Model):
     ]
 
 
+_MADE_OTHERWISE: Final = ("container", "environment", "instance", "item", "job", "pod", "probe", "quantile", "region")
+
+
+def _says_nothing_else(label: str) -> None:
+    if label in _MADE_OTHERWISE:
+        raise SpecError(
+            f"The label {label} says something else of a series than its namespace.",
+            fix="Name the label namespace, or one that nothing else sets.",
+        )
+
+
+NamespaceLabel = Annotated[FreeLabelName, Law(_says_nothing_else)]
+"""A label that holds the namespace of a series."""
+
+
 class TenancyConfig(Model):
     """How teams are kept apart in backends that they share."""
 
+    namespace_label: Annotated[
+        NamespaceLabel | None,
+        Field(
+            description="Label that holds the namespace of a series, such as namespace. When given, PromQL of a team reads only series "
+            "that have its namespace there: the matcher is added to every selector. Absent means that every series may be read."
+        ),
+    ] = None
     allow: Annotated[
         tuple[NameAllowance, ...],
         Items("map", 1000, keys=("namespace",)),

@@ -15,6 +15,7 @@ from binnacle.check.base import Checked, TestResult
 from binnacle.check.proofs.promtool import Run
 from binnacle.check.proofs.promtool import run_tests as run_promtool
 from binnacle.compile.alertpolicy import active, compile_alertpolicy
+from binnacle.compile.fence import Fence
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
 from binnacle.intent.refs import Key
@@ -77,13 +78,16 @@ def run_tests(
     sets = [intent for intent in compiled.intents if isinstance(intent, RuleSet)]
     key = Key(policy.kind, policy.metadata.namespace, policy.metadata.name)
     text = rulefile.text_of(rulefile.groups_of(sets, key), key)
+    fence = Fence.of(world.config, policy.metadata.namespace)
     interval = policy.spec.interval or world.config.prometheus.evaluation_interval
     for test in policy.spec.tests:
         path = f"spec.tests[{test.name}]"
         if promtool is None:
             results.append(TestResult(test.name, passed=False, unproved="promtool is not on the PATH", path=path))
             continue
-        message = run_promtool(promtool, {"rules.yaml": text}, {"test.yaml": _document(test, policy, interval)}, run)
+        message = run_promtool(
+            promtool, {"rules.yaml": text}, {"test.yaml": _document(test, policy, interval, fence)}, run
+        )
         results.append(TestResult(test.name, passed=not message, message=message, path=path))
     return tuple(results)
 
@@ -170,7 +174,7 @@ def _alerts(compiled: Compiled) -> list[Alert]:
     ]
 
 
-def _document(test: RuleTest, policy: AlertPolicy, interval: Duration) -> dict[str, Any]:
+def _document(test: RuleTest, policy: AlertPolicy, interval: Duration, fence: Fence) -> dict[str, Any]:
     """Return a test as promtool reads it: what fires is asked of `ALERTS`, so labels that are not named do not matter."""
     at = str(test.after)
     asked = [(_firing(policy, one), 1) for one in test.fires]
@@ -184,7 +188,7 @@ def _document(test: RuleTest, policy: AlertPolicy, interval: Duration) -> dict[s
             {
                 "name": test.name,
                 "interval": str(test.interval or _MINUTE),
-                "input_series": [{"series": one.selector, "values": one.values} for one in test.series],
+                "input_series": [{"series": fence.series(one.selector), "values": one.values} for one in test.series],
                 "promql_expr_test": [
                     {"expr": expr, "eval_time": at, "exp_samples": [{"labels": "{}", "value": value}]}
                     for expr, value in asked

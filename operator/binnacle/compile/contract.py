@@ -16,6 +16,7 @@ from binnacle.api.metricset import Metric, MetricSet, MetricType
 from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType
+from binnacle.compile.fence import OPEN, Fence
 from binnacle.compile.world import World
 from binnacle.intent.refs import Key
 from binnacle.promql import facts
@@ -68,22 +69,25 @@ class Contract:
         metrics: by their names.
         series: name of a series -> its labels, None when they are not known. Names as PromQL has them: `x_bucket`.
         probes: whether there are probes, whose series begin with `probe_`.
+        fence: what of all series the namespace may read.
         searched: what was probably meant by a name that is not known, by whose name it is; filled as it is asked for.
     """
 
     metrics: Mapping[str, Declared] = field(default_factory=dict)
     series: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     probes: bool = False
+    fence: Fence = OPEN
     searched: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, world: World, namespace: str) -> "Contract":
         """Return what the MetricSets of `namespace` declare; reads each of them, so that a change there is followed."""
         found = (world.get(key) for key in world.list(KIND, namespace))
-        return cls.from_sets(one for one in found if isinstance(one, MetricSet))
+        fence = Fence.of(world.config, namespace)
+        return cls.from_sets((one for one in found if isinstance(one, MetricSet)), fence)
 
     @classmethod
-    def from_sets(cls, sets: Iterable[MetricSet]) -> "Contract":
+    def from_sets(cls, sets: Iterable[MetricSet], fence: Fence = OPEN) -> "Contract":
         """Return what these MetricSets declare together."""
         metrics: dict[str, Declared] = {}
         recorded: dict[str, frozenset[str] | None] = {}
@@ -99,7 +103,7 @@ class Contract:
         for declared in metrics.values():
             for name in _series(declared):
                 series[name] = declared.labels
-        return cls(metrics, series, probes)
+        return cls(metrics, series, probes, fence)
 
     def declared(self, name: str) -> Declared | None:
         """Return how the metric `name` is declared (a histogram by its name without `_bucket`), or None."""
@@ -157,9 +161,18 @@ class Contract:
             if label not in made and all(self._lacks(name, label) for name in names)
         ]
 
+    @property
+    def _target_labels(self) -> frozenset[str]:
+        return TARGET_LABELS | self.fence.labels.keys()
+
     def _lacks(self, name: str, label: str) -> bool:
         labels = self.series.get(name)
-        return labels is not None and label not in labels and label not in TARGET_LABELS and _PLACEHOLDER not in label
+        return (
+            labels is not None
+            and label not in labels
+            and label not in self._target_labels
+            and _PLACEHOLDER not in label
+        )
 
     def _unknown_label(self, label: str, names: tuple[str, ...], path: str) -> Finding:
         known = sorted({one for name in names for one in self.series.get(name) or ()})

@@ -5,11 +5,13 @@ from typing import Final
 
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
+from binnacle.compile.fence import OPEN, Fence
 from binnacle.errors import SpecError
 from binnacle.promql import PromQLError, facts, parse, to_text
+from binnacle.promql.build import bare_selector
 from binnacle.promql.facts import ValueType
 from binnacle.promql.lexer import Kind, tokenize
-from binnacle.promql.nodes import Binary, Node
+from binnacle.promql.nodes import Binary, Node, Selector
 from binnacle.promql.sentinels import WINDOW, with_window
 
 GATED: Final = frozenset(
@@ -20,18 +22,17 @@ GATED: Final = frozenset(
 """Functions and aggregations that a Prometheus knows only behind a feature flag, and that its parser else refuses."""
 
 
-def read(text: str, path: str) -> tuple[Node | None, list[Finding]]:
-    """Return the expression of a rule, or None and why it is none."""
+def read(text: str, path: str, fence: Fence = OPEN) -> tuple[Node | None, list[Finding]]:
+    """Return the expression of a rule, fenced, or None and why it is none."""
     try:
         node = parse(text)
     except SpecError as error:
         return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
-    findings = unusable(node, path)
-    return (None, findings) if findings else (node, [])
+    return _fenced(node, path, fence)
 
 
-def read_windowed(text: str, path: str) -> tuple[Node | None, list[Finding]]:
-    """Return an expression in which `[$window]` may stand for a range, or None and why it is none."""
+def read_windowed(text: str, path: str, fence: Fence = OPEN) -> tuple[Node | None, list[Finding]]:
+    """Return an expression in which `[$window]` may stand for a range, fenced, or None and why it is none."""
     try:
         for token in tokenize(text):
             if token.kind is Kind.VARIABLE and token.text != WINDOW.text:
@@ -46,8 +47,22 @@ def read_windowed(text: str, path: str) -> tuple[Node | None, list[Finding]]:
             raise PromQLError("$window stands for a range.", fix="Write it within square brackets: x[$window].")
     except SpecError as error:
         return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
-    findings = unusable(node, path)
-    return (None, findings) if findings else (node, [])
+    return _fenced(node, path, fence)
+
+
+def read_selector(text: str, path: str, fence: Fence = OPEN) -> tuple[Selector | None, list[Finding]]:
+    """Return a bare selector (`build.bare_selector`), fenced, or None and why it is none."""
+    try:
+        selector = bare_selector(text)
+    except SpecError as error:
+        return None, [Finding(Severity.ERROR, Reason(error.reason), path, error.message, error.fix, error.column)]
+    return fence.selector(selector), fence.findings(selector, path)
+
+
+def _fenced(node: Node, path: str, fence: Fence) -> tuple[Node | None, list[Finding]]:
+    findings = [*unusable(node, path), *fence.findings(node, path)]
+    refused = any(one.severity is Severity.ERROR for one in findings)
+    return None if refused else fence.around(node), findings
 
 
 def labels_lacking(node: Node, groups: Iterable[str]) -> tuple[str, ...]:

@@ -17,10 +17,13 @@ _SHOWN: Final = 256
 _STORED_AS: Final = "stored as a {} histogram"
 
 
-def referred(intents: Iterable[Intent], besides: frozenset[str] = frozenset()) -> tuple[WantedMetric, ...]:
+def referred(
+    intents: Iterable[Intent], besides: frozenset[str] = frozenset(), within: str = ""
+) -> tuple[WantedMetric, ...]:
     """Return the series that the rules among `intents` read, wherever they come from.
 
-    Left out are those that the rules record themselves, those that Prometheus or Binnacle makes, and `besides`.
+    Left out are those that the rules record themselves, those that Prometheus or Binnacle makes, and `besides`. Only those `within` a
+    namespace count, or without one; empty for all.
     """
     rules = [
         rule for intent in intents if isinstance(intent, RuleSet) for group in intent.groups for rule in group.rules
@@ -28,7 +31,7 @@ def referred(intents: Iterable[Intent], besides: frozenset[str] = frozenset()) -
     recorded = {rule.record for rule in rules if isinstance(rule, Recording)}
     read = {name for rule in rules for name in facts.metrics(rule.expr)}
     return tuple(
-        WantedMetric(name[:_SHOWN], (name,))
+        WantedMetric(name[:_SHOWN], (name,), namespace=within)
         for name in sorted(read - recorded - besides)
         if name not in RESERVED_SERIES and not name.startswith(RESERVED_SERIES_PREFIXES)
     )

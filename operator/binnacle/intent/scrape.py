@@ -33,6 +33,7 @@ class Endpoint:
         honor_labels: whether labels that are scraped win over those of the target.
         auth: how the scrape proves who it is.
         labels: put on every series.
+        lasting: set on every series after all that the target says.
     """
 
     item: str
@@ -47,6 +48,7 @@ class Endpoint:
     params: tuple[tuple[str, tuple[str, ...]], ...] = ()
     auth: Auth | None = None
     labels: Pairs = ()
+    lasting: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _endpoint(endpoint: Endpoint, owner: Key) -> dict[str, Any]:
             {"target_label": "job", "replacement": job},
         )
     ]
-    body["metricRelabelings"] = [_camel(one) for one in scrapejobs.fences(owner)]
+    body["metricRelabelings"] = [_camel(one) for one in scrapejobs.fences(owner, endpoint)]
     return body
 
 

@@ -58,7 +58,7 @@ def endpoint_job(endpoint: Endpoint, owner: Key, config: Config) -> Job:
         {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
         {"source_labels": ["__meta_kubernetes_pod_container_name"], "target_label": "container"},
     ]
-    job["metric_relabel_configs"] = fences(owner)
+    job["metric_relabel_configs"] = fences(owner, endpoint)
     return job
 
 
@@ -67,7 +67,7 @@ def labels_set(endpoint: Endpoint) -> list[Relabel]:
     return [{"target_label": name, "replacement": literal(value)} for name, value in endpoint.labels]
 
 
-def fences(owner: Key) -> list[Relabel]:
+def fences(owner: Key, endpoint: Endpoint) -> list[Relabel]:
     """Return the relabelling of scraped series by which no team passes for another, or for Binnacle."""
     series_of_others = "|".join((*RESERVED_SERIES, *(f"{prefix}.*" for prefix in RESERVED_SERIES_PREFIXES)))
     labels_of_others = "|".join((*IDENTITY_LABELS, f"{IDENTITY_PREFIX}.*"))
@@ -75,6 +75,7 @@ def fences(owner: Key) -> list[Relabel]:
         {"source_labels": ["__name__"], "regex": series_of_others, "action": "drop"},
         {"regex": labels_of_others, "action": "labeldrop"},
         {"target_label": "namespace", "replacement": owner.namespace},
+        *({"target_label": name, "replacement": literal(value)} for name, value in endpoint.lasting),
     ]
 
 

@@ -52,11 +52,11 @@ def compile_alertpolicy(policy: AlertPolicy, world: World) -> Compiled:
         "ruleCount": len(ruled),
         "rules": [_fact(policy, one, config) for one in ruled],
         "receivers": [one.name for one in _own(policy, routing.receivers)],
-        "effective": _effective(policy, config),
+        "effective": sorted([*_effective(policy, config), *contract.fence.effective], key=lambda one: one["name"]),
     }
     if dated:
         facts["horizon"] = horizon.end.isoformat()
-    readback = Readback(metrics=wanted.referred(intents))
+    readback = Readback(metrics=wanted.referred(intents, within=contract.fence.scope))
     renew = horizon.renew if dated else None
     # Two levels can have the same to say about a text that they share.
     return Compiled(tuple(intents), tuple(sorted(set(findings))), facts, readback, renew=renew)

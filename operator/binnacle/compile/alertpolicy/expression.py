@@ -7,6 +7,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.compile import expressions
 from binnacle.compile.alertpolicy.measure import Measured
+from binnacle.compile.fence import Fence
 from binnacle.compile.units import Measure
 from binnacle.promql import build as q
 from binnacle.promql import facts
@@ -16,12 +17,12 @@ from binnacle.promql.nodes import Binary, Call, Node, children
 _CONDITIONS: Final = frozenset({"absent", "absent_over_time"})
 
 
-def read(rule: AlertRule, path: str) -> tuple[Measured | None, list[Finding]]:
+def read(rule: AlertRule, path: str, fence: Fence) -> tuple[Measured | None, list[Finding]]:
     """Return the expression of a rule as what is measured, or None and why not."""
     if rule.expression is None:
         raise ValueError("not a rule of this type")
     path = f"{path}.expression.promql"
-    node, findings = expressions.read(rule.expression.promql, path)
+    node, findings = expressions.read(rule.expression.promql, path, fence)
     if node is None:
         return None, findings
     limited = any(level.above is not None or level.below is not None for level in rule.all_levels)

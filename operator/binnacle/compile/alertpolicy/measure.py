@@ -15,8 +15,8 @@ from binnacle.api.slo_indicators import HistogramType
 from binnacle.api.values import Duration, Rate
 from binnacle.compile import expressions
 from binnacle.compile.contract import Contract
+from binnacle.compile.fence import Fence
 from binnacle.compile.units import Measure, of_name
-from binnacle.errors import SpecError
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node, Selector
 
@@ -64,12 +64,14 @@ class Reader:
         path: path of the rule's type in the resource.
         groups: labels to group by.
         scrape: time between two scrapes.
+        fence: what may be read.
     """
 
-    def __init__(self, path: str, groups: tuple[str, ...], scrape: Duration):
+    def __init__(self, path: str, groups: tuple[str, ...], scrape: Duration, fence: Fence):
         self.path = path
         self.groups = tuple(sorted(groups))
         self.scrape = scrape
+        self.fence = fence
         self.findings: list[Finding] = []
         for name in self.groups:
             if name.lower() in _NUMBERS:
@@ -82,10 +84,9 @@ class Reader:
 
     def selector(self, text: str, field: str) -> Selector | None:
         """Return the selector, or None and a finding."""
-        try:
-            selector = q.bare_selector(text)
-        except SpecError as error:
-            self.error(field, Reason(error.reason), error.message, error.fix, error.column)
+        selector, findings = expressions.read_selector(text, f"{self.path}.{field}", self.fence)
+        self.findings += findings
+        if selector is None:
             return None
         for name in expressions.labels_lacking(selector, self.groups):
             self.error(
@@ -120,21 +121,22 @@ def measured(rule: AlertRule, path: str, scrape: Duration, contract: Contract) -
         rule: the rule.
         path: its path in the resource.
         scrape: time between two scrapes of a target.
-        contract: what the namespace declares, for how a histogram is stored.
+        contract: what the namespace declares, for how a histogram is stored, and may read.
     """
     match rule:
         case AlertRule(ratio=RatioRule() as ratio):
-            reader = Reader(f"{path}.ratio", ratio.group_by, scrape)
+            reader = Reader(f"{path}.ratio", ratio.group_by, scrape, contract.fence)
             found = _ratio(ratio, reader)
         case AlertRule(quantile=QuantileRule() as quantile):
-            reader = Reader(f"{path}.quantile", quantile.group_by, scrape)
+            reader = Reader(f"{path}.quantile", quantile.group_by, scrape, contract.fence)
             found = _quantile(quantile, reader, contract)
         case AlertRule(threshold=ThresholdRule() as threshold):
-            reader = Reader(f"{path}.threshold", threshold.group_by, scrape)
+            reader = Reader(f"{path}.threshold", threshold.group_by, scrape, contract.fence)
             found = _threshold(threshold, reader)
         case _:
             raise ValueError("not a rule of these types")
-    return (None if reader.findings else found), reader.findings
+    refused = any(one.severity is Severity.ERROR for one in reader.findings)
+    return (None if refused else found), reader.findings
 
 
 def _ratio(ratio: RatioRule, reader: Reader) -> Measured | None:

@@ -8,11 +8,12 @@ from binnacle.api.alertpolicy_rules import AlertRule, Level, NoDataAction
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.values import AlertSeverity, Duration
+from binnacle.compile import expressions
 from binnacle.compile.alertpolicy import expression, measure, texts
+from binnacle.compile.alertpolicy.gotemplate import Dialect
 from binnacle.compile.alertpolicy.measure import Measured, known
 from binnacle.compile.contract import Contract
 from binnacle.compile.units import Measure, number
-from binnacle.errors import SpecError
 from binnacle.intent import series
 from binnacle.intent.rules import Alert, pairs
 from binnacle.promql import build as q
@@ -66,13 +67,16 @@ def compile_rule(
         fix = "Leave it out of labels, or of groupBy."
         findings.append(Finding(Severity.ERROR, Reason.INVALID_VALUE, f"{path}.labels", message, fix))
         return None, findings
+    dialect = texts.dialect(contract.fence)
     levels: list[Level] = []
     alerts: list[Alert] = []
     for level in sorted(rule.all_levels, key=lambda level: ORDER.index(level.severity)):
         condition = _condition(rule, level, found, _level_path(rule, level, path), findings)
         if condition is not None:
             levels.append(level)
-            alerts.append(_alert(policy, rule, level, found, condition, path, findings if len(levels) == 1 else []))
+            alerts.append(
+                _alert(policy, rule, level, found, condition, path, findings if len(levels) == 1 else [], dialect)
+            )
     if not alerts:
         return None, findings
     if _action(rule) is NoDataAction.KEEP and found.current is None:
@@ -107,17 +111,15 @@ def _measured(
     rule: AlertRule, path: str, scrape: Duration, contract: Contract
 ) -> tuple[Measured | None, list[Finding]]:
     if rule.expression is not None:
-        return expression.read(rule, path)
+        return expression.read(rule, path, contract.fence)
     if rule.down is None:
         return measure.measured(rule, path, scrape, contract)
-    try:
-        up = q.bare_selector(rule.down.up)
-    except SpecError as error:
-        at = f"{path}.down.up"
-        return None, [Finding(Severity.ERROR, Reason(error.reason), at, error.message, error.fix, error.column)]
+    up, findings = expressions.read_selector(rule.down.up, f"{path}.down.up", contract.fence)
+    if up is None:
+        return None, findings
     # The labels of targets are kept: which of them are down is what a person wants to know.
     down = q.cmp("==", up, q.num(0))
-    return Measured(down, down, Measure.UNKNOWN, None, None, None, (up,)), []
+    return Measured(down, down, Measure.UNKNOWN, None, None, None, (up,)), findings
 
 
 def _level_path(rule: AlertRule, level: Level, path: str) -> str:
@@ -162,6 +164,7 @@ def _alert(
     condition: Node,
     path: str,
     findings: list[Finding],
+    dialect: Dialect,
 ) -> Alert:
     labels = {**user_labels(policy, rule), series.SEVERITY: level.severity.value, **identity(policy)}
     if _action(rule) is NoDataAction.KEEP and found.current is not None and found.labels is not None:
@@ -172,7 +175,7 @@ def _alert(
         for_ms=level.for_.ms if level.for_ is not None else 0,
         keep_firing_for_ms=rule.keep_firing_for.ms if rule.keep_firing_for is not None else 0,
         labels=pairs(labels),
-        annotations=pairs(_annotations(policy, rule, level, found, path, findings)),
+        annotations=pairs(_annotations(policy, rule, level, found, path, findings, dialect)),
     )
 
 
@@ -223,20 +226,27 @@ def _no_data(policy: AlertPolicy, rule: AlertRule, found: Measured, worst: Level
 
 
 def _annotations(
-    policy: AlertPolicy, rule: AlertRule, level: Level, found: Measured, path: str, findings: list[Finding]
+    policy: AlertPolicy,
+    rule: AlertRule,
+    level: Level,
+    found: Measured,
+    path: str,
+    findings: list[Finding],
+    dialect: Dialect,
 ) -> dict[str, str]:
     said = {
-        name: texts.template(value, f"spec.annotations[{name}]", findings)
+        name: texts.template(value, f"spec.annotations[{name}]", findings, dialect)
         for name, value in policy.spec.annotations.items()
     }
     said |= {
-        name: texts.template(value, f"{path}.annotations[{name}]", findings) for name, value in rule.annotations.items()
+        name: texts.template(value, f"{path}.annotations[{name}]", findings, dialect)
+        for name, value in rule.annotations.items()
     }
     said["summary"] = _default_summary(rule, level, found)
     if rule.summary is not None:
-        said["summary"] = texts.template(rule.summary, f"{path}.summary", findings)
+        said["summary"] = texts.template(rule.summary, f"{path}.summary", findings, dialect)
     if rule.description is not None:
-        said["description"] = texts.template(rule.description, f"{path}.description", findings)
+        said["description"] = texts.template(rule.description, f"{path}.description", findings, dialect)
     return said | texts.runbook(rule)
 
 

@@ -1,5 +1,6 @@
 """Texts of alerts: templates of users that surely parse, other texts as they are written, and the texts of our own."""
 
+from dataclasses import replace
 from typing import Final
 
 from binnacle.api.alertpolicy_rules import AlertRule
@@ -7,13 +8,21 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.compile import templates
 from binnacle.compile.alertpolicy import gotemplate
+from binnacle.compile.alertpolicy.gotemplate import Dialect
+from binnacle.compile.fence import Fence
 
+_FENCED: Final = replace(gotemplate.PROMETHEUS, functions=gotemplate.PROMETHEUS_FUNCTIONS - {"query"})
 _FIX: Final = "Correct the template; until then the text is shown as it is written."
 
 
-def template(text: str, path: str, findings: list[Finding]) -> str:
+def dialect(fence: Fence) -> Dialect:
+    """Return what templates of a namespace may call: `query` reads whatever it likes, so within a fence there is none."""
+    return gotemplate.PROMETHEUS if fence.label is None else _FENCED
+
+
+def template(text: str, path: str, findings: list[Finding], known: Dialect = gotemplate.PROMETHEUS) -> str:
     """Return a template of a user, or a template that shows its text when it is none; then with a finding."""
-    wrong = gotemplate.problem(text, gotemplate.PROMETHEUS)
+    wrong = gotemplate.problem(text, known)
     if wrong is None:
         return text
     findings.append(Finding(Severity.ERROR, Reason.TEMPLATE_SYNTAX, path, f"The text is no template: {wrong}", _FIX))

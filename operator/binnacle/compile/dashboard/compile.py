@@ -70,7 +70,7 @@ def compile_dashboard(dashboard: Dashboard, world: World) -> Compiled:
     address = world.config.grafana.address_of(uid)
     if address is not None:
         facts["url"] = address
-    facts["effective"] = _effective(world.config)
+    facts["effective"] = [*_effective(world.config), *contract.fence.effective]
     return Compiled((board,), tuple(sorted(findings)), facts)
 
 

@@ -132,6 +132,8 @@ def _query(spec: QuerySpec, path: str, panel: PanelType, around: Surroundings, f
     if source is None:
         return None
     shown = Shown.INSTANT if panel in _ONE_VALUE else Shown.RANGE
+    if type_ is DatasourceType.PROMETHEUS:
+        text = around.contract.fence.text(text)
     return Query(ref_id(spec.name), text, source, shown, spec.legend)
 
 

@@ -35,7 +35,7 @@ def findings(text: str, path: str, scope: Scope, contract: Contract) -> list[Fin
             Finding(Severity.ERROR, Reason.INVALID_VALUE, path, f"The result is {what}, which no panel shows.", fix)
         )
     found += [_warning(reason, path, message, fix) for reason, message, fix in dict.fromkeys(_habits(node))]
-    return [*found, *contract.findings(node, path)]
+    return [*found, *contract.fence.findings(node, path), *contract.findings(node, path)]
 
 
 def _warning(reason: Reason, path: str, message: str, fix: str) -> Finding:

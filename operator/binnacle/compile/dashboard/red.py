@@ -31,7 +31,7 @@ def red(service: str, datasources: Datasources, contract: Contract) -> Part:
     own = q.eq("service", service)
 
     def query(name: str, expr: Node, legend: str) -> Query:
-        return Query(name, to_text(expr), source, Shown.RANGE, legend)
+        return Query(name, to_text(contract.fence.around(expr)), source, Shown.RANGE, legend)
 
     durations = tuple(
         query(f"P{percent}", _quantile(share, own, contract), f"p{percent}") for percent, share in _PERCENTILES

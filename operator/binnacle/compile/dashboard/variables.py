@@ -12,8 +12,9 @@ from binnacle.compile.contract import Contract
 from binnacle.compile.dashboard import promql
 from binnacle.compile.dashboard.datasources import Datasources, first_choice
 from binnacle.compile.dashboard.references import Scope, references
+from binnacle.compile.fence import SETTING, Fence
 from binnacle.intent.dashboard import ALL, Variable
-from binnacle.promql import PromQLError, parse
+from binnacle.promql import PromQLError, parse, to_text
 from binnacle.promql.lexer import tokenize
 from binnacle.promql.nodes import Selector
 
@@ -100,7 +101,7 @@ def _read(
                 spec.name,
                 spec.type,
                 label,
-                query=text,
+                query=_fenced(text, contract.fence),
                 datasource=source,
                 chosen=everything,
                 multi=many,
@@ -120,7 +121,7 @@ def _about(text: str, path: str, own: str, scope: Scope, contract: Contract) -> 
             return scope.findings(tokens, path)
         return scope.findings(tokens, path) + _about_selector(values[1], values.start(1), path, contract)
     if _LABEL_NAMES.fullmatch(text) or _METRICS.fullmatch(text):
-        return scope.findings(tokens, path)
+        return scope.findings(tokens, path) + _unfenceable(path, contract.fence)
     return [Finding(Severity.ERROR, Reason.INVALID_VALUE, path, "Grafana knows no such query of a variable.", _FIX)]
 
 
@@ -133,7 +134,30 @@ def _about_selector(text: str, start: int, path: str, contract: Contract) -> lis
     if not isinstance(node, Selector):
         message = "label_values takes a metric with matchers, and no other expression."
         return [Finding(Severity.ERROR, Reason.NOT_A_SELECTOR, path, message, "Write it within query_result.")]
-    return list(contract.findings(node, path))
+    return [*contract.fence.findings(node, path), *contract.findings(node, path)]
+
+
+def _unfenceable(path: str, fence: Fence) -> list[Finding]:
+    if fence.label is None:
+        return []
+    message = f"Grafana asks for the names of all namespaces here, and only those of {fence.namespace} may be read ({SETTING})."
+    fix = 'Write label_values(label), or label_values({__name__=~"regex"}, __name__) for names of metrics.'
+    return [Finding(Severity.ERROR, Reason.NOT_SUPPORTED, path, message, fix)]
+
+
+def _fenced(text: str, fence: Fence) -> str:
+    """Return the query of a variable, about which nothing is wrong, such that it brings what the namespace may read."""
+    if fence.label is None:
+        return text
+    if (result := _RESULT.fullmatch(text)) is not None:
+        return f"query_result({fence.text(result[1])})"
+    if (values := _VALUES.fullmatch(text)) is not None:
+        written = values[1]
+        inside = (
+            to_text(fence.around(Selector(None))) if written is None or not written.strip() else fence.text(written)
+        )
+        return f"label_values({inside}, {values[2]})"
+    raise ValueError("a query that cannot be fenced is left out")
 
 
 def _shifted(findings: list[Finding], by: int) -> list[Finding]:

@@ -1,7 +1,8 @@
 """A MetricSet as endpoints, probes and recording rules: puts together what the other modules of this package say."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from binnacle.api.config import PrometheusConfig, RuleOutput
 from binnacle.api.findings import Finding, Severity
@@ -9,6 +10,7 @@ from binnacle.api.metricset import MetricSet
 from binnacle.api.reasons import Reason
 from binnacle.compile import expressions, wanted
 from binnacle.compile.contract import Contract
+from binnacle.compile.fence import Fence
 from binnacle.compile.metricset import probing, scraping
 from binnacle.compile.world import Compiled, World
 from binnacle.intent import series
@@ -29,7 +31,8 @@ def compile_metricset(metric_set: MetricSet, world: World) -> Compiled:
     `facts` has `sources` and `declared`.
     """
     spec, config = metric_set.spec, world.config
-    labels, findings = _labels(metric_set)
+    fence = Fence.of(config, metric_set.metadata.namespace)
+    labels, findings = _labels(metric_set, fence)
     endpoints, about_scraping = scraping.endpoints(metric_set, labels, config.prometheus)
     probes, about_probes = probing.probes(metric_set, labels, config)
     recorded, about_recording = _recorded(metric_set, labels, world)
@@ -38,17 +41,28 @@ def compile_metricset(metric_set: MetricSet, world: World) -> Compiled:
         findings += _old_prometheus(config.prometheus)
     if spec.target is not None and not spec.scrape:
         findings.append(_nothing_scraped())
-    facts = {"sources": len(endpoints) + len(probes), "declared": len(spec.metrics)}
+    facts: dict[str, Any] = {"sources": len(endpoints) + len(probes), "declared": len(spec.metrics)}
+    if fence.effective:
+        facts["effective"] = fence.effective
     if (spec.scrape or spec.probes or spec.recording) and not (endpoints or probes or recorded):
         return Compiled((), tuple(sorted(findings)), facts)
+    # Whatever a target says of itself, its series are of this namespace; the label namespace is always set so.
+    lasting = pairs({name: value for name, value in fence.labels.items() if name in labels})
+    endpoints = tuple(replace(one, lasting=lasting) for one in endpoints)
     intents: list[Intent] = [Scraping(endpoints), Probes(probes)]
     if recorded:
         intents.append(RuleSet((RuleGroup("recording", recorded, stamped=True),)))
-    return Compiled(tuple(intents), tuple(sorted(findings)), facts, _readback(metric_set, endpoints, probes, intents))
+    return Compiled(
+        tuple(intents), tuple(sorted(findings)), facts, _readback(metric_set, endpoints, probes, intents, fence)
+    )
 
 
 def _readback(
-    metric_set: MetricSet, endpoints: Sequence[Endpoint], probes: Sequence[Probing], intents: Sequence[Intent]
+    metric_set: MetricSet,
+    endpoints: Sequence[Endpoint],
+    probes: Sequence[Probing],
+    intents: Sequence[Intent],
+    fence: Fence,
 ) -> MetricSetReadback:
     """Return what should be there of it: what it declares, what its rules read, and its sources."""
     metadata = metric_set.metadata
@@ -61,18 +75,18 @@ def _readback(
         (*(source(one.item, is_open=True) for one in endpoints), *(source(one.item, is_open=False) for one in probes)),
         metrics=(
             *declared,
-            *wanted.referred(intents, besides=frozenset(name for metric in declared for name in metric.related)),
+            *wanted.referred(intents, frozenset(name for metric in declared for name in metric.related), fence.scope),
         ),
     )
 
 
-def _labels(metric_set: MetricSet) -> tuple[dict[str, str], list[Finding]]:
+def _labels(metric_set: MetricSet, fence: Fence) -> tuple[dict[str, str], list[Finding]]:
     """Return the labels of all series, and warnings about those that scraping itself sets."""
     spec = metric_set.spec
     labels = dict(spec.labels)
     if spec.environment is not None:
         labels[series.ENVIRONMENT] = spec.environment
-    taken = [name for name in series.SOURCE_LABELS if name in labels]
+    taken = [name for name in dict.fromkeys((*series.SOURCE_LABELS, *fence.labels)) if name in labels]
     findings = [
         Finding(
             Severity.WARNING,
@@ -83,7 +97,8 @@ def _labels(metric_set: MetricSet) -> tuple[dict[str, str], list[Finding]]:
         )
         for name in taken
     ]
-    return {name: value for name, value in labels.items() if name not in taken}, findings
+    kept = {name: value for name, value in labels.items() if name not in taken}
+    return kept | {name: value for name, value in fence.labels.items() if name not in series.SOURCE_LABELS}, findings
 
 
 def _recorded(
@@ -103,11 +118,11 @@ def _recorded(
     findings: list[Finding] = []
     for item in metric_set.spec.recording:
         path = f"spec.recording[{item.name}].promql"
-        node, problems = expressions.read(item.promql, path)
+        node, problems = expressions.read(item.promql, path, contract.fence)
         findings += problems
         if node is not None:
             findings += contract.findings(node, path)
-            rules.append(Recording(item.record, node, pairs({**labels, **identity})))
+            rules.append(Recording(item.record, node, pairs({**labels, **identity, **contract.fence.labels})))
     return tuple(rules), findings
 
 

@@ -96,7 +96,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
             "rules": cost.rule_count(rules),
             "samplesPerMinute": cost.samples_per_minute(rules, counted.selectors, timing),
         },
-        "effective": _effective(world.config.prometheus),
+        "effective": [*_effective(world.config.prometheus), *contract.fence.effective],
     }
     address = own.address if own is not None else anywhere
     if address is not None:
@@ -106,7 +106,7 @@ def compile_slo(slo: SLO, world: World) -> Compiled:
         facts["horizon"] = horizon.end.isoformat()
     window = subject.window.ms if subject.reach.periods is None else None
     # Whatever is read from the scrapes at all is read by the increments.
-    scraped = wanted.referred([RuleSet((increments,))])
+    scraped = wanted.referred([RuleSet((increments,))], within=contract.fence.scope)
     readback = SLOReadback(slo.spec.objective.ratio, subject.groups, window, metrics=scraped)
     renew = horizon.renew if dated else None
     boards = () if own is None else (own.board,)

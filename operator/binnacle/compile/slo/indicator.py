@@ -15,7 +15,6 @@ from binnacle.api.values import Duration
 from binnacle.compile import expressions
 from binnacle.compile.contract import Contract
 from binnacle.compile.slo.timing import Timing
-from binnacle.errors import SpecError
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node, Selector
 
@@ -83,12 +82,10 @@ class Reader:
 
     def selector(self, text: str | None, field: str) -> Selector | None:
         """Return the bare selector that a field holds, or None and a finding."""
-        try:
-            selector = q.bare_selector(text or "")
-        except SpecError as error:
-            self.error(field, Reason(error.reason), error.message, error.fix, error.column)
-            return None
-        self.check_groups(selector, field)
+        selector, findings = expressions.read_selector(text or "", self.at(field), self.contract.fence)
+        self.findings += findings
+        if selector is not None:
+            self.check_groups(selector, field)
         return selector
 
     def check_groups(self, node: Node, field: str) -> None:

@@ -12,7 +12,7 @@ from binnacle.promql.nodes import Node, Selector
 def counted(availability: Availability, reader: Reader) -> Counted | None:
     """Return what is counted, or None and findings in the reader."""
     if availability.probe is not None:
-        return _samples(probe_series(reader.namespace, availability.probe), (), reader)
+        return _samples(reader.contract.fence.selector(probe_series(reader.namespace, availability.probe)), (), reader)
     gauge = reader.selector(availability.gauge, "gauge")
     return None if gauge is None else _samples(gauge, (Source(gauge, reader.at("gauge"), MetricType.GAUGE),), reader)
 

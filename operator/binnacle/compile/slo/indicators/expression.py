@@ -22,7 +22,7 @@ def counted(expression: Expression, reader: Reader) -> Counted | None:
     not a number, as the share of no traffic, counts for nothing.
     """
     path = reader.at(_FIELD)
-    node, findings = expressions.read_windowed(expression.error_ratio, path)
+    node, findings = expressions.read_windowed(expression.error_ratio, path, reader.contract.fence)
     reader.findings += findings
     if node is None:
         return None
