@@ -306,7 +306,7 @@ class Reconciler:
             await self._inherit(key, state)
             refused = state.refused
             parts, snapshot = self._aggregates.plan(key)
-            for part in parts:
+            for part in self._made(key, state, parts):
                 await self._ensure_part(key, part)
             for ref in self._unwanted(key, parts):
                 await self._objects.delete(key, ref)
@@ -322,6 +322,14 @@ class Reconciler:
                 resource.applied_at = now
         self._tell((*changed, *sorted(refused ^ state.refused)))
         return None
+
+    def _made(self, key: AggregateKey, state: Aggregate, parts: Iterable[Part]) -> list[Part]:
+        """Return the objects to make. Where nobody has a share nothing is made anew.
+
+        A label that somebody put on another object may be all that there is of such an aggregate.
+        """
+        used, there = bool(state.held or state.applied), self._cache.children_of(key)
+        return [part for part in parts if used or part.ref in there]
 
     async def _ensure_part(self, key: AggregateKey, part: Part) -> None:
         """Make one object of an aggregate as it should be; one that is known to be so is not spelled."""
