@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from binnacle.api.conditions import ConditionType
 from binnacle.api.meta import Mode
@@ -48,6 +48,8 @@ from binnacle.targets.base import AggregateKey, Output, Owner, Standing
 
 log = logging.getLogger(__name__)
 
+_PARTS: Final = 4
+"""Objects of one aggregate that are written at the same time: each may have a megabyte."""
 PATIENCE = 5.0
 """Seconds after which unfinished work is shown as `Reconciling`."""
 
@@ -306,8 +308,7 @@ class Reconciler:
             await self._inherit(key, state)
             refused = state.refused
             parts, snapshot = self._aggregates.plan(key)
-            for part in self._made(key, state, parts):
-                await self._ensure_part(key, part)
+            await self._ensure_parts(key, self._made(key, state, parts))
             for ref in self._unwanted(key, parts):
                 await self._objects.delete(key, ref)
         except BinnacleError as error:
@@ -331,14 +332,29 @@ class Reconciler:
         used, there = bool(state.held or state.applied), self._cache.children_of(key)
         return [part for part in parts if used or part.ref in there]
 
-    async def _ensure_part(self, key: AggregateKey, part: Part) -> None:
+    async def _ensure_parts(self, key: AggregateKey, parts: Iterable[Part]) -> None:
+        """Make the objects of an aggregate as they should be, some at a time; raises what went wrong first of all."""
+        room, turn = asyncio.Semaphore(_PARTS), asyncio.Lock()
+
+        async def ensure(part: Part) -> None:
+            async with room:
+                await self._ensure_part(key, part, turn)
+
+        ended = await asyncio.gather(*map(ensure, parts), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _ensure_part(self, key: AggregateKey, part: Part, turn: asyncio.Lock) -> None:
         """Make one object of an aggregate as it should be; one that is known to be so is not spelled."""
         if part.fingerprint is not None and self._objects.is_in_sync(key, part.ref, part.fingerprint):
             return
-        output = part.output()
-        part.fingerprint = self._fingerprints.of(output.body)
+        # An object takes some milliseconds, and there may be a hundred: others have their turn in between.
+        async with turn:
+            await asyncio.sleep(0)
+            output = part.output()
+            part.fingerprint = self._fingerprints.of(output.body)
         await self._objects.ensure(key, output, part.fingerprint)
-        await asyncio.sleep(0)  # an object takes some milliseconds, and there may be a hundred: others have their turn
 
     async def _inherit(self, key: AggregateKey, state: Aggregate) -> None:
         """Look at the live objects once before they are written for the first time.
