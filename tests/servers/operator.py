@@ -33,6 +33,7 @@ class OperatorProcess:
         config: the administrator's configuration.
         namespaces: serve only these.
         arguments: further command line arguments.
+        within: a command that runs the one it is given, to narrow what the process may do.
         home: its own namespace; the rights of `manifests/` are given only where that is the usual one.
         server: address of the API server where it is not the cluster's own (a proxy).
     """
@@ -45,6 +46,7 @@ class OperatorProcess:
         *,
         namespaces: Sequence[str] = (),
         arguments: Sequence[str] = (),
+        within: Sequence[str] = (),
         home: str = NAMESPACE,
         server: str | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class OperatorProcess:
         self.process = ServerProcess(
             "operator",
             [
+                *within,
                 sys.executable,
                 *("-m", "binnacle.cli.main", "operator"),
                 *("--kubeconfig", str(self.kubeconfig)),
@@ -117,11 +120,12 @@ class OperatorProcess:
 
 
 def install(cluster: Cluster) -> None:
-    """Apply what an installation needs beside its CRDs: namespaces, the account and its rights."""
+    """Apply what an installation needs beside its CRDs and its pods: namespaces, the account and its rights."""
     cluster.apply(
         [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "monitoring")]
     )
-    cluster.apply(REPOSITORY / "manifests")
+    for name in ("namespace", "rbac", "rbac-outputs"):
+        cluster.apply(REPOSITORY / "manifests" / f"{name}.yaml")
 
 
 def sweep(cluster: Cluster) -> None:

@@ -17,8 +17,10 @@ from binnacle.api.config import Config
 from binnacle.api.values import DnsLabel, Duration
 from binnacle.cli.logs import LogFormat, set_up
 from binnacle.cli.stack import make_room
+from binnacle.cluster.health import PORT as HEALTH_PORT
 from binnacle.cluster.rbac import Installation, render
 from binnacle.cluster.run import Options, WebhookOptions, rights, run_operator, webhook_manifests
+from binnacle.cluster.webhook.objects import PORT as WEBHOOK_PORT
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.context import read_config
@@ -79,7 +81,7 @@ def operator(
             metavar="HOST:PORT",
             help="Address of /healthz, /readyz, /metrics and, on the loopback, /debug/key.",
         ),
-    ] = "0.0.0.0:8080",
+    ] = f"0.0.0.0:{HEALTH_PORT}",
     resync_period: Annotated[
         str,
         typer.Option(
@@ -96,7 +98,7 @@ def operator(
     ] = False,
     webhook_address: Annotated[
         str, typer.Option("--webhook-address", metavar="HOST:PORT", help="Address of the webhook.")
-    ] = "0.0.0.0:9443",
+    ] = f"0.0.0.0:{WEBHOOK_PORT}",
     webhook_certificates: Annotated[
         Path,
         typer.Option(

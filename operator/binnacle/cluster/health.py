@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,6 +13,11 @@ from binnacle.control.metrics import Metrics
 from binnacle.intent.refs import Key
 from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey
+
+PORT: Final = 8080
+"""Where it listens unless told otherwise."""
+LIVE: Final = "/healthz"
+READY: Final = "/readyz"
 
 
 class HealthServer:
@@ -62,8 +68,8 @@ class HealthServer:
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""
         application = web.Application()
-        application.router.add_get("/healthz", self._healthz)
-        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get(LIVE, self._healthz)
+        application.router.add_get(READY, self._readyz)
         application.router.add_get("/metrics", self._show_metrics)
         application.router.add_get("/debug/key", self._debug_key)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
