@@ -47,3 +47,13 @@ def rule(namespace: str, name: str, groups: list[dict[str, Any]]) -> dict[str, A
         "metadata": {"name": name, "namespace": namespace, "labels": OURS},
         "spec": {"groups": groups},
     }
+
+
+def foreign_rule(namespace: str, name: str) -> dict[str, Any]:
+    """Somebody else's object with the name that the rules of an SLO would have."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": f"binnacle-slo-{name}", "namespace": namespace, "labels": {"team": "them"}},
+        "spec": {"groups": []},
+    }

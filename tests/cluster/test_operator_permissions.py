@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.objects import foreign_rule
 from cluster.operator_world import Cut, World, condition, rights_without, rule_path, slo, slo_path, world
 from servers.controlplane import ControlPlane
 from servers.waiting import eventually
@@ -100,12 +101,14 @@ def test_patch_of_status(limited: World, place: str) -> None:
 
 
 def test_get_of_rules(limited: World, place: str) -> None:
-    """Without looking first nothing is written: what is not known may be somebody else's."""
+    """Whose a name is that is taken cannot be told without looking, and nothing is written then."""
+    theirs = foreign_rule(place, "two")
     with rights_without(limited.plane, "prometheusrules", "get"):
-        limited.apply(slo(place, "one"))
-        refused(limited, place, "one", "get")
-        assert limited.api.get(rule_path(place, "one")) is None
-    made_up(limited, place, "one")
+        limited.made(place, "one")
+        limited.apply(theirs, slo(place, "two"))
+        refused(limited, place, "two", "get")
+        assert (limited.api.get(rule_path(place, "two")) or {})["spec"] == theirs["spec"]
+    limited.stalled(place, "two", "NameTaken", limit=MADE_UP)
 
 
 @pytest.mark.parametrize("verb", ["list", "watch"])
