@@ -120,7 +120,10 @@ class Feeder:
         return self._gauges(timeline, group)
 
     def strangers(self, timeline: Timeline, group: Labels) -> tuple[Series, ...]:
-        """Return series that fail all the time and that the selectors must pass over; as many as can be made."""
+        """Return series that the selectors must pass over, as many as can be made: they fail all the time.
+
+        A sample that fails may count for nothing where good ones are looked for, so beside such a gauge there is one that is fine.
+        """
         failing = Timeline((Segment(timeline.length, share=1.0),))
         found: dict[str, str] = {}
         for selector in self.counted.selectors:
@@ -131,11 +134,14 @@ class Feeder:
                     takes(one, labels) for one in self.counted.selectors if one.name == selector.name
                 ):
                     continue
-                name = _spelled(selector.name or "", labels)
-                if self.weighs_time or self.slo.spec.indicator.windowed is not None:
-                    found[name] = self._held(failing, lambda _: self._gauge_values()[1])
+                name = selector.name or ""
+                if self.weighs_time:
+                    for number, value in enumerate(self._gauge_values()):
+                        found[_spelled(name, {**labels, _PART: str(number)})] = self._always(timeline, value)
+                elif self.slo.spec.indicator.windowed is not None:
+                    found[_spelled(name, labels)] = self._always(timeline, self._gauge_values()[1])
                 elif not self._is_native():
-                    found[name] = self._counter(failing, lambda one: one.volume)
+                    found[_spelled(name, labels)] = self._counter(failing, lambda one: one.volume)
         return tuple(found.items())
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -298,6 +304,10 @@ class Feeder:
                 items.append(_run(base + pace * at, pace, samples))
             at += samples
         return " ".join(items)
+
+    def _always(self, timeline: Timeline, value: tuple[float, float]) -> str:
+        """Return the samples of a gauge that has the same value all the time, or the same distance from it."""
+        return self._held(Timeline((Segment(timeline.length),)), lambda _: value)
 
     def _named(self, selector: Selector, group: Labels) -> tuple[str, dict[str, str]]:
         labels = labels_for(selector.matchers, given=group)

@@ -81,8 +81,18 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
         ),
         Shape("nothing good yet", Timeline((Segment(2, present=False), Segment(3, share=1.0))), new=True),
         Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
-        _shape(
-            "partial outage", Segment(3 * _HOUR, 3.0), Segment(_HOUR // 2, share=0.5), Segment(_HOUR // 2, share=0.5)
+        # It begins with failures: what has no past yet must be told too. And what others count must not be taken for one's own.
+        Shape(
+            "partial outage",
+            Timeline(
+                (
+                    Segment(1, 3.0, 0.5),
+                    Segment(3 * _HOUR - 1, 3.0),
+                    Segment(_HOUR // 2, share=0.5),
+                    Segment(_HOUR // 2, share=0.5),
+                )
+            ),
+            crowded=True,
         ),
         _shape("total outage", Segment(3 * _HOUR, share=little), Segment(3, share=1.0), Segment(_HOUR // 2, share=1.0)),
         _shape(
