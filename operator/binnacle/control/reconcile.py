@@ -137,6 +137,9 @@ class Reconciler:
         if spec is not None and spec.mode == Mode.DRY_RUN:
             situation = self._unchanged(resource, key, desired, before, changes=self._changes(key, desired))
             return await self._say(key, resource, situation, before)
+        if desired.shares:
+            # Before the requests, because what arrives during them makes old what is kept.
+            resource.kept = self._clock.today(), replace(desired, model=None, compiled=None)
         return await self._apply(key, resource, desired, before)
 
     async def _withdraw(
@@ -161,10 +164,8 @@ class Reconciler:
     async def _apply(self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]) -> Retry | None:
         problem: Problem | None = None
         retry: Retry | None = None
-        # Now, because an edit that arrives during the requests below changes the resource under us, and makes old what is kept.
+        # Now, because an edit that arrives during the requests below changes the resource under us.
         generation = resource.generation
-        if desired.shares:
-            resource.kept = self._clock.today(), replace(desired, model=None, compiled=None)
         outputs = desired.outputs
         try:
             if self._lost(outputs, before) and not await self._is_there(key, resource):
@@ -333,7 +334,7 @@ class Reconciler:
         return [part for part in parts if used or part.ref in there]
 
     async def _ensure_parts(self, key: AggregateKey, parts: Iterable[Part]) -> None:
-        """Make the objects of an aggregate as they should be, some at a time; raises what went wrong first of all."""
+        """Make the objects of an aggregate as they should be, some at a time; raises what went wrong with the first of them."""
         room, turn = asyncio.Semaphore(_PARTS), asyncio.Lock()
 
         async def ensure(part: Part) -> None:
