@@ -49,7 +49,7 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
     little = float(budget) / 2
     burst, rest = Segment(1, 10.0, 0.3), Segment(6)
     return (
-        Shape("steady", Timeline((Segment(1, share=little), Segment(3 * _HOUR, share=little))), crowded=True),
+        _shape("steady", Segment(1, share=little), Segment(3 * _HOUR, share=little), crowded=True),
         _shape("bursty", *chain.from_iterable(repeat((burst, rest), 5))),
         _shape("bursts in each step", Segment(1, 2.0, little, early=True), Segment(_HOUR, 2.0, little, early=True)),
         _shape("idle", Segment(2 * _HOUR, share=little), Segment(2 * _HOUR, 0.0), Segment(2 * _HOUR, share=little)),
@@ -59,39 +59,33 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
             Segment(_HOUR, share=little, restarts=True),
             Segment(_HOUR, share=little, restarts=True),
         ),
-        Shape(
+        _shape(
             "absent",
-            Timeline(
-                (
-                    Segment(2 * _HOUR, share=little),
-                    Segment(2, present=False),
-                    Segment(_HOUR // 2, share=little),
-                    Segment(gone, present=False),
-                    Segment(_HOUR, share=little),
-                )
-            ),
+            Segment(2 * _HOUR, share=little),
+            Segment(2, present=False),
+            Segment(_HOUR // 2, share=little),
+            Segment(gone, present=False),
+            Segment(_HOUR, share=little),
             crowded=missed,
         ),
-        Shape("never there", Timeline((Segment(_HOUR // 2 + gone),)), crowded=missed, empty=True),
+        _shape("never there", Segment(_HOUR // 2 + gone), crowded=missed, empty=True),
         # What is counted at first must be counted whole, and so must what is lost when counters begin anew.
-        Shape(
+        _shape(
             "first traffic",
-            Timeline((Segment(2, present=False), Segment(1, share=0.5), Segment(1, 4.0, 0.5, restarts=True))),
+            Segment(2, present=False),
+            Segment(1, share=0.5),
+            Segment(1, 4.0, 0.5, restarts=True),
             new=True,
         ),
-        Shape("nothing good yet", Timeline((Segment(2, present=False), Segment(3, share=1.0))), new=True),
-        Shape("late errors", Timeline((Segment(3 * _HOUR), Segment(_HOUR, share=0.5))), late=True),
+        _shape("nothing good yet", Segment(2, present=False), Segment(3, share=1.0), new=True),
+        _shape("late errors", Segment(3 * _HOUR), Segment(_HOUR, share=0.5), late=True),
         # It begins with failures: what has no past yet must be told too. And what others count must not be taken for one's own.
-        Shape(
+        _shape(
             "partial outage",
-            Timeline(
-                (
-                    Segment(1, 3.0, 0.5),
-                    Segment(3 * _HOUR - 1, 3.0),
-                    Segment(_HOUR // 2, share=0.5),
-                    Segment(_HOUR // 2, share=0.5),
-                )
-            ),
+            Segment(1, 3.0, 0.5),
+            Segment(3 * _HOUR - 1, 3.0),
+            Segment(_HOUR // 2, share=0.5),
+            Segment(_HOUR // 2, share=0.5),
             crowded=True,
         ),
         _shape("total outage", Segment(3 * _HOUR, share=little), Segment(3, share=1.0), Segment(_HOUR // 2, share=1.0)),
@@ -138,11 +132,7 @@ def edges(name: str, long: int, short: int, held: int, limit: float) -> Iterator
         first = max(long - calm, long // 2, 1)
         # Here too the long window sees a unit more, and smeared into it what was before.
         hot = (Segment(first + 3, share=min(1.0, max(rest, over))), Segment(calm, share=near))
-        yield Shape(
-            f"the short window of {name} is just {side} its limit",
-            Timeline((before, *hot)),
-            alarmed=side == "above",
-        )
+        yield _shape(f"the short window of {name} is just {side} its limit", before, *hot, alarmed=side == "above")
 
 
 def enough(name: str, long: int, others: Sequence[int], volume: float) -> Shape:
@@ -244,5 +234,5 @@ def ages(longest: int, windows: tuple[int, ...]) -> Timeline:
     return Timeline(tuple(segments))
 
 
-def _shape(name: str, *segments: Segment) -> Shape:
-    return Shape(name, Timeline(segments))
+def _shape(name: str, *segments: Segment, **what: bool) -> Shape:
+    return Shape(name, Timeline(segments), **what)
