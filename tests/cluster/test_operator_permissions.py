@@ -38,14 +38,19 @@ def place(limited: World) -> str:
     return limited.namespace(f"test-{uuid.uuid4().hex[:8]}")
 
 
+def told(limited: World, place: str, name: str, verb: str, what: str) -> None:
+    """Wait until the condition names the verb and what it is missing for."""
+    began = time.monotonic()
+    stalled = limited.stalled(place, name, "PermissionDenied", limit=TOLD)
+    message = condition(stalled, "Stalled")["message"]
+    print(f"{verb}: told after {time.monotonic() - began:.2f} s: {message}")
+    assert f"to {verb} {what}" in message
+
+
 def refused(limited: World, place: str, name: str, verb: str) -> None:
     """Wait until the condition names the verb and the resource."""
-    began = time.monotonic()
-    told = limited.stalled(place, name, "PermissionDenied", limit=TOLD)
-    message = condition(told, "Stalled")["message"]
-    print(f"{verb}: told after {time.monotonic() - began:.2f} s: {message}")
     where = "in all namespaces" if verb in ("list", "watch") else f"binnacle-slo-{name} in namespace {place}"
-    assert f"to {verb} prometheusrules of monitoring.coreos.com {where}" in message
+    told(limited, place, name, verb, f"prometheusrules of monitoring.coreos.com {where}")
 
 
 def made_up(limited: World, place: str, name: str) -> None:

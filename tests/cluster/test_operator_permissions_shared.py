@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 
@@ -18,10 +17,9 @@ from cluster.operator_world import (
     rights_without,
     slo,
     slo_path,
-    stalled,
     world,
 )
-from cluster.test_operator_permissions import MADE_UP, TOLD, made_up
+from cluster.test_operator_permissions import MADE_UP, made_up, told
 from servers.controlplane import ControlPlane
 
 
@@ -48,11 +46,7 @@ def place(limited: World) -> str:
 
 def refused(limited: World, place: str, name: str, verb: str, what: str) -> None:
     """Wait until the condition names the verb and the file, or the kind where it is watched."""
-    began = time.monotonic()
-    told = limited.api.wait(slo_path(place, name), lambda obj: stalled(obj, "PermissionDenied"), limit=TOLD)
-    message = condition(told, "Stalled")["message"]
-    print(f"{verb}: told after {time.monotonic() - began:.2f} s: {message}")
-    assert f"to {verb} configmaps{what} in namespace {MONITORING}" in message
+    told(limited, place, name, verb, f"configmaps{what} in namespace {MONITORING}")
 
 
 def test_patch_of_a_shared_file(limited: World, place: str) -> None:
