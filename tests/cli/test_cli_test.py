@@ -69,3 +69,23 @@ def test_a_resource_that_is_wrong_fails_the_command(policy: Path, capsys: pytest
     policy.write_text(policy.read_text().replace("kind: AlertPolicy", "kind: AlertPolizei"))
     assert run([str(policy)]) == 1
     assert "AlertPolizei" in capsys.readouterr().err
+
+
+def test_why_nothing_ran_is_said_once_and_is_no_success_under_strict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    path = tmp_path / "slo.yaml"
+    path.write_text(
+        "apiVersion: binnacle.dev/v1alpha1\n"
+        "kind: SLO\n"
+        "metadata: {name: paying, namespace: shop}\n"
+        "spec: {service: shop, objective: 99%, window: {rolling: 7d}, "
+        "indicator: {ratio: {errors: 'f_total', total: 'a_total'}}}\n"
+    )
+    assert run([str(path)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert sum(line.startswith("not run") for line in lines) > 5
+    assert lines.count("promtool is not on the PATH") == 1
+    assert sum(line.startswith("It comes with Prometheus") for line in lines) == 1
+    assert run([str(path), "--strict"]) == 1

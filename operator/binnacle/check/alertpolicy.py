@@ -11,7 +11,7 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.api.values import Duration
 from binnacle.check import routing as router
-from binnacle.check.base import Checked, TestResult
+from binnacle.check.base import Checked, TestResult, without_promtool
 from binnacle.check.proofs.promtool import Run
 from binnacle.check.proofs.promtool import run_tests as run_promtool
 from binnacle.compile.alertpolicy import active, compile_alertpolicy
@@ -83,7 +83,7 @@ def run_tests(
     for test in policy.spec.tests:
         path = f"spec.tests[{test.name}]"
         if promtool is None:
-            results.append(TestResult(test.name, passed=False, unproved="promtool is not on the PATH", path=path))
+            results.append(without_promtool(test.name, path))
             continue
         message = run_promtool(
             promtool, {"rules.yaml": text}, {"test.yaml": _document(test, policy, interval, fence)}, run

@@ -54,3 +54,14 @@ Tests = Callable[[Any, Compiled, World], tuple[TestResult, ...]]
 
 ProofFiles = Callable[[Any, Compiled, World], tuple[File, ...]]
 """The generated tests of one kind as files that an engine's own test program reads."""
+
+
+def without_promtool(name: str, path: str = "") -> TestResult:
+    """Return the outcome of a test of rules where Prometheus' own program for it is missing."""
+    return TestResult(
+        name,
+        passed=False,
+        unproved="promtool is not on the PATH",
+        path=path,
+        fix="It comes with Prometheus, in its image and its archive.",
+    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from binnacle.api.slo import SLO
-from binnacle.check.base import TestResult
+from binnacle.check.base import TestResult, without_promtool
 from binnacle.check.proofs.moments import moved
 from binnacle.check.proofs.promtool import Document, Run, run_tests
 from binnacle.check.proofs.slo import key_of, proofs_of
@@ -38,8 +38,7 @@ def run_proofs(
     proofs = proofs_of(slo, compiled, world)
     names = [case.name for made in proofs.documents.values() for case in made.cases]
     if promtool is None:
-        missing = "promtool is not on the PATH"
-        return (*(TestResult(name, passed=False, unproved=missing) for name in names), *proofs.results)
+        return (*map(without_promtool, names), *proofs.results)
     rules = {_rules_at(made.begin): rule_text(slo, compiled, made.begin) for made in proofs.documents.values()}
     said = run_tests(promtool, rules, _bodies(proofs.documents), run)
     if not said:

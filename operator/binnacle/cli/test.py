@@ -42,6 +42,9 @@ def run_tests(
     ),
     context: ContextFile = None,
     date: Date = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on a test that could not be run, and on warnings too.")
+    ] = False,
 ) -> None:
     """Run the tests of resources: alerts on series you give, routes at times you give, lines through log pipelines.
 
@@ -49,9 +52,11 @@ def run_tests(
     [bold]Examples[/bold]
       binnacle test policies/
       binnacle test policies/ --output junit > results.xml     for a CI that shows them
+      binnacle test policies/ --strict                         what could not be run is no success
 
     Rules are tested by the real engine: what needs promtool is reported as not run where it is not installed.
-    Exit status: 0 all that ran passed, 1 a test failed or a resource is wrong, 2 wrong usage.
+    Exit status: 0 all that ran passed, 1 a test failed or a resource is wrong (with --strict also when one
+    was not run, and warnings), 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     done = compile_paths(paths, context, date)
     results: dict[Key, Sequence[TestResult]] = {}
@@ -66,16 +71,16 @@ def run_tests(
         for key, found in prove(done.outcome, TESTS):
             progress.update(running, description=f"testing, {printable(str(key))} done")
             results[key] = found
-    errors = [item for item in done.findings if item.finding.severity == "error"]
-    write_findings(errors, Format.TEXT, sys.stderr, texts=done.texts)
+    told = [item for item in done.findings if item.finding.severity == "error" or strict]
+    write_findings(told, Format.TEXT, sys.stderr, texts=done.texts)
     if output is TestFormat.JSON:
         typer.echo(json.dumps(_as_json(results), indent=2))
     elif output is TestFormat.JUNIT:
         typer.echo(_as_junit(results))
     else:
         _print(results)
-    failed = any(not one.passed and not one.unproved for found in results.values() for one in found)
-    raise typer.Exit(1 if failed else exit_status(errors))
+    failed = any(not one.passed and (strict or not one.unproved) for found in results.values() for one in found)
+    raise typer.Exit(1 if failed else exit_status(told, strict=strict))
 
 
 def _outcome(result: TestResult) -> str:
@@ -92,11 +97,14 @@ def _print(results: Results) -> None:
     counts = dict.fromkeys(_STYLES, 0)
     for key, found in sorted(results.items()):
         console.print(Text(printable(f"{key.kind} {key.namespace}/{key.name}"), style="bold"))
-        for result in found:
+        for result, after in zip(found, [*found[1:], None], strict=True):
             outcome = _outcome(result)
             counts[outcome] += 1
             console.print(Text.assemble("  ", (f"{outcome:8}", _STYLES[outcome]), printable(result.name)))
-            for line in (result.unproved or result.message).splitlines():
+            # Of many that could not be run for the same reason it is said once, below the last of them.
+            if result.unproved and after is not None and (after.unproved, after.fix) == (result.unproved, result.fix):
+                continue
+            for line in (*(result.unproved or result.message).splitlines(), *result.fix.splitlines()):
                 console.print(Text(f"            {printable(line)}", style="dim" if result.unproved else ""))
     if not results:
         console.print("No resource here has tests.")
