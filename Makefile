@@ -49,6 +49,10 @@ demo-cluster: setup ## the same tour on a local Kubernetes API server (built onc
 test: setup servers ## run every test that can run here (finds or builds the test servers first)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+.PHONY: again
+again: setup ## run once more, alone, the few tests of servers that failed in the last run
+	PYTHONPATH=tests $(BIN)/python -m servers.again
+
 .PHONY: unit
 unit: setup ## run the tests that need no server (seconds)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)

@@ -14,6 +14,8 @@ EXPECTED = Path(__file__).resolve().parents[1] / "expected_skips.txt"
 REQUIRE = "BINNACLE_REQUIRE_SERVERS"
 UNAVAILABLE = "no server:"
 """How the reason of a skip for want of a server begins."""
+UNEXPECTED = "binnacle/unexpected"
+"""Where pytest's cache keeps the skips that failed the last run."""
 
 
 def truth(env: Mapping[str, str], name: str) -> bool:
@@ -63,7 +65,10 @@ class SkipWatch:
         }
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Turn a good end into a failure where a skip was not expected."""
+        """Turn a good end into a failure where a skip was not expected, and leave word of it for a second run."""
+        cache: pytest.Cache | None = getattr(session.config, "cache", None)
+        if cache is not None:
+            cache.set(UNEXPECTED, sorted(self.unexpected) if self._strict else [])
         if self._strict and self.unexpected and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
