@@ -34,6 +34,7 @@ from binnacle.control.ports import (
     Unconfigured,
 )
 from binnacle.errors import ConflictError
+from binnacle.intent.base import Intent
 from binnacle.intent.readback import Readback, WantedMetric
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
@@ -312,6 +313,7 @@ def compile_thing(thing: Thing, world: World) -> Compiled:
 class ThingTarget:
     name = "things"
     backend = "prometheus"
+    spells: tuple[type[Intent], ...] = ()
     fewest = 1
 
     def resources(self, config: Config) -> tuple[Resource, ...]:

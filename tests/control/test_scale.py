@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from binnacle.api.config import Config
 from binnacle.control.firstpass import LONGEST, FirstPass
+from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets.base import AggregateKey
+from binnacle.targets.registry import TARGETS
 from control.memory_world import MemoryCluster, Running, Write, thing
 from control.test_controller import AGGREGATE, child, owner
 
@@ -53,7 +56,7 @@ async def test_one_resource_that_cannot_be_worked_on_does_not_hold_the_others_up
 
 
 def test_files_wait_for_the_first_pass_but_not_for_ever() -> None:
-    first = FirstPass()
+    first = FirstPass({})
     assert first.pause(FILE, 0.0) == 0
     first.begin(KEYS)
     assert first.pause(FILE, 10.0) == LONGEST
@@ -68,6 +71,27 @@ def test_files_wait_for_the_first_pass_but_not_for_ever() -> None:
     assert not first.under_way
     assert first.pause(FILE, 100.0) == 0
     assert first.done(KEYS[2]) == ()
+
+
+def test_a_file_waits_for_those_only_who_may_have_a_part_of_it() -> None:
+    logs, other = AggregateKey("logs", "logging"), Key("LogPipeline", "shop", "a")
+    first = FirstPass({"things": {"SLO"}, "logs": {"LogPipeline", "MetricSet"}})
+    first.begin([*KEYS, other])
+    assert first.pause(FILE, 0.0) == first.pause(logs, 0.0) == LONGEST
+    assert first.done(other) == (logs,)
+    assert first.pause(logs, 1.0) == 0
+    assert first.pause(FILE, 1.0) == LONGEST - 1
+    assert first.under_way
+    assert [first.done(key) for key in KEYS] == [(), (), (FILE,)]
+    assert not first.under_way
+
+
+def test_who_fills_which_file_is_known_of_every_target() -> None:
+    fills = shipped(Config.from_data({})).fills
+    assert fills.keys() == {target.name for target in TARGETS}
+    assert fills["fluentd"] == {"LogPipeline"}
+    assert fills["alertmanager"] == {"AlertPolicy", "SLO"}
+    assert fills["blackbox"] == {"MetricSet"}
 
 
 async def test_a_storm_of_edits_ends_right_and_never_waits_more_than_once_for_each_key(cluster: MemoryCluster) -> None:

@@ -26,6 +26,7 @@ from binnacle.api.registry import KINDS
 from binnacle.check.fluentd.grammar import parse as parse_fluentd
 from binnacle.check.fluentd.sections import FluentdSyntaxError
 from binnacle.cluster.webhook import review as reviews
+from binnacle.compile.registry import MEANS
 from binnacle.compile.world import World
 from binnacle.control.admission import TAKEN, Admission
 from binnacle.control.cache import Cache
@@ -105,6 +106,8 @@ def _resource(rng: random.Random) -> Take:
     def take() -> bool:
         desired = desire(TOOLS, whole, Owner(Key(body["kind"], "shop", "fuzzed"), "u"), World(TOOLS.config, TODAY))
         assert desired.valid or desired.findings
+        intents = desired.compiled.intents if desired.compiled is not None else ()
+        assert {type(one) for one in intents} <= set(MEANS[body["kind"]])
         defects = [one for one in desired.findings if one.reason is Reason.INTERNAL_ERROR]
         assert not defects, (defects, json.dumps(spec))
         return desired.valid

@@ -136,7 +136,7 @@ class Controller:
             journal=self.journal,
             instance=tools.config.instance,
         )
-        self.first = FirstPass()
+        self.first = FirstPass(tools.fills)
         self.backends = Backends(ports.observers, tools.config.reload_period.ms / 1000, ports.clock)
         self.reconciler = Reconciler(
             tools=tools,

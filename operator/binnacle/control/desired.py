@@ -34,6 +34,7 @@ class Toolchain:
         checks: kind -> what is checked of it with every compilation.
         standing: what there is while there is any resource of a kind.
         config: the administrator's configuration with `auto` resolved.
+        fills: name of a target -> the kinds whose resources may have a part of what it writes; of one that is not here, all.
     """
 
     parse: Parse
@@ -42,6 +43,7 @@ class Toolchain:
     config: Config
     checks: Mapping[str, Check] = field(default_factory=dict)
     standing: Sequence[Standing] = ()
+    fills: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from binnacle.api.config import Config
 from binnacle.api.registry import parse
 from binnacle.check.registry import CHECKS
-from binnacle.compile.registry import BOARDS, KINDS
+from binnacle.compile.registry import BOARDS, KINDS, MEANS
 from binnacle.control.desired import Toolchain
 from binnacle.targets.grafana import standing
 from binnacle.targets.registry import TARGETS
@@ -18,4 +18,10 @@ def shipped(config: Config) -> Toolchain:
         config=config,
         checks=CHECKS,
         standing=tuple(standing(kind, boards(config), config) for kind, boards in BOARDS.items()),
+        fills={
+            target.name: frozenset(
+                kind for kind, intents in MEANS.items() if not set(intents).isdisjoint(target.spells)
+            )
+            for target in TARGETS
+        },
     )

@@ -32,6 +32,7 @@ class Alertmanager(OneFileTarget):
     name = _FILE.target
     file = _FILE
     backend = "alertmanager"
+    spells: tuple[type[Intent], ...] = (Routing,)
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kind of the object that holds the file."""

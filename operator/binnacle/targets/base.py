@@ -127,11 +127,13 @@ class Target(Protocol):
     Attributes:
         name: of the target, in object names and labels.
         backend: who loads what it writes (`prometheus`, `alertmanager`, `grafana`, `fluentd`); names the observer.
+        spells: the intents that it picks.
         fewest: objects that an aggregate of it has even when nobody has a share.
     """
 
     name: str
     backend: str
+    spells: tuple[type[Intent], ...]
     fewest: int
 
     def resources(self, config: Config) -> tuple[Resource, ...]:

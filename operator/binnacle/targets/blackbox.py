@@ -36,6 +36,7 @@ class BlackboxModules(OneFileTarget):
     name = _FILE.target
     file = _FILE
     backend = "blackbox"
+    spells: tuple[type[Intent], ...] = (Probes,)
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kind of the object that holds the file."""

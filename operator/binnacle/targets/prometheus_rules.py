@@ -27,6 +27,7 @@ class PrometheusRules(KeyedTarget):
     name = _FILES.target
     keys = _FILES
     backend = "prometheus"
+    spells: tuple[type[Intent], ...] = (RuleSet,)
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kinds of objects that hold rules: both, because after a switch the other's must be taken away."""

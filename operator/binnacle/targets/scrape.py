@@ -35,6 +35,7 @@ class Scrape(KeyedTarget):
     name = _FILES.target
     keys = _FILES
     backend = "prometheus"
+    spells: tuple[type[Intent], ...] = (Scraping, Probes)
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kinds of objects that say what is scraped: all, because after a switch the other's must be taken away."""

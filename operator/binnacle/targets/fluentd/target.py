@@ -29,6 +29,7 @@ class Fluentd(KeyedTarget):
     name = _FILES.target
     keys = _FILES
     backend = "fluentd"
+    spells: tuple[type[Intent], ...] = (Pipeline,)
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
         """Return the kind of the objects that hold the files."""

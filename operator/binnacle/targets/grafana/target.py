@@ -27,6 +27,7 @@ class GrafanaDashboards:
 
     name = "dashboards"
     backend = "grafana"
+    spells: tuple[type[Intent], ...] = (Board,)
     fewest = 0
 
     def resources(self, config: Config) -> tuple[Resource, ...]:
