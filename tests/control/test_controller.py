@@ -153,24 +153,6 @@ async def test_an_edit_that_the_answer_of_a_status_write_tells_before_the_watch_
         assert run.status("a")["observedGeneration"] == 2
 
 
-async def test_a_field_that_the_watch_left_out_is_heard_of_with_the_status(cluster: MemoryCluster) -> None:
-    """An API server that takes a new schema in may have stored a field that its watches still leave out."""
-    async with Running(cluster) as run:
-        cluster.put(thing("a", text="old"))
-        await run.settle()
-        cluster.deaf = True
-        whole = cluster.put(thing("a", text="new", share="part"))
-        cluster.deaf = False
-        cluster.tell({**whole, "spec": {"text": "new"}})
-        await run.settle()
-        assert AGGREGATE in cluster.objects, "still compiled as the watch told it"
-        assert cluster.objects[AGGREGATE]["data"] == {"SLO.shop.a": "part"}
-        assert child("a") not in cluster.objects
-        cluster.writes.clear()
-        await run.settle()
-        assert cluster.writes == []
-
-
 async def test_a_restart_costs_nothing(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         for number in range(20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from typing import Any
 
 from aiohttp import web
 
@@ -42,6 +43,17 @@ def paused(seconds: float) -> Suffering:
     async def suffer(exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(seconds)
         return await passed(exchange)
+
+    return suffer
+
+
+def late(seconds: float) -> Suffering:
+    """The server does at once what was asked, and its answer takes its time."""
+
+    async def suffer(exchange: Exchange) -> web.StreamResponse:
+        async with exchange.forwarded() as answer:
+            await asyncio.sleep(seconds)
+            return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
 
     return suffer
 
@@ -93,6 +105,32 @@ async def garbage(exchange: Exchange) -> web.StreamResponse:
     if exchange.asked.verb == "watch":
         return await _lines(exchange, b"<html>\n")
     return web.Response(text=_PAGE, content_type="text/html")
+
+
+def without(field: str) -> Suffering:
+    """The server does not know a field of specs yet, or not any more, and leaves it out of whatever it tells."""
+
+    async def suffer(exchange: Exchange) -> web.StreamResponse:
+        async with exchange.forwarded() as answer:
+            if exchange.asked.verb != "watch":
+                return web.json_response(_pruned(await answer.json(), field), status=answer.status)
+            response = await exchange.begin(answer)
+            while line := await answer.content.readline():
+                await response.write(json.dumps(_pruned(json.loads(line), field)).encode() + b"\n")
+            return response
+
+    return suffer
+
+
+def _pruned(value: Any, field: str) -> Any:
+    """Return an object, a list of objects or an event without a field of their specs."""
+    if "object" in value:
+        return {**value, "object": _pruned(value["object"], field)}
+    if "items" in value:
+        return {**value, "items": [_pruned(one, field) for one in value["items"]]}
+    if not isinstance(value.get("spec"), dict):
+        return value
+    return {**value, "spec": {name: part for name, part in value["spec"].items() if name != field}}
 
 
 async def torn(exchange: Exchange) -> web.StreamResponse:

@@ -73,6 +73,8 @@ def _resource(key: Key, resource: Resource | None, cache: Cache) -> Iterator[str
         yield f"  {one['type']}={one['status']} {one['reason']}: {one.get('message', '')}"
     seen = resource.observed
     yield f"  backend: {'not looked at yet' if seen is None else f'{seen.liveness} {seen.message}'.rstrip()}"
+    if resource.dispute is not None and resource.dispute.other is not None:
+        yield f"  this generation is told in two ways; the API server was asked {resource.dispute.asked} times which it is"
     yield from _list("  expected of backends", (f"{mark.backend} {mark.name}" for mark in resource.marks))
     yield from _list("  reads", sorted(map(str, resource.reads)))
     yield from _list("  read by", sorted(map(str, cache.read_by(key))))

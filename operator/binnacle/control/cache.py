@@ -15,6 +15,7 @@ from typing import Any
 
 from binnacle.compile.world import Claim, Listing, Read
 from binnacle.control.desired import Desired
+from binnacle.control.dispute import Dispute
 from binnacle.control.ports import Mark, Observed
 from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key, ObjectRef
@@ -63,6 +64,8 @@ class Resource:
         saying: the status, as text, of a write that is under way.
         kept: the date (UTC) and the outcome of its last compilation, while it waits for a file that many share to be
             written; None as soon as anything that the compilation asked for has changed.
+        echo: whether this version is the answer to a write of ours, which the watch is still to tell of.
+        dispute: that this generation was told in two ways; None when it never was.
     """
 
     uid: str
@@ -80,6 +83,8 @@ class Resource:
     renew: date | None = None
     saying: bytes | None = None
     kept: tuple[date, Desired] | None = None
+    echo: bool = False
+    dispute: Dispute | None = None
 
     def document(self) -> dict[str, Any]:
         """Return apiVersion, kind, metadata (name, namespace) and spec."""
@@ -92,12 +97,9 @@ class Resource:
         return status
 
     def is_edited(self, body: Mapping[str, Any]) -> bool:
-        """Say whether this version of it asks for something else than the one that is known.
-
-        The generation alone does not tell. While the API server takes a new schema in, its watches may still leave out
-        fields that it has stored already: the same generation then comes twice, with and without them.
-        """
-        return int(body["metadata"].get("generation", 0)) != self.generation or _spec(body) != self.spec
+        """Say whether this version of it is another generation than the one that is known, or its spec where none is counted."""
+        generation = _generation(body)
+        return generation != self.generation or (not generation and _spec(body) != self.spec)
 
 
 @dataclass(slots=True)
@@ -123,6 +125,10 @@ class Child:
         return self.fingerprint == wanted or self.accepted == (wanted, self.fingerprint)
 
 
+def _generation(body: Mapping[str, Any]) -> int:
+    return int(body["metadata"].get("generation", 0))
+
+
 def _spec(body: Mapping[str, Any]) -> bytes:
     """Return what of a resource is compiled, as the cache keeps it."""
     key = resource_key(body)
@@ -134,6 +140,20 @@ def _spec(body: Mapping[str, Any]) -> bytes:
             "spec": body.get("spec"),
         }
     )
+
+
+def _is_before(body: Mapping[str, Any], known: Resource) -> bool:
+    """Say whether this is an older version than the known one."""
+    version = body["metadata"]["resourceVersion"]
+    return version != known.resource_version and is_older(version, known.resource_version)
+
+
+def _hear(known: Resource, spec: bytes) -> None:
+    """Take note of how the generation that is known was told."""
+    if known.dispute is not None:
+        known.dispute.heard(known.spec, spec)
+    elif spec != known.spec:
+        known.dispute = Dispute(spec)
 
 
 def resource_key(body: Mapping[str, Any]) -> Key:
@@ -199,39 +219,76 @@ class Cache:
         """Take in a resource as seen; returns its key and what of it is new.
 
         An event that is older than what is known (an echo of our own write that was answered already) changes nothing.
+        Nor does another spec of the generation that is known: that is the resource's `dispute`.
         """
         key = resource_key(body)
         metadata = body["metadata"]
         uid = metadata.get("uid", "")
         version = metadata.get("resourceVersion", "")
         known = self.resources.get(key)
-        if known is not None and known.uid == uid and version and is_older(version, known.resource_version):
-            return key, Change.NOTHING
-        spec = _spec(body)
-        status = compact(body.get("status") or {})
-        generation = int(metadata.get("generation", 0))
         if known is None or known.uid != uid:
             # A resource that was deleted and made anew is a new one, also when the deletion was not seen.
             self.forget_reads(key)
-            self.resources[key] = Resource(uid, version, generation, spec, status)
+            status = compact(body.get("status") or {})
+            self.resources[key] = Resource(uid, version, _generation(body), _spec(body), status)
             self._namespaces[Listing(key.kind, key.namespace)].add(key)
             self._outdate(self.readers(key, appeared_or_vanished=True))
             return key, Change.APPEARED
+        if version and is_older(version, known.resource_version):
+            if version == known.resource_version:
+                self._hear_again(known, body)
+            return key, Change.NOTHING
+        spec, status, generation = _spec(body), compact(body.get("status") or {}), _generation(body)
         change = Change.NOTHING
-        if known.spec != spec or known.generation != generation:
+        if known.is_edited(body):
             change = Change.SPEC
             self._outdate((key, *self.read_by(key)))
-        elif known.status != status and status != known.saying:
-            # A watch may be faster than the answer to our own write, and there is nothing new in that.
-            change = Change.STATUS
-        known.resource_version, known.generation, known.spec, known.status = version, generation, spec, status
+            known.spec, known.generation, known.dispute = spec, generation, None
+        else:
+            _hear(known, spec)
+            if known.status != status and status != known.saying:
+                # A watch may be faster than the answer to our own write, and there is nothing new in that.
+                change = Change.STATUS
+        known.resource_version, known.status, known.echo = version, status, False
         return key, change
 
+    def _hear_again(self, known: Resource, body: Mapping[str, Any]) -> None:
+        """Take in the version that is known once more: a list after a change of the schema may tell it otherwise."""
+        if known.echo and known.dispute is None:
+            known.echo = False  # told back, which is not worth a look
+        elif _generation(body) == known.generation:
+            _hear(known, _spec(body))
+
+    def settle(self, key: Key, body: Mapping[str, Any]) -> bool:
+        """Take in what the API server answered about a resource that is in dispute; returns whether its spec is another now.
+
+        An answer that is older than what is known settles nothing.
+        """
+        known = self.resources.get(key)
+        if known is None or known.dispute is None:
+            return False
+        old = _is_before(body, known) or _generation(body) != known.generation
+        spec = known.spec if old else _spec(body)
+        known.dispute.answered(known.spec, spec)
+        if spec == known.spec:
+            return False
+        known.spec = spec
+        self._outdate((key, *self.read_by(key)))
+        return True
+
     def put_status(self, key: Key, body: Mapping[str, Any]) -> None:
-        """Take in the status of a resource of which nothing else is new; one older than what is known changes nothing."""
+        """Take in the answer to a write of the status; one older than what is known changes nothing.
+
+        Of one version the answer counts for more than what a watch said of it, which may have left out what it does not know.
+        """
         known, version = self.resources.get(key), body["metadata"]["resourceVersion"]
-        if known is not None and not is_older(version, known.resource_version):
-            known.resource_version, known.status = version, compact(body.get("status") or {})
+        if known is None or _is_before(body, known):
+            return
+        known.echo = version != known.resource_version
+        known.resource_version, known.status = version, compact(body.get("status") or {})
+        spec = _spec(body)
+        if spec != known.spec:
+            _hear(known, spec)
 
     def drop_resource(self, key: Key, uid: str) -> bool:
         """Forget a resource; False when the one known is another (made anew meanwhile) or none is."""

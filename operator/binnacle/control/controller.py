@@ -237,9 +237,13 @@ class Controller:
     def _resource_present(self, body: Any) -> None:
         rivals = self.cache.rivals(resource_key(body))
         key, change = self.cache.put_resource(body)
+        resource = self.cache.resources[key]
+        if resource.dispute is not None:
+            pause = resource.dispute.pause(self.ports.clock.monotonic())
+            if pause is not None:
+                self.queue.add_after(key, pause)
         if change is Change.NOTHING:
             return
-        resource = self.cache.resources[key]
         if change is Change.STATUS:
             self.queue.add(key, Priority.DRIFT)
             return

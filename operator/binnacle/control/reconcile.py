@@ -18,6 +18,7 @@ from binnacle.control.aggregates import Aggregate, Aggregates, Part
 from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Resource, WorkKey, compact
 from binnacle.control.desired import Desired, Toolchain, desire
+from binnacle.control.dispute import Dispute
 from binnacle.control.fingerprint import Fingerprinter
 from binnacle.control.firstpass import FirstPass
 from binnacle.control.journal import Journal
@@ -118,6 +119,11 @@ class Reconciler:
     # One resource.
 
     async def _resource(self, key: Key, resource: Resource) -> Retry | None:
+        try:
+            if resource.dispute is not None and not await self._settle(key, resource, resource.dispute):
+                return None  # the watch or the resync will say so too
+        except BinnacleError as error:
+            return self._again(key, error)
         if resource.kept is not None and resource.kept[0] == self._clock.today():
             return await self._apply(key, resource, resource.kept[1], resource.live_status())
         with self._metrics.compile_seconds.labels(key.kind).time():
@@ -141,6 +147,27 @@ class Reconciler:
             # Before the requests, because what arrives during them makes old what is kept.
             resource.kept = self._clock.today(), replace(desired, model=None, compiled=None)
         return await self._apply(key, resource, desired, before)
+
+    async def _settle(self, key: Key, resource: Resource, dispute: Dispute) -> bool:
+        """Ask the API server for a resource that was told in two ways, when it is time; False when there is nothing to work on."""
+        pause = dispute.pause(self._clock.monotonic())
+        if pause is not None and pause <= 0:
+            live = await self._store.get(ObjectRef(conventions.API_VERSION, key.kind, key.namespace, key.name))
+            if live is None or self._cache.resources.get(key) is not resource:
+                return False
+            if live["metadata"]["uid"] != resource.uid:
+                self.deliver(Present(live))
+                return False
+            if self._cache.settle(key, live):
+                self._tell(self._cache.read_by(key))
+        self._watch_dispute(key, resource)
+        return True
+
+    def _watch_dispute(self, key: Key, resource: Resource) -> None:
+        """Come back when it is time to ask, where a resource was told in two ways."""
+        pause = resource.dispute.pause(self._clock.monotonic()) if resource.dispute is not None else None
+        if pause is not None:
+            self._queue.add_after(key, pause)
 
     async def _withdraw(
         self, key: Key, resource: Resource, desired: Desired, before: Mapping[str, Any]
@@ -469,6 +496,7 @@ class Reconciler:
                 self.deliver(Present(live))
             else:
                 self._cache.put_status(key, live)
+                self._watch_dispute(key, resource)
             self._warn(key, resource.uid, before, status)
         return None
 
