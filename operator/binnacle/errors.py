@@ -5,6 +5,10 @@ at hand. `SpecError` is terminal until somebody edits the resource, `TransientEr
 `ConflictError` means that what we wanted to change is not ours or has changed under us.
 """
 
+import traceback
+from pathlib import PurePath
+from typing import Final
+
 
 class BinnacleError(Exception):
     """Root of every error that Binnacle raises on purpose."""
@@ -58,3 +62,43 @@ class ConflictError(BinnacleError):
         super().__init__(message)
         self.message = message
         self.reason = reason
+
+
+_FRAMES: Final = 50
+"""Calls of a traceback that are told: the last ones."""
+
+
+def untold(error: BaseException) -> str:
+    """Return the traceback of a defect, with types and places and without what any exception says.
+
+    What it says may quote the values that it failed on, and these may be secrets: nobody foresees what a defect is about.
+    """
+    return "\n".join(_untold(error, set()))
+
+
+def _untold(error: BaseException, seen: set[int]) -> list[str]:
+    seen.add(id(error))
+    lines = []
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in seen:
+        lines += [*_untold(before, seen), "", "Then, because of this or while it was handled:", ""]
+    lines.append("Traceback (most recent call last):")
+    lines += [line.rstrip("\n") for line in traceback.format_tb(error.__traceback__, limit=-_FRAMES)]
+    lines.append(_name(error))
+    for one in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        lines += ["", f"One of the {_name(error)}:", *_untold(one, seen)] if id(one) not in seen else []
+    return lines
+
+
+def defect(error: BaseException) -> str:
+    """Return the type of a defect and where it arose, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return _name(error)
+    *_, folder, file = ("", *PurePath(frames[-1].filename).parts)
+    return f"{_name(error)} at {folder}/{file}:{frames[-1].lineno}"
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

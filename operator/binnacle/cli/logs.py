@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from binnacle.errors import untold
+
 
 class LogFormat(StrEnum):
     """How log lines look."""
@@ -26,6 +28,19 @@ def set_up(log_format: LogFormat, level: str) -> None:
     # What fails in them is told by us, in one line; theirs are tracebacks, and may quote credentials.
     for library in ("kopf", "kubernetes"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    # Below its first line it spells the task, with its exception.
+    logging.getLogger("asyncio").addFilter(_first_line)
+
+
+def set_up_commands() -> None:
+    """Let commands that have no log tell of defects as the operator does: types and places, no values."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Untold())
+
+
+def _first_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = record.getMessage().partition("\n")[0], ()
+    return True
 
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -39,7 +54,14 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class _Text(logging.Formatter):
+class _Untold(logging.Formatter):
+    """Tells no value that a defect quotes."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name of the standard library
+        return untold(ei[1]) if ei[1] is not None else ""
+
+
+class _Text(_Untold):
     """`time level message key=value`; what users wrote cannot begin a new line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,7 +71,7 @@ class _Text(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class _Json(logging.Formatter):
+class _Json(_Untold):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from binnacle import __version__
+from binnacle.cli.logs import set_up_commands
 from binnacle.errors import BinnacleError, SpecError
 
 EXIT_FINDINGS = 1
@@ -137,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: the command ended by itself, or was called wrongly.
     """
     program = "kubectl binnacle" if Path(sys.argv[0]).name.startswith("kubectl-") else "binnacle"
+    set_up_commands()
     try:
         app(args=arguments, prog_name=program)
     except BinnacleError as error:

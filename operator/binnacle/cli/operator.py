@@ -182,7 +182,14 @@ def operator(
         if webhook
         else None,
     )
-    if not asyncio.run(run_operator(options, _observers)):
+    try:
+        orderly = asyncio.run(run_operator(options, _observers))
+    except BinnacleError:
+        raise
+    except Exception as error:
+        log.critical("the operator ends by a defect of Binnacle", exc_info=error)
+        raise typer.Exit(1) from None
+    if not orderly:
         raise typer.Exit(1)
 
 

@@ -45,7 +45,7 @@ from binnacle.control.ports import (
 from binnacle.control.queue import Priority, WorkQueue
 from binnacle.control.reconcile import Reconciler
 from binnacle.control.status import condition_said
-from binnacle.errors import BinnacleError
+from binnacle.errors import BinnacleError, defect
 from binnacle.intent.readback import READBACK_FIELDS
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
@@ -387,7 +387,7 @@ class Controller:
                 except Exception as error:
                     # A defect of ours in one key must not stop the work on the others.
                     outcome.failed("panic")
-                    entry.error, entry.pause = f"{type(error).__name__}: {error}", self.queue.retry(key)
+                    entry.error, entry.pause = f"a defect of Binnacle: {defect(error)}", self.queue.retry(key)
                     log.exception("reconcile failed unexpectedly", extra={"key": str(key)})
                 else:
                     if retry is None:
