@@ -33,7 +33,10 @@ def _apply_patch(body: Mapping[str, Any]) -> bytes:
 
     In YAML some characters that JSON takes as they are end the line or are refused; JSON below U+0020 is escaped anyway.
     """
-    return _NOT_PLAIN_IN_YAML.sub(lambda found: b"\\u%04x" % ord(found.group().decode()), conventions.canonical(body))
+    text = conventions.canonical(body)
+    if text.isascii() and b"\x7f" not in text:
+        return text  # nearly always, and told a hundred times faster than by the expression
+    return _NOT_PLAIN_IN_YAML.sub(lambda found: b"\\u%04x" % ord(found.group().decode()), text)
 
 
 class KubernetesStore:
