@@ -2,10 +2,11 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import aiohttp
+import orjson
 
 from binnacle.api.reasons import Reason
 from binnacle.cluster.fence import Fence
@@ -61,7 +62,8 @@ class Client:
         Raises the same as `request`. When the server has forgotten the list's version midway, the listing starts again
         and repeats what it had yielded; a caller that counts must be ready for that.
         """
-        async for item in self._items(call, selector, _METADATA_LIST):
+        # Metadata have no numbers but small ones. Where there may be others, orjson reads what is beyond 64 bits inexactly.
+        async for item in self._items(call, selector, _METADATA_LIST, orjson.loads):
             yield item["metadata"]
 
     async def objects(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
@@ -71,7 +73,9 @@ class Client:
         async for item in self._items(call, selector, JSON):
             yield {**kind, **item}
 
-    async def _items(self, call: Call, selector: str, accept: str) -> AsyncIterator[dict[str, Any]]:
+    async def _items(
+        self, call: Call, selector: str, accept: str, read: Callable[[bytes], Any] = json.loads
+    ) -> AsyncIterator[dict[str, Any]]:
         params = {"limit": str(_PAGE)}
         if selector:
             params["labelSelector"] = selector
@@ -82,7 +86,7 @@ class Client:
                 continue
             if status >= 400:
                 raise refusal(call, status, retry_after, answer, self._who)
-            page = _object(str(call), answer)
+            page = _object(str(call), answer, read)
             if "items" not in page or "metadata" not in page:
                 raise _nonsense(str(call))
             for item in page["items"] or ():  # null when there is none
@@ -154,10 +158,10 @@ def _unreachable(what: str, error: Exception) -> TransientError:
     )
 
 
-def _object(what: str, answer: bytes) -> dict[str, Any]:
+def _object(what: str, answer: bytes, read: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
     """Return the JSON object of an answer; a proxy in between may have written whatever it liked."""
     try:
-        value = json.loads(answer)
+        value = read(answer)
     except (ValueError, RecursionError):
         raise _nonsense(what) from None
     if not isinstance(value, dict):

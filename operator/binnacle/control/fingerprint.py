@@ -6,7 +6,6 @@ changed by hand all show. Labels, annotations and owner references of others do 
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +40,7 @@ class Fingerprinter:
                 key: value for key, value in body.items() if key not in _NOT_OURS and value not in ({}, [], None)
             },
         }
-        text = json.dumps(ours, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).digest()[:16]
+        return hashlib.sha256(conventions.canonical(ours)).digest()[:16]
 
 
 def _only(values: Mapping[str, str] | None, keys: frozenset[str]) -> dict[str, str]:

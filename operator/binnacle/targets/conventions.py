@@ -1,7 +1,6 @@
 """Names, labels and annotations of every object that Binnacle writes. Nothing else spells one."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Any, Final
 from binnacle.api import meta
 from binnacle.api.registry import KINDS
 from binnacle.intent.refs import Key, ObjectRef
+from binnacle.targets import jsontext
 
 API_GROUP = meta.GROUP
 API_VERSION = meta.API_VERSION
@@ -146,13 +146,12 @@ def owner_reference(key: Key, uid: str) -> dict[str, Any]:
     }
 
 
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 def canonical(value: Any) -> bytes:
     """Return the one JSON spelling of a value: sorted keys, no spaces, UTF-8."""
-    return _CANONICAL.encode(value).encode()
+    return jsontext.spelled(value)
 
 
 def canonical_list(spelled: Iterable[bytes]) -> bytes:
