@@ -1,8 +1,10 @@
 """Credentials: from where, renewed when refused, and never told; and what faults of the way become."""
 
 import asyncio
+import base64
 import json
 import logging
+import tempfile
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from binnacle.cluster.refusals import Call
 from binnacle.control.clock import SystemClock
 from binnacle.errors import SpecError, TransientError
 from cluster.objects import CONFIG_MAP
+from servers.certificates import Authority
 from servers.cluster import Cluster
 
 SECRET = "s3cr3t-t0k3n"
@@ -176,6 +179,51 @@ async def test_a_broken_kubeconfig_is_named_and_not_quoted(
 
 async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="nothing-here"):
+        await connect(str(tmp_path / "nothing-here"))
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a read-only root: the system has no place for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
+
+
+def with_certificates(path: Path) -> str:
+    """A kubeconfig that has all certificates in it."""
+    authority = Authority("an authority of its own")
+    client = authority.issue("somebody", purpose="client")
+    held = {name: base64.b64encode(data).decode() for name, data in (("c", client.certificate), ("k", client.key))}
+    made = kubeconfig(path, "https://127.0.0.1:1", {"client-certificate-data": held["c"], "client-key-data": held["k"]})
+    document = json.loads(path.read_text())
+    cluster = document["clusters"][0]["cluster"]
+    cluster["certificate-authority-data"] = base64.b64encode(authority.certificate).decode()
+    path.write_text(json.dumps(document))
+    return made
+
+
+async def test_certificates_in_a_kubeconfig_need_no_writable_root(
+    read_only: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(connection_module, "_MEMORY", str(memory))
+    async with await connect(with_certificates(tmp_path / "k")):
+        held = sorted(memory.iterdir())
+        assert len(held) == 3
+        assert {one.stat().st_mode & 0o777 for one in held} == {0o600}
+
+
+async def test_a_kubeconfig_whose_certificates_have_no_place_says_what_to_do(
+    read_only: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "_MEMORY", str(tmp_path / "nowhere"))
+    path = with_certificates(tmp_path / "k")
+    with pytest.raises(SpecError, match="has certificates in it, and there is no folder") as refused:
+        await connect(path)
+    assert path in str(refused.value)
+    assert "mount an emptyDir of medium Memory at /tmp" in refused.value.fix
+    with pytest.raises(SpecError, match="cannot read how to reach the API server"):
         await connect(str(tmp_path / "nothing-here"))
 
 

@@ -1,16 +1,19 @@
 """What the loop counts of itself."""
 
+import math
 import random
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from binnacle.control.cache import Cache
-from binnacle.control.metrics import RESULTS, Metrics
+from binnacle.control.metrics import RESULTS, Metrics, WebhookMetrics
 from binnacle.control.queue import WorkQueue
 from binnacle.errors import TransientError
 from control.memory_world import MemoryCluster, Running, thing
 from control.test_queue import ManualClock
+from servers.fixtures import REPOSITORY
 
 
 def test_work_that_hangs_is_seen_while_it_hangs() -> None:
@@ -66,3 +69,22 @@ async def test_work_that_fails_is_an_error_and_all_ends_are_shown_from_the_start
         assert (ended("success"), ended("error")) == (1, 1)
         errors = registry.get_sample_value("controller_runtime_reconcile_errors_total", {"controller": "SLO"})
         assert errors == 1
+
+
+def test_the_metrics_of_the_webhook_are_there_where_it_is_off() -> None:
+    """What the operator's own MetricSet declares of it, which else would say of itself that metrics are missing."""
+    registry = CollectorRegistry()
+    WebhookMetrics(registry).begin("/validate", ["SLO"])
+    series = [sample for family in registry.collect() for sample in family.samples]
+    declared = yaml.safe_load((REPOSITORY / "manifests/monitoring/metricset.yaml").read_text())["spec"]["metrics"]
+    names = {
+        f"{one['name']}_bucket" if one["type"] == "histogram" else one["name"]
+        for one in declared
+        if "webhook" in one["name"] or one["name"].startswith("certwatcher")
+    }
+    assert len(names) == 7
+    assert names <= {one.name for one in series}
+    # No alert takes nothing for something: what is not known compares with no number.
+    (ends,) = (one.value for one in series if one.name == "webhook_certificate_not_after_seconds")
+    assert math.isnan(ends)
+    assert {one.value for one in series if one.name.endswith("_total")} == {0.0}

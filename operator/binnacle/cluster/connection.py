@@ -9,8 +9,10 @@ request is tried once more. Nothing of what was read appears in an error: the li
 import asyncio
 import contextlib
 import functools
+import os
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +31,7 @@ from binnacle.errors import SpecError
 REQUEST_SECONDS = 30.0
 _UNAUTHORIZED = 401
 _CREDENTIALS_CHECK_SECONDS = 60
+_MEMORY = "/dev/shm"  # noqa: S108 - what is put there has a name of its own and is the owner's alone
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 RequestObserver = Callable[[str, str, float], None]
@@ -175,7 +178,11 @@ async def _load(configuration: Configuration, kubeconfig: str | None, context: s
             return None
     try:
         return await load_kube_config(
-            kubeconfig, context=context, client_configuration=configuration, persist_config=False
+            kubeconfig,
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+            temp_file_path=_scratch(),
         )
     except (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
         where = kubeconfig or "the default kubeconfig"
@@ -183,11 +190,29 @@ async def _load(configuration: Configuration, kubeconfig: str | None, context: s
         if context is not None:
             where += f", context {context}"
             fix = "check the file, and with kubectl config get-contexts that it has this context"
+        if isinstance(error, OSError) and error.filename is None and _scratch() is None:
+            raise SpecError(
+                f"{where} has certificates in it, and there is no folder to put them in as files: none of /tmp, /var/tmp and "
+                f"{_MEMORY} can be written",
+                fix="mount an emptyDir of medium Memory at /tmp, or have the file name certificates that are mounted "
+                "(certificate-authority, client-certificate, client-key), or leave --kubeconfig out and use the pod's ServiceAccount",
+            ) from None
         # Neither the message nor the chain of the library's error: they quote the file, tokens included.
         raise SpecError(
             f"cannot read how to reach the API server from {where} ({type(error).__name__})",
             fix=fix,
         ) from None
+
+
+def _scratch() -> str | None:
+    """Return where certificates are put that are in the kubeconfig itself, because TLS reads files; None when nowhere.
+
+    On a read-only root the system has no such place, but containers have a piece of memory that looks like a folder.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return _MEMORY if os.access(_MEMORY, os.W_OK) else None
 
 
 def _socket(unacknowledged: float, address: AddrInfoType) -> socket.socket:

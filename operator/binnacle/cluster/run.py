@@ -34,6 +34,7 @@ from binnacle.cluster.source import KubernetesSource, require
 from binnacle.cluster.store import KubernetesStore
 from binnacle.cluster.watches import plan
 from binnacle.cluster.webhook import objects as webhook_objects
+from binnacle.cluster.webhook.server import PATH as WEBHOOK_PATH
 from binnacle.cluster.webhook.server import WebhookServer
 from binnacle.control.admission import Admission
 from binnacle.control.clock import SystemClock
@@ -326,11 +327,13 @@ async def _webhook(
     options: WebhookOptions | None, controller: Controller, metrics: Metrics, clock: Clock
 ) -> AsyncIterator[Callable[[], str]]:
     """Serve the webhook where it is wanted, leader or not, until the loop has ended; gives what keeps it from answering."""
+    counted = WebhookMetrics(metrics.registry)
+    counted.begin(WEBHOOK_PATH, KINDS)
     if options is None:
         yield str
         return
     admission = Admission(controller.tools, controller.cache, lambda: controller.ready, clock.today)
-    server = WebhookServer(admission.judge, options.certificates, WebhookMetrics(metrics.registry), clock)
+    server = WebhookServer(admission.judge, options.certificates, counted, clock)
     async with server.serving(options.host, options.port):
         yield lambda: server.missing
 

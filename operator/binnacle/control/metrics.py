@@ -5,6 +5,7 @@ and client-go's `tools/metrics`. New are those that show what a watch-based cach
 size, resyncs, and drift.
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -244,8 +245,14 @@ class QueueMetrics:
     longest_seconds: Gauge
 
 
+VERDICTS = ("allowed", "warned", "denied", "unchecked")
+"""What the webhook says of a resource."""
+
+
 class WebhookMetrics:
-    """The metrics of the validating webhook; there are none of them where it is off.
+    """The metrics of the validating webhook: where it is off too, and then they stay at zero.
+
+    So who watches the operator need not know whether it is on to tell a metric that is missing from one of which there is nothing.
 
     Names follow controller-runtime's `pkg/webhook/internal/metrics` and `pkg/certwatcher/metrics`.
 
@@ -291,6 +298,16 @@ class WebhookMetrics:
         )
         self.certificate_not_after = Gauge(
             "webhook_certificate_not_after_seconds",
-            "When the certificate that the webhook shows ends, in seconds since 1970.",
+            "When the certificate that the webhook shows ends, in seconds since 1970; not a number while it shows none.",
             registry=registry,
         )
+        self.certificate_not_after.set(math.nan)
+
+    def begin(self, path: str, kinds: Iterable[str]) -> None:
+        """Show the series of a path and of kinds from the start."""
+        self.in_flight.labels(path)
+        self.seconds.labels(path)
+        self.requests.labels(path, "200")
+        for kind in kinds:
+            for verdict in VERDICTS:
+                self.verdicts.labels(kind, verdict)
