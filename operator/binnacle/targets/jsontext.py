@@ -2,7 +2,7 @@
 
 orjson spells it; what orjson does not take (an integer beyond 64 bits, a key that is no text, a mapping that is no dict, more than
 254 levels) the standard library does, or refuses. Both spell alike but for floats with an exponent (`1e16` and `1e+16`) and for
-those that JSON has not (`null` and `NaN`), so what is spelled depends on the value alone. See docs/adr/0028.
+those that JSON has not (`null` and `NaN`), so what is spelled depends on the value alone. See docs/adr/0029.
 """
 
 import json
