@@ -17,7 +17,7 @@ from binnacle.targets.yamltext import document
 from servers.audit import WriteCounter, WriteRecord, counted
 from servers.controlplane import ControlPlane
 from servers.operator import USER, OperatorProcess
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 Object = dict[str, Any]
 Change = Callable[[Object], None]
@@ -164,7 +164,7 @@ class Arena:
         """All SLOs of the namespace by name."""
         return {one["metadata"]["name"]: one for one in self.cluster.get("slo", "-n", self.namespace)["items"]}
 
-    def status(self, name: str, limit: float = 30, *, kind: str = "SLO") -> Object:
+    def status(self, name: str, limit: float = PATIENCE, *, kind: str = "SLO") -> Object:
         """The status of a resource once it is about the generation that is there."""
 
         def current() -> Object:
@@ -174,7 +174,7 @@ class Arena:
 
         return eventually(current, limit=limit, what=f"a status about the spec of {name}")
 
-    def all_settled(self, limit: float = 60) -> dict[str, Object]:
+    def all_settled(self, limit: float = PATIENCE) -> dict[str, Object]:
         """Every SLO of the namespace, once each status is about the spec that is there and none is being worked on."""
 
         def settled() -> dict[str, Object]:
@@ -189,7 +189,7 @@ class Arena:
         Rules are served before the status says so: who waited for the rules alone leaves a status behind that is due.
         """
         self.all_settled()
-        self.counter.settle(self.counter.mark(), quiet=4.0, limit=120.0, user=USER)
+        self.counter.settle(self.counter.mark(), quiet=4.0, user=USER)
 
     def state(self) -> "State":
         """All that the others could notice of a change."""

@@ -29,7 +29,7 @@ from servers.controlplane import ControlPlane
 from servers.fixtures import STAND_INS
 from servers.http import fetch
 from servers.operator import USER, OperatorProcess, sweep
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 Object = dict[str, Any]
 
@@ -147,7 +147,9 @@ class Api:
         answer = fetch(f"{self.url}{path}", method="DELETE", tls=self._tls)
         assert answer.status in (200, 202, 404), answer.body.decode()
 
-    def wait(self, path: str, holds: Callable[[Object | None], bool], *, limit: float = 45, what: str = "") -> Object:
+    def wait(
+        self, path: str, holds: Callable[[Object | None], bool], *, limit: float = PATIENCE, what: str = ""
+    ) -> Object:
         """The object once the condition holds of it."""
         last: Object | None = None
 
@@ -162,7 +164,7 @@ class Api:
             raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}") from error
         return last or {}
 
-    def gone(self, path: str, *, limit: float = 45) -> None:
+    def gone(self, path: str, *, limit: float = PATIENCE) -> None:
         """Wait until there is no such object."""
         self.wait(path, lambda obj: obj is None, limit=limit, what=f"the end of {path}")
 
@@ -205,7 +207,7 @@ class Recording:
         with self._changed:
             return [one for one in self._versions if name is None or one.body["metadata"]["name"] == name]
 
-    def wait(self, holds: Callable[[Version], bool], *, limit: float = 45, after: float = 0.0) -> Version:
+    def wait(self, holds: Callable[[Version], bool], *, limit: float = PATIENCE, after: float = 0.0) -> Version:
         """The first version that came after `after` and of which the condition holds."""
         deadline = time.monotonic() + limit
         with self._changed:
@@ -259,7 +261,7 @@ class World:
         return self.counter.mark()
 
     def writes(
-        self, mark: int, *, quiet: float = 1.0, limit: float = 30.0, namespace: str | None = None
+        self, mark: int, *, quiet: float = 1.0, limit: float = PATIENCE, namespace: str | None = None
     ) -> list[WriteRecord]:
         """The operator's writes since the mark, once there are no more; only those in `namespace` when it is given.
 
@@ -282,11 +284,11 @@ class World:
         """Apply objects as the administrator, all in one call."""
         self.plane.apply(objects)
 
-    def ready(self, namespace: str, name: str, *, limit: float = 45) -> Object:
+    def ready(self, namespace: str, name: str, *, limit: float = PATIENCE) -> Object:
         """The SLO, once it is ready."""
         return self.api.wait(slo_path(namespace, name), ready, limit=limit)
 
-    def stalled(self, namespace: str, name: str, reason: str, *, limit: float = 45) -> Object:
+    def stalled(self, namespace: str, name: str, reason: str, *, limit: float = PATIENCE) -> Object:
         """The SLO, once it is stalled for this reason."""
         return self.api.wait(slo_path(namespace, name), lambda obj: stalled(obj, reason), limit=limit)
 
@@ -315,7 +317,7 @@ class World:
         self.operator.stop()
         self.operator.start()
 
-    def leading(self, limit: float = 30) -> None:
+    def leading(self, limit: float = PATIENCE) -> None:
         """Wait until the operator holds the Lease."""
         name = 'leader_election_master_status{name="binnacle-default"}'
         eventually(lambda: self.operator.metrics()[name] == 1.0, limit=limit, what="holding the Lease")
@@ -326,13 +328,13 @@ class World:
         On a busy machine that may last longer than the Lease; the operator has then ended, and whoever runs it (a
         Deployment, or this) starts it again.
         """
-        eventually(lambda: not self.operator.process.running or self._is_watching(), limit=40, what="the watches")
+        eventually(lambda: not self.operator.process.running or self._is_watching(), what="the watches")
         if not self.operator.process.running:
             self.operator.start()
         self.watching()
         self.leading()
 
-    def watching(self, limit: float = 30) -> None:
+    def watching(self, limit: float = PATIENCE) -> None:
         """Wait until all of the operator's watches are running."""
         eventually(self._is_watching, limit=limit, what="the watches")
 
@@ -462,4 +464,4 @@ def _allowed(plane: ControlPlane, resource: str, verb: str, expected: str, names
     name, _, subresource = resource.partition("/")
     what = [f"{name}{groups.get(resource, '')}", *([f"--subresource={subresource}"] if subresource else [])]
     question = ("auth", "can-i", verb, *what, "-n", namespace or "default", f"--as={USER}")
-    eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected, limit=45)
+    eventually(lambda: plane.kubectl(*question, check=False).stdout.strip() == expected)

@@ -110,7 +110,7 @@ def test_a_dashboard_goes_with_its_namespace(shared: World) -> None:
     shared.apply(dashboard(namespace, "a"))
     shared.api.wait(path(namespace, "a"), ready)
     shared.plane.kubectl("delete", "namespace", namespace, "--wait=false")
-    shared.api.gone(child(namespace, "a"), limit=30)
+    shared.api.gone(child(namespace, "a"))
 
 
 def test_of_two_with_one_title_one_is_served_and_the_other_follows_it(shared: World, place: str) -> None:

@@ -303,11 +303,11 @@ def works(control_plane: ControlPlane, operator: OperatorProcess) -> None:
     try:
         for objective in ("99.9%", "99%"):
             control_plane.apply(slo(place, "s", objective=objective))
-            eventually(lambda: is_ready(control_plane, place), limit=60, what="the SLO Ready")
+            eventually(lambda: is_ready(control_plane, place), what="the SLO Ready")
         assert "99" in json.dumps(control_plane.get("prometheusrule", "binnacle-slo-s", "-n", place))
         control_plane.kubectl("delete", "slo", "s", "-n", place)
         gone = lambda: not control_plane.exists("prometheusrule", "binnacle-slo-s", "-n", place)  # noqa: E731 - one line
-        eventually(gone, limit=60, what="the end of the rules")
+        eventually(gone, what="the end of the rules")
         assert fetch(f"{operator.url}/readyz").body == b"ok\n", "the webhook serves, too"
     finally:
         control_plane.kubectl("delete", "namespace", place, "--wait=false")

@@ -88,7 +88,7 @@ def test_it_foretells_what_an_apply_does_and_writes_nothing(
     assert (before["status"], before["notes"], errors(before)) == (0, [], [])
     assert {one["action"] for one in before["changes"]} == {"Create"}
     plane.kubectl("apply", "-f", str(files))
-    eventually(settled, limit=60)
+    eventually(settled)
 
     mark = write_counter.mark()
     same = told(run, files, admin, "--exit-code")
@@ -121,7 +121,7 @@ def test_it_foretells_what_an_apply_does_and_writes_nothing(
     (rules,) = [one["diff"] for one in changed["changes"] if one["name"] == RULES]
     foretold = [line[1:] for line in rules.splitlines() if line.startswith("+") and "expr" in line]
     plane.kubectl("apply", "-f", str(files))
-    eventually(settled, limit=60)
+    eventually(settled)
     live = plane.get("configmap", RULES, "-n", "monitoring")["data"]
     assert foretold
     assert [line for line in foretold if not any(line in text for text in live.values())] == []
@@ -130,7 +130,7 @@ def test_it_foretells_what_an_apply_does_and_writes_nothing(
     # Who reads what changes is compared too.
     edit(files / "checkout-slo.yaml", "name: checkout\n", "name: other\n")
     plane.kubectl("delete", "slo", "checkout", "-n", namespace)
-    eventually(settled_without_slo(plane, namespace), limit=30)
+    eventually(settled_without_slo(plane, namespace))
     back = told(run, files / "checkout-slo.yaml", admin)
     assert ("Create", "SLO", "other", "SLO") in changes(back)
     edit(files / "checkout-slo.yaml", "name: other\n", "name: checkout\n")

@@ -16,6 +16,7 @@ from binnacle.cluster.refusals import Call
 from binnacle.errors import TransientError
 from cluster.objects import CONFIG_MAP
 from servers.cluster import Credentials, write_kubeconfig
+from servers.waiting import PATIENCE
 
 READ, WRITE = Call("get", CONFIG_MAP, "default", "c"), Call("patch", CONFIG_MAP, "default", "c")
 LARGE = b'{"data":"' + b"x" * 2**24 + b'"}'
@@ -67,7 +68,7 @@ async def test_a_write_that_waits_for_a_connection_is_not_sent_when_the_lease_ha
     async with clients(tmp_path, left) as (server, reading, writing):
         server.reads.set()
         read = asyncio.create_task(reading.request("GET", READ))
-        await asyncio.wait_for(server.arrived.wait(), 5)
+        await asyncio.wait_for(server.arrived.wait(), PATIENCE)
         write = asyncio.create_task(writing.request("PATCH", WRITE, body=b'{"data":"x"}'))
         await asyncio.sleep(0)
         left[0] = 0.0
@@ -83,12 +84,12 @@ async def test_a_large_write_ends_in_the_middle_when_the_lease_goes(tmp_path: Pa
     left = [8.0]
     async with clients(tmp_path, left) as (server, _, writing):
         write = asyncio.create_task(writing.request("PATCH", WRITE, body=LARGE))
-        await asyncio.wait_for(server.arrived.wait(), 5)
+        await asyncio.wait_for(server.arrived.wait(), PATIENCE)
         left[0] = 0.0
         server.reads.set()
         with pytest.raises(TransientError, match="does not hold the lease"):
             await write
-        await asyncio.wait_for(server.ended.wait(), 5)
+        await asyncio.wait_for(server.ended.wait(), PATIENCE)
     assert b"Content-Length: %d" % len(LARGE) in server.received[0]
     assert len(server.received[0]) < len(LARGE)
 
@@ -105,7 +106,7 @@ async def test_the_server_is_told_when_to_give_up(tmp_path: Path) -> None:
 async def test_what_the_other_side_does_not_take_in_is_dropped(tmp_path: Path) -> None:
     async with clients(tmp_path, [60.0]) as (server, _, writing):
         with pytest.raises(TransientError, match="cannot reach the API server"):
-            await asyncio.wait_for(writing.request("PATCH", WRITE, body=LARGE), 20)
+            await asyncio.wait_for(writing.request("PATCH", WRITE, body=LARGE), PATIENCE)
         server.reads.set()
-        await asyncio.wait_for(server.ended.wait(), 5)
+        await asyncio.wait_for(server.ended.wait(), PATIENCE)
     assert len(server.received[0]) < len(LARGE)

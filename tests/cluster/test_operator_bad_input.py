@@ -68,7 +68,7 @@ def arena(
         arena.writes(arena.counter.mark())
         yield arena
         control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
-        eventually(lambda: not arena.served(), limit=120, every=0.5, what="the rules of deleted SLOs going away")
+        eventually(lambda: not arena.served(), every=0.5, what="the rules of deleted SLOs going away")
     if installed:
         control_plane.remove_crds(*installed)
 
@@ -199,7 +199,7 @@ class TestAmongNeighbours:
             assert condition(slos[name]["status"], "Accepted")["reason"] == "ItemsQuarantined"
             assert condition(slos[name]["status"], "Ready")["message"].endswith("8 items left out, see findings.")
         arena.cluster.kubectl("delete", "slo", *names, "-n", arena.namespace)
-        eventually(lambda: arena.served() == served, limit=60, what="the others as they were")
+        eventually(lambda: arena.served() == served, what="the others as they were")
 
     def test_the_last_good_version_outlives_the_operator(self, arena: Arena) -> None:
         served = arena.served()
@@ -219,7 +219,7 @@ class TestAmongNeighbours:
         assert {name for name in served if after[name] != served[name]} == {"neighbour-1"}
         arena.apply(good_slo("neighbour-1", arena.namespace))
         self.repair(arena, VICTIM)
-        eventually(lambda: arena.served() == served, limit=60, what="everything as it was")
+        eventually(lambda: arena.served() == served, what="everything as it was")
 
     def test_a_spec_as_large_as_its_bounds_allow(self, arena: Arena) -> None:
         before = arena.state()
@@ -239,7 +239,7 @@ class TestAmongNeighbours:
         assert after.served == {**before.served, "huge": large}
         assert after.changed_since(before) <= {("ConfigMap", AGGREGATE)}
         arena.cluster.kubectl("delete", "slo", "huge", "-n", arena.namespace)
-        eventually(lambda: arena.served() == before.served, limit=60, what="the others as they were")
+        eventually(lambda: arena.served() == before.served, what="the others as they were")
 
     def test_resources_as_large_as_kubernetes_allows(self, arena: Arena) -> None:
         before, process = arena.state(), arena.operator.process.pid
@@ -260,7 +260,7 @@ class TestAmongNeighbours:
         for kind in OUTCOMES:
             arena.cluster.kubectl("delete", kind, "large", "-n", arena.namespace)
         arena.apply(good_slo("neighbour-1", arena.namespace))
-        eventually(lambda: arena.served() == before.served, limit=60, what="the others as they were")
+        eventually(lambda: arena.served() == before.served, what="the others as they were")
 
     def test_hostile_strings_change_no_rule_but_their_own_text(self, arena: Arena, tmp_path: Path) -> None:
         arena.rest()
@@ -268,7 +268,7 @@ class TestAmongNeighbours:
         slos = hostile(arena.namespace)
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(slos.values())})
         arena.cluster.kubectl("create", "-f", "-", input=document, check=False, timeout=240)
-        statuses = {name: one["status"] for name, one in arena.all_settled(limit=120).items() if name in slos}
+        statuses = {name: one["status"] for name, one in arena.all_settled().items() if name in slos}
         assert len(statuses) > 200
         good = {name for name, status in statuses.items() if condition(status, "Stalled") is None}
         assert len(good) > 120
@@ -375,7 +375,7 @@ def test_a_rule_object_of_somebody_else_is_left_alone_until_it_is_gone(
     assert "Rename it, delete it" in found["message"]
     assert arena.state().changed_since(before) == set()
     control_plane.kubectl("delete", "prometheusrule", "binnacle-slo-wanted", "-n", namespace)
-    eventually(lambda: condition(arena.status("wanted"), "Stalled") is None, limit=60, what="the rules of wanted")
+    eventually(lambda: condition(arena.status("wanted"), "Stalled") is None, what="the rules of wanted")
     assert set(arena.served()) == {"neighbour", "wanted"}
 
 
@@ -400,5 +400,5 @@ def test_a_config_map_of_somebody_else_is_left_alone_until_it_is_gone(
     assert taken["data"] == {"theirs": "yes"}
     assert "managedFields" not in taken["metadata"]
     control_plane.kubectl("delete", "configmap", AGGREGATE, "-n", MONITORING)
-    eventually(lambda: set(arena.served()) == {"one", "two"}, limit=60, what="the rules of both")
-    eventually(lambda: condition(arena.status("two"), "Stalled") is None, limit=30, what="two is well again")
+    eventually(lambda: set(arena.served()) == {"one", "two"}, what="the rules of both")
+    eventually(lambda: condition(arena.status("two"), "Stalled") is None, what="two is well again")

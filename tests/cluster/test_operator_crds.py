@@ -18,8 +18,6 @@ from servers.waiting import eventually
 
 OWN = "slos.binnacle.dev"
 THEIRS = "prometheusrules.monitoring.coreos.com"
-LIMIT = 45.0
-"""Seconds for the server to serve a definition anew, and for watches that this ended to be open again."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def newer(running: World) -> Iterator[None]:
         return "future" in (running.api.get(slo_path("default", named)) or {"spec": {}})["spec"]
 
     try:
-        eventually(stored, limit=LIMIT, every=0.5, what="the new field being stored")
+        eventually(stored, every=0.5, what="the new field being stored")
         running.plane.kubectl("delete", "slo", named, "-n", "default")
         yield
     finally:
@@ -84,7 +82,7 @@ def test_a_later_release_of_our_own_kind(running: World, place: str, newer: None
             return w.stalled(place, "one", "UnknownField", limit=5)
         return None
 
-    stalled = eventually(told, limit=LIMIT, what="a word of the new field")
+    stalled = eventually(told, what="a word of the new field")
     assert "spec.future" in json.dumps(stalled["status"]["findings"])
     # Everybody else goes on as ever.
     w.made(place, "two", objective="99%")
@@ -92,7 +90,7 @@ def test_a_later_release_of_our_own_kind(running: World, place: str, newer: None
     assert after[0] == before[0]
     assert after[1] != before[1]
     w.apply(slo(place, "one"))
-    w.ready(place, "one", limit=LIMIT)
+    w.ready(place, "one")
     written = Counter((one.name, one.subresource) for one in w.writes(mark, namespace=place))
     # For each time that the field was written a status, and one for each of the few times of asking what it is, where the watch
     # left the field out and the answer to our own write did not; and one at the end.
@@ -107,7 +105,7 @@ def test_a_definition_that_changes_writes_nothing_and_hides_nothing(running: Wor
         change(w, name, "add", field, f"Changed {uuid.uuid4().hex}.")
     # The server ends the watches of a kind that it serves anew, within a minute at the latest.
     w.plane.kubectl("delete", "prometheusrule", "binnacle-slo-one", "-n", place)
-    w.api.wait(rule_path(place, "one"), lambda obj: obj is not None, limit=LIMIT)
+    w.api.wait(rule_path(place, "one"), lambda obj: obj is not None)
     w.made(place, "two", objective="99%")
     w.watching()
     written = [(one.name, one.subresource) for one in w.writes(mark, namespace=place)]
@@ -119,14 +117,14 @@ def test_a_kind_that_goes_and_comes_back(running: World, place: str) -> None:
     w = running
     before = rules(w, place)
     w.plane.remove_crds(THEIRS)
-    eventually(lambda: "prometheusrules in all namespaces: absent" in health(w), limit=LIMIT, what="a word of it")
+    eventually(lambda: "prometheusrules in all namespaces: absent" in health(w), what="a word of it")
     w.apply(slo(place, "one", objective="99%"))
-    told = w.api.wait(slo_path(place, "one"), refused, limit=LIMIT)
+    told = w.api.wait(slo_path(place, "one"), refused)
     assert "does not know prometheusrules" in condition(told, "Ready")["message"]
     assert w.operator.process.running
     w.plane.install_crds(*sorted(STAND_INS.glob("monitoring.coreos.com_prometheusrules*.yaml")))
-    w.ready(place, "one", limit=LIMIT)
-    w.api.wait(rule_path(place, "two"), lambda obj: obj is not None, limit=LIMIT)
+    w.ready(place, "one")
+    w.api.wait(rule_path(place, "two"), lambda obj: obj is not None)
     after = rules(w, place)
     assert [one["labels"] for one in after] == [one["labels"] for one in before]
     assert after[1] == before[1]

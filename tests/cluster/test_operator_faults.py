@@ -24,6 +24,7 @@ from servers import sufferings
 from servers.controlplane import ControlPlane
 from servers.faults import Asked, Faulty, Suffering
 from servers.http import fetch
+from servers.pace import paced
 from servers.waiting import eventually
 
 FULL = bool(os.environ.get("BINNACLE_FULL"))
@@ -33,8 +34,6 @@ NAMED = 30.0
 """Seconds from the first request that suffers to the words for it."""
 DENIED = 5.0
 """The same, where a permission is taken away."""
-CONVERGED = 45.0
-"""Seconds from a fault's end to the end of the work: what is left of a pause after some failures, and the work."""
 
 RESOURCES = frozenset({*(info.plural for info in KINDS.values()), "prometheusrules", "configmaps"})
 
@@ -182,7 +181,7 @@ class Happening:
         raise NotImplementedError
 
     def ended(self) -> None:
-        self.w.ready(self.place, self.resource, limit=CONVERGED)
+        self.w.ready(self.place, self.resource)
 
     def expected(self) -> set[str]:
         """Names of the rules in the end."""
@@ -216,8 +215,8 @@ class Delete(Happening):
         self.w.plane.kubectl("delete", "slo", "one", "-n", self.place)
 
     def ended(self) -> None:
-        self.w.api.gone(slo_path(self.place, "one"), limit=CONVERGED)
-        self.w.api.gone(rule_path(self.place, "one"), limit=CONVERGED)
+        self.w.api.gone(slo_path(self.place, "one"))
+        self.w.api.gone(rule_path(self.place, "one"))
 
     def expected(self) -> set[str]:
         return set()
@@ -231,7 +230,7 @@ class Drift(Happening):
 
     def ended(self) -> None:
         path = rule_path(self.place, "one")
-        self.w.api.wait(path, lambda obj: obj is not None and ours(obj) == ours(self.before), limit=CONVERGED)
+        self.w.api.wait(path, lambda obj: obj is not None and ours(obj) == ours(self.before))
         super().ended()
 
 
@@ -239,7 +238,7 @@ class Restart(Happening):
     def happen(self) -> None:
         self.w.operator.stop()
         self.w.operator.process.start()
-        eventually(lambda: fetch(f"{self.w.operator.url}/healthz").status in (200, 503), limit=20, what="its endpoints")
+        eventually(lambda: fetch(f"{self.w.operator.url}/healthz").status in (200, 503), what="its endpoints")
 
 
 HAPPENINGS: dict[str, type[Happening]] = {
@@ -318,13 +317,13 @@ def test_cell(behind: World, proxy: Faulty, place: str, fault: str, happening: s
             named = row.named
             # At a start the rest of the work comes first, and nothing has been taken away.
             limit = row.within if happening != "restart" else max(row.within, NAMED)
-            eventually(lambda: named(signs(w, doing, before)), limit=limit, what=f"a word of {fault}")
+            eventually(lambda: named(signs(w, doing, before)), limit=paced(limit), what=f"a word of {fault}")
         lasted = time.monotonic() - began
         print(f"{fault}, {happening}: {lasted:.1f} s, {dict(proxy.hits)}")
     w.watching()
     w.leading()
     doing.ended()
-    written = w.writes(mark, namespace=place, limit=CONVERGED)
+    written = w.writes(mark, namespace=place)
     rules = w.api.get(rule_path(place)) or {}
     assert {one["metadata"]["name"] for one in rules["items"]} == doing.expected() | {"binnacle-slo-bystander"}
     assert ready(w.api.get(slo_path(place, "bystander")))
@@ -349,5 +348,5 @@ def touched(proxy: Faulty, fault: str, happening: str) -> bool:
         happening == "restart" and (row.which is writes_of_rules or row.how is None)
     ):
         return False
-    eventually(lambda: sum(proxy.hits.values()) > 0, limit=20, what="a request that suffers")
+    eventually(lambda: sum(proxy.hits.values()) > 0, what="a request that suffers")
     return True

@@ -227,7 +227,7 @@ class Place:
                 assert condition(one, "Ready")["status"] in ("True", "False")
             return found
 
-        return eventually(said, limit=60, every=0.5, what=f"a status for every {kind.name}")
+        return eventually(said, every=0.5, what=f"a status for every {kind.name}")
 
     def served(self) -> dict[str, tuple[str, Any]]:
         """What the backends are given: version and data of every ConfigMap of ours."""

@@ -80,12 +80,12 @@ def test_objects_of_prometheus_operator_and_an_slo_that_follows(
 ) -> None:
     start_operator(config=CONFIG)
     control_plane.apply([SLO])
-    eventually(lambda: is_ready(control_plane, "slo", "home"), limit=20)
+    eventually(lambda: is_ready(control_plane, "slo", "home"))
     assert reasons(control_plane) == ["UnknownReference"]
 
     control_plane.apply([SET])
-    eventually(lambda: is_ready(control_plane, "mset", "web"), limit=20)
-    eventually(lambda: reasons(control_plane) == [], limit=45, what="the SLO knows of the probe")
+    eventually(lambda: is_ready(control_plane, "mset", "web"))
+    eventually(lambda: reasons(control_plane) == [], what="the SLO knows of the probe")
     listed = control_plane.kubectl("get", "mset", "web", "-n", place).stdout.splitlines()
     assert listed[0].split() == ["NAME", "SOURCES", "DECLARED", "MISSING", "SERIES", "READY", "AGE"]
     assert listed[1].split()[:4] == ["web", "2", "1", "True"]
@@ -99,8 +99,8 @@ def test_objects_of_prometheus_operator_and_an_slo_that_follows(
     mark = write_counter.mark()
     assert counted(write_counter.settle(mark, quiet=2, user=USER), user=USER) == []
     control_plane.kubectl("delete", "mset", "web", "-n", place)
-    eventually(lambda: reasons(control_plane) == ["UnknownReference"], limit=45, what="the probe is missed")
-    eventually(lambda: modules(control_plane) == set(), limit=45, what="the modules are gone")
+    eventually(lambda: reasons(control_plane) == ["UnknownReference"], what="the probe is missed")
+    eventually(lambda: modules(control_plane) == set(), what="the modules are gone")
 
 
 def test_jobs_in_a_config_map(
@@ -109,7 +109,7 @@ def test_jobs_in_a_config_map(
     start_operator(config={**CONFIG, "prometheus": {"output": "configMap"}})
     bad = {**SET, "spec": {**SET["spec"], "probes": [{"name": "home", "url": "http://169.254.169.254"}]}}
     control_plane.apply([bad])
-    eventually(lambda: is_ready(control_plane, "mset", "web"), limit=20)
+    eventually(lambda: is_ready(control_plane, "mset", "web"))
     told = status(control_plane, "mset", "web")
     assert [(one["reason"], one["path"]) for one in told["findings"]] == [
         ("ProbeTargetRefused", "spec.probes[home].url")
@@ -119,4 +119,4 @@ def test_jobs_in_a_config_map(
     names = [job["job_name"] for job in yaml.safe_load(jobs[f"metricset.{place}.web.yaml"])["scrape_configs"]]
     assert names == [f"{place}/web/api"]
     control_plane.apply([SET])
-    eventually(lambda: modules(control_plane) == {f"{place}/web/home", f"{place}/web/home/db"}, limit=45)
+    eventually(lambda: modules(control_plane) == {f"{place}/web/home", f"{place}/web/home/db"})

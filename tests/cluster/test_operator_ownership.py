@@ -28,6 +28,7 @@ from cluster.operator_world import (
 from servers.audit import counted
 from servers.controlplane import ControlPlane
 from servers.operator import ACCOUNT, NAMESPACE, USER, OperatorProcess
+from servers.pace import paced
 from servers.waiting import eventually
 
 RULES_ONLY = pytest.mark.parametrize("shared", ["operator"], indirect=True)
@@ -79,9 +80,9 @@ def test_an_object_of_somebody_else_is_told_and_not_touched(shared: World, place
     before = version(shared, path)
     mark = shared.mark()
     shared.apply(slo(place, "taken"))
-    told = shared.stalled(place, "taken", "NameTaken", limit=20)
+    told = shared.stalled(place, "taken", "NameTaken")
     assert path.rpartition("/")[2] in condition(told, "Stalled")["message"]
-    found = eventually(lambda: events(shared, place, "taken"), limit=45, what="an Event")
+    found = eventually(lambda: events(shared, place, "taken"), what="an Event")
     assert [(one["type"], one["reason"]) for one in found] == [("Warning", "NameTaken")]
     # It is tried once, in a way that the server refuses where there is something; from then on it is only looked for.
     first, *others = shared.writes(mark)
@@ -92,7 +93,7 @@ def test_an_object_of_somebody_else_is_told_and_not_touched(shared: World, place
     # Nobody tells us when it goes: it is looked for, ever more seldom.
     kind = "prometheusrule" if shared.output == "operator" else "configmap"
     shared.plane.kubectl("delete", kind, path.rpartition("/")[2], "-n", path.split("/namespaces/")[1].split("/")[0])
-    shared.ready(place, "taken", limit=40)
+    shared.ready(place, "taken")
     assert shared.rules(place, "taken") is not None
 
 
@@ -102,7 +103,7 @@ def test_an_edit_ends_the_wait_for_a_name(shared: World, place: str) -> None:
     shared.stalled(place, "hasty", "NameTaken")
     shared.plane.kubectl("delete", "prometheusrule", "binnacle-slo-hasty", "-n", place)
     shared.apply(slo(place, "hasty", objective="99%"))
-    shared.ready(place, "hasty", limit=5)
+    shared.ready(place, "hasty", limit=paced(5))
 
 
 def test_a_resource_deleted_while_the_operator_is_down_leaves_nothing(shared: World, place: str) -> None:
@@ -115,10 +116,10 @@ def test_a_resource_deleted_while_the_operator_is_down_leaves_nothing(shared: Wo
             *("patch", "prometheusrule", "binnacle-slo-loose", "-n", place, "--type=json"),
             *("-p", '[{"op": "remove", "path": "/metadata/ownerReferences"}]'),
         )
-    shared.plane.kubectl("delete", "slo", "lost", "loose", "-n", place, timeout=10)
+    shared.plane.kubectl("delete", "slo", "lost", "loose", "-n", place)
     shared.operator.start()
     for name in ("lost", "loose"):
-        eventually(lambda n=name: shared.rules(place, n) is None, limit=20, what=f"the end of {name}")
+        eventually(lambda n=name: shared.rules(place, n) is None, what=f"the end of {name}")
     assert shared.rules(place, "kept") is not None
     if shared.output == "operator":
         mark_writes = [one for one in shared.counter.since(0) if one.user == USER and one.verb == "delete"]
@@ -218,10 +219,10 @@ def test_after_a_switch_of_output_the_new_is_there_before_the_old_goes(shared: W
         shared.operator.start()
         shared.output = output
         for name in ("one", "two"):
-            eventually(lambda n=name: shared.rules(place, n) is not None, limit=20, what="the new")
+            eventually(lambda n=name: shared.rules(place, n) is not None, what="the new")
         shared.output = "configMap" if output == "operator" else "operator"
         for name in ("one", "two"):
-            eventually(lambda n=name: shared.rules(place, n) is None, limit=20, what="the end of the old")
+            eventually(lambda n=name: shared.rules(place, n) is None, what="the end of the old")
         shared.output = "operator"
         writes = [one for one in shared.writes(mark, quiet=2) if one.subresource != "status"]
         news = "configmaps" if output == "configMap" else "prometheusrules"
@@ -246,8 +247,8 @@ def test_users_objects_are_free_to_go_at_once(shared: World, place: str) -> None
     live = shared.api.get(slo_path(place, "free"))
     assert live is not None
     assert "finalizers" not in live["metadata"]
-    shared.plane.kubectl("delete", "slo", "free", "-n", place, timeout=10)
+    shared.plane.kubectl("delete", "slo", "free", "-n", place)
     assert shared.api.get(slo_path(place, "free")) is None
-    eventually(lambda: shared.rules(place, "free") is None, limit=20)
+    eventually(lambda: shared.rules(place, "free") is None)
     held = shared.api.get(config_map_path(AGGREGATE)) if shared.output == "configMap" else None
     assert held is None or f"slo.{place}.free.yaml" not in held["data"]

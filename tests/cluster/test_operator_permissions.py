@@ -9,12 +9,11 @@ import pytest
 from cluster.objects import foreign_rule
 from cluster.operator_world import Cut, World, condition, rights_without, rule_path, slo, slo_path, world
 from servers.controlplane import ControlPlane
+from servers.pace import paced
 from servers.waiting import eventually
 
 TOLD = 5.0
 """Seconds from the need for a right to the words that it is missing."""
-MADE_UP = 30.0
-"""Seconds from the right's return to the end of the work: the back-off of a few failures."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def place(limited: World) -> str:
 def told(limited: World, place: str, name: str, verb: str, what: str) -> None:
     """Wait until the condition names the verb and what it is missing for."""
     began = time.monotonic()
-    stalled = limited.stalled(place, name, "PermissionDenied", limit=TOLD)
+    stalled = limited.stalled(place, name, "PermissionDenied", limit=paced(TOLD))
     message = condition(stalled, "Stalled")["message"]
     print(f"{verb}: told after {time.monotonic() - began:.2f} s: {message}")
     assert f"to {verb} {what}" in message
@@ -55,7 +54,7 @@ def refused(limited: World, place: str, name: str, verb: str) -> None:
 
 def made_up(limited: World, place: str, name: str) -> None:
     began = time.monotonic()
-    limited.ready(place, name, limit=MADE_UP)
+    limited.ready(place, name)
     print(f"made up for after {time.monotonic() - began:.2f} s")
 
 
@@ -90,8 +89,8 @@ def test_delete_of_rules(limited: World, place: str) -> None:
         words = (
             f"no permission to delete prometheusrules of monitoring.coreos.com binnacle-slo-one in namespace {place}"
         )
-        eventually(lambda: words in limited.operator.log, limit=TOLD, what="the log")
-    limited.api.gone(rule_path(place, "one"), limit=MADE_UP)
+        eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
+    limited.api.gone(rule_path(place, "one"))
 
 
 def test_patch_of_status(limited: World, place: str) -> None:
@@ -99,7 +98,7 @@ def test_patch_of_status(limited: World, place: str) -> None:
         limited.apply(slo(place, "one"))
         limited.api.wait(rule_path(place, "one"), lambda obj: obj is not None)
         words = f"no permission to patch slos/status of binnacle.dev one in namespace {place}"
-        eventually(lambda: words in limited.operator.log, limit=TOLD, what="the log")
+        eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
         failures = limited.operator.metrics()['rest_client_requests_total{code="403",method="PATCH"}']
         assert failures >= 1
     made_up(limited, place, "one")
@@ -113,7 +112,7 @@ def test_get_of_rules(limited: World, place: str) -> None:
         limited.apply(theirs, slo(place, "two"))
         refused(limited, place, "two", "get")
         assert (limited.api.get(rule_path(place, "two")) or {})["spec"] == theirs["spec"]
-    limited.stalled(place, "two", "NameTaken", limit=MADE_UP)
+    limited.stalled(place, "two", "NameTaken")
 
 
 @pytest.mark.parametrize("verb", ["list", "watch"])
@@ -135,7 +134,7 @@ def test_list_and_watch_of_rules(limited: World, line: Cut, place: str, verb: st
     limited.watching()
     # The watch is really back: a change by hand is seen.
     limited.plane.kubectl("delete", "prometheusrule", "binnacle-slo-one", "-n", place)
-    limited.api.wait(rule_path(place, "one"), lambda obj: obj is not None, limit=30)
+    limited.api.wait(rule_path(place, "one"), lambda obj: obj is not None)
 
 
 def test_list_of_resources(limited: World, place: str) -> None:
@@ -148,13 +147,13 @@ def test_list_of_resources(limited: World, place: str) -> None:
         limited.restart()
         limited.leading()
         words = "no permission to list slos of binnacle.dev in all namespaces"
-        eventually(lambda: words in limited.operator.log, limit=TOLD, what="the log")
+        eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
         limited.plane.kubectl("delete", "slo", "lost", "-n", place)
         assert limited.writes(mark, quiet=2, namespace=place) == []
         assert limited.api.get(rule_path(place, "kept")) == before
     limited.watching()
     limited.made(place, "new")
-    limited.api.gone(rule_path(place, "lost"), limit=MADE_UP)
+    limited.api.gone(rule_path(place, "lost"))
     assert limited.api.get(rule_path(place, "kept")) == before
 
 
@@ -164,7 +163,7 @@ def test_a_watch_of_resources_that_is_refused_makes_no_ghosts(limited: World, li
     with rights_without(limited.plane, "slos", "watch"):
         line.cut()
         words = "no permission to watch slos of binnacle.dev in all namespaces"
-        eventually(lambda: words in limited.operator.log, limit=TOLD, what="the log")
+        eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
         mark = limited.mark()
         limited.plane.kubectl("delete", "slo", "ghost", "-n", place)
         limited.api.gone(rule_path(place, "ghost"))

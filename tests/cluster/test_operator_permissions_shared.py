@@ -19,7 +19,7 @@ from cluster.operator_world import (
     slo_path,
     world,
 )
-from cluster.test_operator_permissions import MADE_UP, made_up, told
+from cluster.test_operator_permissions import made_up, told
 from servers.controlplane import ControlPlane
 
 
@@ -76,4 +76,4 @@ def test_list_and_watch_of_shared_files(limited: World, line: Cut, place: str, v
     made_up(limited, place, "one")
     limited.watching()
     limited.plane.kubectl("delete", "configmap", AGGREGATE, "-n", MONITORING)
-    limited.api.wait(config_map_path(AGGREGATE), lambda obj: obj is not None, limit=MADE_UP)
+    limited.api.wait(config_map_path(AGGREGATE), lambda obj: obj is not None)

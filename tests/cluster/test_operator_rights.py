@@ -176,7 +176,7 @@ def test_every_right_is_needed_and_no_other(
     given = granted(printed, home, served)
     # The look at a deleted resource comes after its objects have gone. What never comes is told below, by name.
     with contextlib.suppress(TimeoutError):
-        eventually(lambda: given - used(proxy, home, served) <= EXCEPTIONS.keys(), limit=60)
+        eventually(lambda: given - used(proxy, home, served) <= EXCEPTIONS.keys())
     operator.stop()
     refused = sorted(str(asked) for asked, status in proxy.used if status in (401, 403))
     asked = used(proxy, home, served)
@@ -199,7 +199,7 @@ def led_through_everything(plane: ControlPlane, home: str, served: tuple[str, st
         for obj in objects:
             name = obj["metadata"]["name"]
             generation[name] += 1
-            api.wait(path(one, PLURALS[name], name), done(generation[name]), limit=60)
+            api.wait(path(one, PLURALS[name], name), done(generation[name]))
 
     plane.kubectl("create", "namespace", outside)
     plane.apply([slo(outside, "s"), slo(two, "s")])
@@ -219,26 +219,26 @@ def led_through_everything(plane: ControlPlane, home: str, served: tuple[str, st
     bad = slo(two, "s")
     bad["spec"]["indicator"] = BAD
     plane.apply([bad])
-    api.wait(path(two, "slos", "s"), lambda obj: condition(obj, "Stalled").get("status") == "True", limit=30)
+    api.wait(path(two, "slos", "s"), lambda obj: condition(obj, "Stalled").get("status") == "True")
     events = f"/apis/events.k8s.io/v1/namespaces/{two}/events"
-    eventually(lambda: [one for one in (api.get(events) or {})["items"] if one["regarding"]["name"] == "s"], limit=20)
+    eventually(lambda: [one for one in (api.get(events) or {})["items"] if one["regarding"]["name"] == "s"])
     # Somebody changes the dashboards of all SLOs by hand, and they are put back.
     boards = objects(home, "grafana", "!binnacle.dev/kind")
-    eventually(lambda: (api.get(boards) or {})["items"], limit=30, what="the dashboards of all SLOs")
+    eventually(lambda: (api.get(boards) or {})["items"], what="the dashboards of all SLOs")
     for board in (api.get(boards) or {})["items"]:
         path_of = f"{boards.partition('?')[0]}/{board['metadata']['name']}"
         api.merge(path_of, {"data": dict.fromkeys(board["data"], "{}")})
-        api.wait(path_of, lambda live, data=board["data"]: live is not None and live["data"] == data, limit=30)
+        api.wait(path_of, lambda live, data=board["data"]: live is not None and live["data"] == data)
     # What another configuration or version has left of a file that many share is taken away.
     for backend, aggregate in LEFT.items():
         name = left_over(plane, place(home, backend), aggregate)
-        api.gone(f"/api/v1/namespaces/{place(home, backend)}/configmaps/{name}", limit=30)
+        api.gone(f"/api/v1/namespaces/{place(home, backend)}/configmaps/{name}")
     # What was made goes with its resource, and a look makes sure that it has gone.
     plane.kubectl("delete", ",".join(PLURALS.values()), "--all", "-n", one)
     plane.kubectl("delete", "slo", "--all", "-n", two)
     dashboards = objects(home, "grafana", "app.kubernetes.io/managed-by=binnacle")
-    eventually(lambda: not (api.get(dashboards) or {})["items"], limit=30, what="the end of all dashboards")
-    api.gone(f"/apis/monitoring.coreos.com/v1/namespaces/{one}/prometheusrules/binnacle-slo-s", limit=30)
+    eventually(lambda: not (api.get(dashboards) or {})["items"], what="the end of all dashboards")
+    api.gone(f"/apis/monitoring.coreos.com/v1/namespaces/{one}/prometheusrules/binnacle-slo-s")
 
     def left() -> list[str]:
         return [
@@ -249,7 +249,7 @@ def led_through_everything(plane: ControlPlane, home: str, served: tuple[str, st
             if f".{one}." in name
         ]
 
-    eventually(lambda: not left(), limit=30, what="the end of every share")
+    eventually(lambda: not left(), what="the end of every share")
     # Nobody looked at what is not served.
     assert condition(api.get(path(outside, "slos", "s")), "Ready") == {}
     plane.kubectl("delete", "namespace", outside, "--wait=false")

@@ -34,7 +34,7 @@ def test_the_quickstart_becomes_objects_and_ready_resources(
         return any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
 
     for one in resources:
-        eventually(lambda one=one: ready(one["kind"], one["metadata"]["name"]), limit=45)  # type: ignore[misc]
+        eventually(lambda one=one: ready(one["kind"], one["metadata"]["name"]))  # type: ignore[misc]
     rule = control_plane.get("prometheusrule", "binnacle-slo-checkout", "-n", "shop")
     assert rule["spec"]["groups"]
     routing = control_plane.get("configmap", "binnacle-default-alertmanager", "-n", "monitoring")

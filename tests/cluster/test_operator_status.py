@@ -24,6 +24,7 @@ from cluster.operator_world import (
     world,
 )
 from servers.controlplane import ControlPlane
+from servers.pace import paced
 from servers.waiting import eventually
 
 
@@ -74,7 +75,7 @@ def told(recording: Recording) -> list[str]:
 def tells(recording: Recording, expected: list[str], last: int = 0) -> None:
     """The recording ends up saying `expected`; its watch may be a moment behind a read of the object."""
     with suppress(TimeoutError):
-        eventually(lambda: told(recording)[-last:] == expected, limit=30)
+        eventually(lambda: told(recording)[-last:] == expected)
     assert told(recording)[-last:] == expected
 
 
@@ -123,9 +124,9 @@ def test_a_permission_taken_away_and_given_back_reads_the_same_to_all(shown: Wor
     with shown.api.record(slo_path(place)) as recording:
         with rights_without(shown.plane, "prometheusrules", "patch", "create"):
             shown.apply(slo(place, "allowed", objective="99%"))
-            refused = shown.stalled(place, "allowed", "PermissionDenied", limit=5)
+            refused = shown.stalled(place, "allowed", "PermissionDenied", limit=paced(5))
             assert "prometheusrules" in condition(refused, "Stalled")["message"]
-        shown.ready(place, "allowed", limit=20)
+        shown.ready(place, "allowed")
         tells(recording, ["InProgress", "Failed", "Current"])
 
 
@@ -142,7 +143,7 @@ def test_work_that_lasts_is_in_progress_and_not_failed(shown: World, place: str)
 
 def test_transition_times_change_with_the_status_only(shown: World, place: str) -> None:
     first = condition(shown.made(place, "steady"), "Ready")
-    eventually(lambda: _clock_moved(first), limit=5)
+    eventually(lambda: _clock_moved(first))
     second = condition(shown.made(place, "steady", objective="99%"), "Ready")
     assert second["observedGeneration"] == first["observedGeneration"] + 1
     assert second["lastTransitionTime"] == first["lastTransitionTime"]

@@ -48,7 +48,7 @@ def test_a_storm_of_edits_ends_right_with_bounded_work(
         told = f"{edits} edits in {seconds:.1f} s, at most {max(depths):.0f} keys waiting"
         for name in names:
             assert "0.987" in json.dumps(made.rules(place, name)), f"{name} is not as it was edited last; {told}"
-        writes = Counter((one.resource, one.subresource, one.name) for one in made.writes(mark, quiet=3, limit=60))
+        writes = Counter((one.resource, one.subresource, one.name) for one in made.writes(mark, quiet=3))
         assert max(times for (_, subresource, _), times in writes.items() if subresource) <= ROUNDS, told
         assert sum(writes.values()) <= 2 * edits, told
         # An edit is one reason to look, and a part of a shared file is another one once the file is written.
@@ -64,7 +64,7 @@ def settled(made: World, place: str) -> None:
         listed = made.api.get(slo_path(place)) or {"items": []}
         return len(listed["items"]) == SLOS and all(map(ready, listed["items"]))
 
-    eventually(all_ready, limit=120, every=0.5, what="every SLO ready")
+    eventually(all_ready, every=0.5, what="every SLO ready")
 
 
 def storm(api: Api, place: str, names: list[str]) -> float:

@@ -24,6 +24,7 @@ from binnacle.targets import conventions
 from binnacle.targets.base import Resource
 from cluster.objects import CONFIG_MAP, RULE, SLO, config_map, rule, slo
 from servers.cluster import Cluster
+from servers.waiting import PATIENCE
 
 VERBS = ("get", "list", "watch", "create", "patch", "update", "delete", "deletecollection")
 
@@ -80,7 +81,7 @@ async def test_the_rights_are_enough(
             connection, client, [Watch(SLO, served), Watch(RULE, served), Watch(CONFIG_MAP, namespace)]
         )
         missing = {"SLO", "PrometheusRule", "ConfigMap"}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             async for event in source.events():
                 assert not isinstance(event, Trouble), event
                 missing -= {event.kind} if isinstance(event, Synced) else set()
@@ -113,7 +114,7 @@ async def test_the_rights_are_enough(
         records = LeaseObject(api, clock, namespace, conventions.lease_name(where.instance), 15)
         guard = KubernetesLeaseGuard(records, clock, "me", lambda: None)
         task = asyncio.create_task(guard.run())
-        await asyncio.wait_for(guard.acquired(), 5)
+        await asyncio.wait_for(guard.acquired(), PATIENCE)
         assert await guard._renewed()
         await guard.release()
         record = await records.read()

@@ -73,7 +73,7 @@ def test_what_the_readme_says_is_enough(plane: ControlPlane, tmp_path: Path) -> 
     try:
         for command in COMMANDS[OPERATOR + 1 :]:
             shell(command)
-        eventually(lambda: ready(plane) == set(KINDS), limit=120, what="all of the quickstart Ready")
+        eventually(lambda: ready(plane) == set(KINDS), what="all of the quickstart Ready")
         assert plane.exists("configmap", "binnacle-default-fluentd", "-n", "logging")
     except TimeoutError as error:
         error.add_note(operator.tail())

@@ -86,7 +86,7 @@ async def test_kubectl_shows_the_event_at_the_resource(
     recorder = EventRecorder(client, clock, "p" * 300)
     task = asyncio.create_task(recorder.run())
     recorder.warn(Key("SLO", namespace, "s"), uid, "NameTaken", "é" * 5000)
-    await eventually_async(lambda: cluster.get("events.events.k8s.io", "-n", namespace)["items"], limit=45)
+    await eventually_async(lambda: cluster.get("events.events.k8s.io", "-n", namespace)["items"])
     task.cancel()
     (event,) = cluster.get("events.events.k8s.io", "-n", namespace)["items"]
     assert event["type"] == "Warning"

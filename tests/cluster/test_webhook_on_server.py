@@ -69,14 +69,14 @@ class Hooked:
             self.tried(good_slo("heard", self.place))
             return self.calls() > before
 
-        eventually(heard, limit=60, what="a call of the webhook")
+        eventually(heard, what="a call of the webhook")
 
     def uncalled(self) -> None:
         """Take the configuration away, and wait until the API server knows."""
         self.world.plane.kubectl("delete", "validatingwebhookconfiguration", "binnacle-default", "--ignore-not-found")
         probe = good_slo("probe", self.place)
         put("spec.indicator.ratio.errors", "x_total{")(probe)
-        eventually(lambda: self.tried(probe) == "", limit=60, what="no call of the webhook")
+        eventually(lambda: self.tried(probe) == "", what="no call of the webhook")
 
     def calls(self) -> float:
         return sum(
@@ -252,12 +252,12 @@ def test_one_that_is_wrong_already_can_be_labelled_mended_by_steps_and_deleted(h
         "-p",
         '[{"op":"remove","path":"/metadata/finalizers"}]',
     )
-    eventually(lambda: hooked.stored("old") is None, limit=30)
+    eventually(lambda: hooked.stored("old") is None)
 
 
 def test_the_api_server_calls_only_when_a_spec_changes(hooked: Hooked) -> None:
     assert hooked.applied(good_slo("quiet")) == ""
-    hooked.world.ready(hooked.place, "quiet", limit=60)
+    hooked.world.ready(hooked.place, "quiet")
     before = hooked.calls()
     body = good_slo("quiet")
     body["metadata"]["annotations"] = {"a": "b"}
@@ -288,10 +288,8 @@ def test_a_certificate_is_replaced_without_a_failed_call(hooked: Hooked) -> None
             read = hooked.operator.metrics()["certwatcher_read_certificate_total"]
             calls = hooked.calls()
             hooked.mounted.rotate()
-            eventually(
-                lambda read=read: hooked.operator.metrics()["certwatcher_read_certificate_total"] > read, limit=60
-            )
-            eventually(lambda calls=calls: hooked.calls() > calls + 100, limit=120)
+            eventually(lambda read=read: hooked.operator.metrics()["certwatcher_read_certificate_total"] > read)
+            eventually(lambda calls=calls: hooked.calls() > calls + 100)
     finally:
         stop.set()
         for one in asking:
@@ -305,7 +303,7 @@ def test_while_it_is_away_everything_passes_and_status_says_what_is_wrong(hooked
     hooked.operator.stop()
     try:
         assert hooked.applied(broken("unseen")) == ""
-        hooked.world.stalled(hooked.place, "unseen", "PromQLSyntax", limit=60)
+        hooked.world.stalled(hooked.place, "unseen", "PromQLSyntax")
     finally:
         hooked.operator.start()
     assert "is invalid" in hooked.tried(broken("seen"))
@@ -326,7 +324,6 @@ def test_it_is_ready_only_with_a_certificate_and_leads_without(led: World, stand
     try:
         eventually(
             lambda: fetch(f"{operator.url}/readyz").body == b"the webhook has no certificate that can be used yet\n",
-            limit=180,
         )
         assert fetch(f"{operator.url}/healthz").status == 200
     except TimeoutError as error:

@@ -29,6 +29,7 @@ from binnacle.control.toolchain import shipped
 from cluster.webhook_calls import Mounted, Object, encoded, review
 from compile.dashboards import plain_dashboard
 from servers.certificates import KeyPair
+from servers.waiting import PATIENCE
 
 PATIENT = Limits(answer=60.0, reading=30.0, look=0.05)
 """Limits that a loaded machine keeps."""
@@ -95,7 +96,7 @@ async def serving(
         yield hook
 
 
-async def until(holds: Callable[[], object], limit: float = 30) -> None:
+async def until(holds: Callable[[], object], limit: float = PATIENCE) -> None:
     async with asyncio.timeout(limit):
         while not holds():
             await asyncio.sleep(0.01)
@@ -311,7 +312,7 @@ async def test_a_certificate_is_replaced_without_a_failed_call(tmp_path: Path) -
         async def rotate() -> None:
             for _ in range(4):
                 wanted = answered + 60
-                await until(lambda wanted=wanted: answered >= wanted, limit=120)
+                await until(lambda wanted=wanted: answered >= wanted)
                 pair = hook.mounted.rotate()
                 async with asyncio.timeout(60):
                     while await asyncio.to_thread(shown, hook) != der(pair):

@@ -67,7 +67,7 @@ def test_leases_events_and_tokens_do_not_count(
             "involvedObject": {"namespace": namespace},
         }
     )
-    eventually(lambda: control_plane.exists("serviceaccount", "default", "-n", namespace), limit=20)
+    eventually(lambda: control_plane.exists("serviceaccount", "default", "-n", namespace))
     control_plane.service_account_token(namespace, "default")
 
     records = [record for record in write_counter.settle(mark, user="admin") if record.namespace == namespace]

@@ -28,7 +28,7 @@ from servers.process import ServerProcess, clean_environment
 log = Path(sys.argv[1])
 server = ServerProcess("test", [sys.executable, "-c", sys.argv[2]], log=log, env=clean_environment(log.parent), grace=60)
 server.start()
-server.wait_ready(lambda: "deaf" in server.tail(), limit=10)
+server.wait_ready(lambda: "deaf" in server.tail())
 print(server.pid, flush=True)
 time.sleep(600)
 """
@@ -59,7 +59,7 @@ def test_stopping_ends_it_and_it_can_start_again(tmp_path: Path) -> None:
 def test_one_that_does_not_listen_is_killed_after_its_grace(tmp_path: Path) -> None:
     server = process(tmp_path, sys.executable, "-c", DEAF, grace=0.2)
     server.start()
-    server.wait_ready(lambda: "deaf" in server.tail(), limit=10)
+    server.wait_ready(lambda: "deaf" in server.tail())
     pid = server.pid
     server.stop()
     assert gone(pid)
@@ -78,7 +78,7 @@ def test_no_orphan_is_left_when_the_starter_dies(tmp_path: Path, number: signal.
         pid = int(starter.stdout.readline())
         assert not gone(pid)
         starter.send_signal(number)
-    eventually(lambda: gone(pid), limit=10, what="the end of the server")
+    eventually(lambda: gone(pid), what="the end of the server")
 
 
 def test_no_orphan_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_no_orphan_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None
     supervisor = psutil.Process(pid).parent()
     assert supervisor is not None
     supervisor.kill()
-    eventually(lambda: gone(pid), limit=10, what="the end of the server")
+    eventually(lambda: gone(pid), what="the end of the server")
     server.stop()
 
 
@@ -106,14 +106,14 @@ def test_one_that_ends_while_starting_tells_its_log(tmp_path: Path) -> None:
     server = process(tmp_path, "sh", "-c", "echo the reason >&2; exit 3")
     server.start()
     with pytest.raises(ServerFailedError, match=r"(?s)ended while starting.*the reason"):
-        server.wait_ready(lambda: False, limit=10)
+        server.wait_ready(lambda: False)
     server.stop()
 
 
 def test_one_that_is_never_ready_tells_its_log(tmp_path: Path) -> None:
     server = process(tmp_path, "sh", "-c", "echo still at it; exec sleep 600")
     server.start()
-    eventually(lambda: "still" in server.tail(), limit=10)
+    eventually(lambda: "still" in server.tail())
     with pytest.raises(ServerFailedError, match=r"(?s)not ready within 0.1 s.*still at it"):
         server.wait_ready(lambda: False, limit=0.1)
     server.stop()

@@ -61,8 +61,8 @@ def test_a_rule_that_is_written_and_loaded_is_evaluated_and_fires(start_promethe
         ("g", "answer", "ok"),
         ("g", "Always", "ok"),
     ]
-    eventually(lambda: prometheus.value("answer") == 42, limit=20)
-    firing = eventually(lambda: [alert for alert in prometheus.alerts() if alert["state"] == "firing"], limit=20)
+    eventually(lambda: prometheus.value("answer") == 42)
+    firing = eventually(lambda: [alert for alert in prometheus.alerts() if alert["state"] == "firing"])
     assert firing[0]["labels"] == {"alertname": "Always", "severity": "page"}
 
 
@@ -124,11 +124,11 @@ def test_features_are_switched_on(start_prometheus: Start) -> None:
 def test_it_scrapes_what_the_test_says(start_prometheus: Start) -> None:
     with MetricsTarget(lambda: "traffic_total 7\n") as target:
         prometheus = start_prometheus(scrape={"app": [target.address]})
-        eventually(lambda: prometheus.value('traffic_total{job="app"}') == 7, limit=20)
+        eventually(lambda: prometheus.value('traffic_total{job="app"}') == 7)
         target.metrics = lambda: "traffic_total 9\n"
-        eventually(lambda: prometheus.value("traffic_total") == 9, limit=20)
+        eventually(lambda: prometheus.value("traffic_total") == 9)
         target.down = True
-        eventually(lambda: prometheus.value('up{job="app"}') == 0, limit=20)
+        eventually(lambda: prometheus.value('up{job="app"}') == 0)
 
 
 def test_promtool_checks_and_refuses(promtool: Promtool, tmp_path: Path) -> None:

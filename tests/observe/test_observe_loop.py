@@ -14,6 +14,7 @@ from binnacle.observe.observer import PrometheusObserver
 from control.memory_world import MemoryCluster, Running, thing
 from observe.fake_prometheus import Backend, Request, Responder, rule_group, serving
 from observe.test_observe_client import TROUBLES
+from servers.waiting import PATIENCE
 
 LASTING = ("500", "503", "401", "redirect", "html", "truncated", "nothing", "huge", "slow head", "slow body")
 LIMITS = Limits(seconds=0.4, size=100_000)
@@ -25,7 +26,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-async def until(holds: Callable[[], bool], limit: float = 30) -> None:
+async def until(holds: Callable[[], bool], limit: float = PATIENCE) -> None:
     async with asyncio.timeout(limit):
         while not holds():
             await asyncio.sleep(0.01)

@@ -23,7 +23,6 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "0.25": ("alertmanager25", "amtool25"),
     "0.31": ("alertmanager31", "amtool31"),
 }
-START_LIMIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ class Alertmanager:
     def __enter__(self) -> Self:
         self._process.start()
         try:
-            self._process.wait_ready(lambda: fetch(f"{self.url}/-/ready").status == 200, START_LIMIT)
+            self._process.wait_ready(lambda: fetch(f"{self.url}/-/ready").status == 200)
         except BaseException:
             self._process.stop()
             raise

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from servers.waiting import PATIENCE
+
 READS = ("get", "list", "watch")
 
 POLICY: Mapping[str, Any] = {
@@ -130,7 +132,7 @@ class WriteCounter:
         return list(self._read(mark)[0])
 
     def settle(
-        self, mark: int, *, quiet: float = 1.0, limit: float = 30.0, user: str | None = None
+        self, mark: int, *, quiet: float = 1.0, limit: float = PATIENCE, user: str | None = None
     ) -> list[WriteRecord]:
         """The records since the mark, once no counted write (of ``user``) came for ``quiet`` seconds.
 
@@ -153,7 +155,7 @@ class WriteCounter:
                 raise TimeoutError(f"writes went on for {limit:g} s, the last ones:\n{shown}")
             time.sleep(0.05)
 
-    def prove(self, cluster: Applier, *, namespace: str = "default", limit: float = 30.0) -> None:
+    def prove(self, cluster: Applier, *, namespace: str = "default", limit: float = PATIENCE) -> None:
         """Make one write and see it counted, so that a count of nothing means something.
 
         Raises:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
+from servers.waiting import PATIENCE
+
 T = TypeVar("T")
 
 
@@ -17,7 +19,7 @@ class Background:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    def run(self, work: Coroutine[Any, Any, T], limit: float = 10.0) -> T:
+    def run(self, work: Coroutine[Any, Any, T], limit: float = PATIENCE) -> T:
         """The result of ``work``, run on the thread's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(limit)
 

@@ -11,8 +11,6 @@ from servers.find import find
 from servers.http import fetch
 from servers.process import ServerProcess, clean_environment, free_port
 
-START_LIMIT = 30.0
-
 
 def refusal(modules: str, directory: Path) -> str:
     """What blackbox_exporter has against a file of modules; empty when it takes it."""
@@ -54,7 +52,7 @@ class Blackbox:
 
     def __enter__(self) -> Self:
         self._process.start()
-        self._process.wait_ready(lambda: fetch(f"http://{self.address}/-/healthy").status == 200, START_LIMIT)
+        self._process.wait_ready(lambda: fetch(f"http://{self.address}/-/healthy").status == 200)
         return self
 
     def __exit__(

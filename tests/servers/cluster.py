@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from servers.process import clean_environment
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 Manifest = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ class Cluster:
         input: str | None = None,  # noqa: A002 - as subprocess.run calls it
         kubeconfig: Path | None = None,
         check: bool = True,
-        timeout: float = 60,
+        timeout: float = PATIENCE,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator, or as whoever ``kubeconfig`` speaks for.
 
@@ -140,7 +140,7 @@ class Cluster:
         user = Credentials(token=self.service_account_token(namespace, name))
         return write_kubeconfig(path, server=server or url, authority=authority, user=user, namespace=namespace)
 
-    def install_crds(self, *paths: Path, limit: float = 30) -> tuple[str, ...]:
+    def install_crds(self, *paths: Path, limit: float = PATIENCE) -> tuple[str, ...]:
         """Apply CustomResourceDefinitions and wait until they are served; their names."""
         files = [argument for path in paths for argument in ("-f", str(path))]
         applied = self.kubectl("apply", "--server-side", "--force-conflicts", *files, "-o", "name").stdout.split()
@@ -154,7 +154,7 @@ class Cluster:
         )
         return names
 
-    def remove_crds(self, *names: str, limit: float = 30) -> None:
+    def remove_crds(self, *names: str, limit: float = PATIENCE) -> None:
         """Delete CustomResourceDefinitions with all their objects, and wait until they are gone."""
         wanted = ("crd", *names, "--ignore-not-found", f"--timeout={limit:g}s")
         self.kubectl("delete", *wanted, timeout=limit + 10)

@@ -17,9 +17,7 @@ from servers.faults import Faulty
 from servers.find import find
 from servers.http import fetch
 from servers.process import ServerProcess, clean_environment, free_port
-
-START_LIMIT = 60.0
-"""Seconds for one server to become ready: under 4 on an idle machine, more beside other work."""
+from servers.waiting import PATIENCE
 
 CONTROLLERS = ("garbage-collector-controller", "namespace-controller", "serviceaccount-controller")
 
@@ -99,7 +97,7 @@ class ControlPlane(Cluster):
     def start_apiserver(self) -> None:
         """Start the API server, on the same port and data as before, and return when it is ready."""
         self._processes["kube-apiserver"].start()
-        self._processes["kube-apiserver"].wait_ready(self._apiserver_ready, START_LIMIT)
+        self._processes["kube-apiserver"].wait_ready(self._apiserver_ready)
 
     def stop_apiserver(self) -> None:
         """Stop the API server in order; its port then refuses connections."""
@@ -126,7 +124,7 @@ class ControlPlane(Cluster):
         if not self._processes["kube-controller-manager"].running:
             self._run_controllers()
 
-    def install_crds(self, *paths: Path, limit: float = 30) -> tuple[str, ...]:
+    def install_crds(self, *paths: Path, limit: float = PATIENCE) -> tuple[str, ...]:
         """Apply CustomResourceDefinitions and wait until they are served and collected; their names.
 
         The garbage collector looks for new kinds every 30 s only. A restart shows them to it at once, so that no test
@@ -187,7 +185,7 @@ class ControlPlane(Cluster):
             grace=3,
         )
         etcd.start()
-        etcd.wait_ready(lambda: fetch(f"{client}/health").status == 200, START_LIMIT)
+        etcd.wait_ready(lambda: fetch(f"{client}/health").status == 200)
 
     def _write_credentials(self) -> None:
         self._port = free_port()
@@ -272,4 +270,4 @@ class ControlPlane(Cluster):
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
         url = f"https://127.0.0.1:{self._controllers_port}/healthz"
-        manager.wait_ready(lambda: fetch(url, tls=tls).status == 200, START_LIMIT)
+        manager.wait_ready(lambda: fetch(url, tls=tls).status == 200)

@@ -15,7 +15,7 @@ from servers.audit import service_account_user
 from servers.cluster import Cluster
 from servers.http import fetch
 from servers.process import ServerProcess, free_port
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = "binnacle-system"
@@ -83,7 +83,7 @@ class OperatorProcess:
             grace=20.0,
         )
 
-    def start(self, limit: float = 30.0) -> OperatorProcess:
+    def start(self, limit: float = PATIENCE) -> OperatorProcess:
         """Start it and wait until its caches are synced; it may still wait for the Lease."""
         self.process.start()
         self.process.wait_ready(lambda: fetch(f"{self.url}/readyz").status == 200, limit)
@@ -139,6 +139,4 @@ def sweep(cluster: Cluster) -> None:
     for what in ((kinds, "--all", "--all-namespaces"), made):
         cluster.kubectl("delete", *what, "--wait=false", "--ignore-not-found")
     left = ((kinds, "--all-namespaces"), made)
-    eventually(
-        lambda: not any(cluster.kubectl("get", *what, "-o", "name").stdout for what in left), limit=60, every=0.2
-    )
+    eventually(lambda: not any(cluster.kubectl("get", *what, "-o", "name").stdout for what in left), every=0.2)

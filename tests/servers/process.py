@@ -15,6 +15,7 @@ from pathlib import Path
 
 from servers import supervise
 from servers.errors import ServerFailedError
+from servers.waiting import PATIENCE
 
 POLL = 0.05
 """Seconds between two looks at a starting server."""
@@ -24,11 +25,14 @@ def free_port() -> int:
     """A loopback port that nothing listens on.
 
     Below the range that the kernel hands to outgoing connections, so that a server that is stopped and started
-    again finds its port free.
+    again finds its port free; and each worker of a test run has a part of its own, so that no other one takes it
+    before the server does.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     choose = random.SystemRandom()
     for _ in range(1000):
-        port = choose.randrange(20_000, 32_000)
+        port = choose.randrange(20_000 + worker, 32_000, workers)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -108,7 +112,7 @@ class ServerProcess:
             raise ServerFailedError(f"{self.name} could not be started:\n{self.tail()}")
         self._pid = int(told)
 
-    def wait_ready(self, ready: Callable[[], bool], limit: float) -> None:
+    def wait_ready(self, ready: Callable[[], bool], limit: float = PATIENCE) -> None:
         """Return once ``ready`` is true; an OSError from it counts as "not yet".
 
         Raises:

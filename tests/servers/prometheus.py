@@ -21,6 +21,7 @@ from servers.errors import ServerFailedError
 from servers.find import find, version_of
 from servers.http import Answer, fetch
 from servers.process import ServerProcess, clean_environment, free_port
+from servers.waiting import PATIENCE
 
 LineName = Literal["2.42", "3.x"]
 LINES: tuple[LineName, ...] = ("2.42", "3.x")
@@ -28,9 +29,6 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {"2.42": ("prometheus2", "promtool2"),
 
 BLOCKS = "--max-block-duration=1458h"
 """Blocks of up to two months: promtool reads its whole input again, or asks again, for each block that it writes."""
-
-START_LIMIT = 60.0
-"""Seconds to become ready: under 1 when empty, more with history to open."""
 
 
 class PromtoolError(Exception):
@@ -251,7 +249,7 @@ class Prometheus:
         )
         try:
             self._process.start()
-            self._process.wait_ready(lambda: fetch(f"{self.url}/-/ready").status == 200, START_LIMIT)
+            self._process.wait_ready(lambda: fetch(f"{self.url}/-/ready").status == 200)
         except BaseException:
             self.stop()
             raise
@@ -344,7 +342,7 @@ class Prometheus:
         assert isinstance(alerts, list)
         return alerts
 
-    def wait_evaluated(self, limit: float = 30.0) -> None:
+    def wait_evaluated(self, limit: float = PATIENCE) -> None:
         """Return once every loaded rule has been evaluated since this call.
 
         Raises:

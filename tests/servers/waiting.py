@@ -9,11 +9,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 180.0
+"""Seconds to wait for what is only to happen at all. It says nothing of how long things take: only a failing test waits so long,
+and a machine that is starved of its processors must not make one fail."""
 
-def eventually(condition: Callable[[], T], *, limit: float, every: float = 0.05, what: str = "the condition") -> T:
+
+def eventually(
+    condition: Callable[[], T], *, limit: float = PATIENCE, every: float = 0.05, what: str = "the condition"
+) -> T:
     """The first true value of ``condition``, asked every ``every`` seconds for at most ``limit`` seconds.
 
-    An exception counts as "not yet"; the last one is the cause of the TimeoutError.
+    A test that promises a time passes `servers.pace.paced` of it as the limit. An exception counts as "not yet"; the last one is the cause of the TimeoutError.
 
     Raises:
         TimeoutError: it stayed false; the message has the last value.
@@ -29,7 +35,7 @@ def eventually(condition: Callable[[], T], *, limit: float, every: float = 0.05,
 
 
 async def eventually_async(
-    condition: Callable[[], T], *, limit: float, every: float = 0.05, what: str = "the condition"
+    condition: Callable[[], T], *, limit: float = PATIENCE, every: float = 0.05, what: str = "the condition"
 ) -> T:
     """`eventually` for tests whose event loop must go on meanwhile."""
     deadline = time.monotonic() + limit

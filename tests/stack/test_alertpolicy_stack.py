@@ -69,9 +69,9 @@ def test_alerts_reach_their_own_receivers_and_no_others(running_alertmanager: Al
                 {"alertname": "E", "severity": "critical"},
                 {"alertname": "F", "severity": "info", "binnacle_namespace": "bank", **IDENTITY},
             )
-            eventually(lambda: len({one["alertname"] for _, one in _all(hook)}) == 5, limit=20)
+            eventually(lambda: len({one["alertname"] for _, one in _all(hook)}) == 5)
             # The page of the bank hushes what is the bank's, and what is the shop's is told.
-            eventually(lambda: _hushed(server) == ["F"], limit=20)
+            eventually(lambda: _hushed(server) == ["F"])
             assert sorted({(path, one["alertname"]) for path, one in _all(hook)}) == [
                 ("/bank-oncall", "C"),
                 ("/ops", "D"),
@@ -110,7 +110,7 @@ def test_from_a_metric_to_the_webhook(
             (rules,) = (one for one in one_pass([body], chosen).files if one.path.startswith("prometheus/rules/"))
             prometheus.write_rules("policy", rules.text)
             prometheus.reload()
-            eventually(lambda: hook.alerts("shop-oncall"), limit=30)
+            eventually(lambda: hook.alerts("shop-oncall"))
             first = hook.alerts("shop-oncall")[0]
             assert first == {
                 "alertname": "Broken",
@@ -129,7 +129,7 @@ def test_from_a_metric_to_the_webhook(
             # The lower level fires too and is hushed by the higher one.
             firing = {one["labels"]["severity"] for one in prometheus.alerts() if one["state"] == "firing"}
             assert firing == {"critical", "warning"}
-            eventually(lambda: _hushed(server) == ["Broken"], limit=20)
+            eventually(lambda: _hushed(server) == ["Broken"])
             assert hook.alerts("shop-default") == []
 
 

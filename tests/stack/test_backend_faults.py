@@ -7,6 +7,7 @@ met, those that cost the operator most; with `BINNACLE_FULL` each is.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import uuid
@@ -25,17 +26,18 @@ from compile.policies import policy_body
 from servers import sufferings
 from servers.controlplane import ControlPlane
 from servers.faults import Faulty, Suffering
+from servers.pace import paced
 from servers.prometheus import Prometheus, PrometheusLine
 from servers.waiting import eventually
 from stack import reloader
 
 FULL = bool(os.environ.get("BINNACLE_FULL"))
-UNKNOWN = 45.0
-"""Seconds until `Live` must say so: two reload periods, an answer that is waited for, and a busy machine."""
 GROWTH = 64
 """MiB by which the operator's memory may grow while it reads what should not be."""
 PROMPT = 2.5
 """Seconds within which each reconcile must end: half of what makes a status say that work is under way."""
+ANSWER = 9.0
+"""Seconds that a reconcile takes on no machine, unless it waits for the backend: that gives up after ten."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ class Watched:
     def load(self) -> None:
         reloader.reload(reloader.mounted(self.w.plane), self.prometheus)
 
-    def live(self, name: str, reason: str, limit: float = UNKNOWN) -> Object:
+    def live(self, name: str, reason: str) -> Object:
         path = policy_path(self.place, name)
-        return self.w.api.wait(path, lambda obj: condition(obj, "Live").get("reason") == reason, limit=limit)
+        return self.w.api.wait(path, lambda obj: condition(obj, "Live").get("reason") == reason)
 
     def memory(self, what: str) -> int:
         """MiB: `VmRSS` now, `VmHWM` at the most since `forget_peak`."""
@@ -157,7 +159,7 @@ def test_row(watched: Watched, fault: str) -> None:
         # Behind the proxy it goes on: what it has of the rules is no news when it can be asked again.
         watched.load()
         if row.said is None:
-            eventually(lambda: sum(watched.proxy.hits.values()) >= 12, limit=UNKNOWN, what="some looks")
+            eventually(lambda: sum(watched.proxy.hits.values()) >= 12, what="some looks")
         else:
             for name in ("one", "bystander", "new"):
                 told = watched.live(name, "BackendUnreachable")
@@ -166,13 +168,14 @@ def test_row(watched: Watched, fault: str) -> None:
                 assert ready(told)
             assert w.operator.metrics()['backend_resources{backend="prometheus",liveness="unreachable"}'] == 3
         signs = Signs(before, w.operator.metrics(), "", "", ())
-        assert signs.slower("controller_runtime_reconcile_time_seconds", str(PROMPT)) == 0
+        prompt = min(max(PROMPT, math.floor(paced(PROMPT))), ANSWER)
+        assert signs.slower("controller_runtime_reconcile_time_seconds", str(float(prompt))) == 0
         assert signs.grown("controller_runtime_reconcile_errors_total") == 0
         grown = watched.memory("VmHWM") - memory
         print(f"{fault}: {grown} MiB")
         assert grown <= GROWTH
     for name in ("one", "bystander", "new"):
-        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+        w.api.wait(policy_path(place, name), settled)
     done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark) if one.ok)
     # For the edit, the new one, the one that goes, and what was deleted by hand.
     assert done.pop(("configmaps", AGGREGATE, "")) == 4
@@ -192,7 +195,7 @@ def test_start(watched: Watched, fault: str) -> None:
         w.api.wait(policy_path(place, name), ready)
     watched.load()
     for name in ("one", "bystander"):
-        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+        w.api.wait(policy_path(place, name), settled)
     mark = w.mark()
     with watched.proxy.suffering(lambda _asked: True, row.how):
         w.restart()
@@ -204,7 +207,7 @@ def test_start(watched: Watched, fault: str) -> None:
             for name in ("one", "bystander"):
                 assert ready(watched.live(name, "BackendUnreachable"))
     for name in ("one", "bystander"):
-        w.api.wait(policy_path(place, name), settled, limit=UNKNOWN)
+        w.api.wait(policy_path(place, name), settled)
     done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark, namespace=place) if one.ok)
     assert done.pop(("alertpolicies", "one", "status")) <= 3
     assert done.pop(("alertpolicies", "bystander", "status"), 0) <= 2

@@ -66,7 +66,7 @@ def test_figures_and_alerts_are_those_of_the_made_up_outage(demo: subprocess.Pop
 
 def test_told_to_end_it_ends_what_it_started(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     folder = tmp_path / "tmp"
-    eventually(lambda: [one for one in started(folder) if "--config.file" in " ".join(one.cmdline())], limit=120)
+    eventually(lambda: [one for one in started(folder) if "--config.file" in " ".join(one.cmdline())])
     demo.send_signal(signal.SIGTERM)
     demo.communicate(timeout=60)
     assert demo.returncode == 128 + signal.SIGTERM

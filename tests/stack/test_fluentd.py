@@ -118,7 +118,7 @@ def test_lines_of_containers_come_out_as_the_simulator_says(tmp_path: Path) -> N
         if set(one.event.record) != {"time", "tag", "reason", "size"}
     )
     with running(tmp_path) as said:
-        eventually(lambda: len(records(said.read_text())) > len(wanted), limit=120, what="every record and one stub")
+        eventually(lambda: len(records(said.read_text())) > len(wanted), what="every record and one stub")
         text = said.read_text()
     stubs = [line for line in records(text) if '"reason":"NotParsed"' in line]
     assert len(stubs) == 1

@@ -164,8 +164,8 @@ def test_scraped_probed_and_recorded(
         prometheus.write_rules("shop", files["rules"])
         prometheus.reload()
 
-        eventually(lambda: len(prometheus.query("probe_success")) == 11, limit=30, what="every part is probed")
-        eventually(lambda: prometheus.query("shop:x:doubled"), limit=30, what="the rule is evaluated")
+        eventually(lambda: len(prometheus.query("probe_success")) == 11, what="every part is probed")
+        eventually(lambda: prometheus.query("shop:x:doubled"), what="the rule is evaluated")
         (up,) = prometheus.query('up{job="shop/web/api"}')
         (x,) = prometheus.query("x")
         success = {

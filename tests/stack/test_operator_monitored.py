@@ -79,7 +79,6 @@ class Watched:
         """Wait until it fires with these labels."""
         eventually(
             lambda: any(labels.items() <= one.items() for one in self.firing(alert)),
-            limit=60,
             what=f"the alert {alert} with {labels}",
         )
 
@@ -90,7 +89,7 @@ class Watched:
 
     def silent(self, alert: str) -> None:
         """Wait until it does not fire any more."""
-        eventually(lambda: not self.firing(alert), limit=60, what=f"the end of the alert {alert}")
+        eventually(lambda: not self.firing(alert), what=f"the end of the alert {alert}")
 
 
 def hastened(text: str) -> str:
@@ -146,8 +145,8 @@ def watched(
             operator.start()
             for kind, plural in KINDS.items():
                 path = f"/apis/binnacle.dev/v1alpha1/namespaces/{NAMESPACE}/{plural}/binnacle"
-                made.api.wait(path, ready, limit=60, what=f"the {kind} of the operator")
-            eventually(lambda: len(reloader.mounted(control_plane)) >= 2, limit=30, what="rules to mount")
+                made.api.wait(path, ready, what=f"the {kind} of the operator")
+            eventually(lambda: len(reloader.mounted(control_plane)) >= 2, what="rules to mount")
             made.reload()
             yield made
         finally:
@@ -182,10 +181,10 @@ def test_every_query_finds_what_it_asks_for(watched: Watched) -> None:
     # Something of everything: a resource that stalls, and an object that somebody deletes.
     bad = slo(PLACE, "stalls", **BAD)
     w.plane.apply([slo(PLACE, "fine"), bad])
-    w.api.wait(slo_path(PLACE, "fine"), ready, limit=30)
+    w.api.wait(slo_path(PLACE, "fine"), ready)
     w.fires("ResourcesStalled", kind="SLO", reason="PromQLSyntax")
     w.plane.kubectl("delete", "configmap", "-n", MONITORING, "-l", "binnacle.dev/aggregate=rules")
-    eventually(lambda: w.prometheus.query("resync_drift_total > 0"), limit=30, what="drift that is counted")
+    eventually(lambda: w.prometheus.query("resync_drift_total > 0"), what="drift that is counted")
     w.ask(slo(PLACE, "asked"))
     queries = {
         f"{row['name']}/{panel['name']}/{query['name']}": query["promql"].replace("$__rate_interval", "30s")
@@ -194,7 +193,7 @@ def test_every_query_finds_what_it_asks_for(watched: Watched) -> None:
         for query in panel["queries"]
     }
     for name, query in queries.items():
-        eventually(lambda query=query: w.prometheus.query(query), limit=20, what=f"data of {name}: {query}")
+        eventually(lambda query=query: w.prometheus.query(query), what=f"data of {name}: {query}")
     rules = [one for one in w.prometheus.rules() if one["type"] == "alerting"]
     assert {one["health"] for one in rules} == {"ok"}
     named = {name for one in rules for name in metrics(parse(one["query"]))}
@@ -226,7 +225,6 @@ def test_a_watch_that_is_cut_is_told(watched: Watched) -> None:
         # A starved machine may be late with others for a moment, too.
         eventually(
             lambda: [one["kind"] for one in watched.firing("WatchDown")] == ["Dashboard"],
-            limit=60,
             what="the alert on this watch alone",
         )
     watched.silent("WatchDown")
@@ -237,7 +235,7 @@ def test_a_right_that_is_taken_away_is_told(watched: Watched) -> None:
         watched.plane.apply([slo(PLACE, "fine", objective="99%")])
         watched.fires("PermissionMissing", code="403", method="PATCH")
         watched.fires("WorkFails", controller="SLO")
-    watched.api.wait(slo_path(PLACE, "fine"), ready, limit=60)
+    watched.api.wait(slo_path(PLACE, "fine"), ready)
     watched.silent("PermissionMissing")
 
 
@@ -246,7 +244,7 @@ def test_an_api_server_that_fails_is_told(watched: Watched) -> None:
     with watched.proxy.suffering(lambda asked: asked.verb == "patch", unavailable):
         watched.plane.apply([slo(PLACE, "fine", objective="99.5%")])
         watched.fires("ApiServerFails", method="PATCH")
-    watched.api.wait(slo_path(PLACE, "fine"), ready, limit=60)
+    watched.api.wait(slo_path(PLACE, "fine"), ready)
 
 
 def test_a_certificate_that_ends_is_told(watched: Watched) -> None:

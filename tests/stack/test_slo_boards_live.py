@@ -151,7 +151,7 @@ def live(prometheus_line: PrometheusLine, tmp_path_factory: pytest.TempPathFacto
         for name, text in texts.items():
             server.write_rules(name, text)
         stack.enter_context(server)
-        eventually(lambda: all_fire(server), limit=60)
+        eventually(lambda: all_fire(server))
         yield Live(server)
 
 

@@ -24,9 +24,10 @@ from servers.controlplane import ControlPlane
 from servers.errors import ServerFailedError
 from servers.http import fetch
 from servers.operator import USER, OperatorProcess, sweep
+from servers.pace import paced
 from servers.prometheus import Prometheus, PrometheusLine
 from servers.target import MetricsTarget
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 from stack import reloader
 from stack.history import DAY, Instance, Outage, Traffic, record
 
@@ -87,7 +88,7 @@ class Spine:
         """A condition of the SLO; empty where it is absent."""
         return next((one for one in self.status().get("conditions", ()) if one["type"] == name), {})
 
-    def wait(self, name: str, status: str, reason: str, limit: float = 30) -> dict[str, Any]:
+    def wait(self, name: str, status: str, reason: str, limit: float = PATIENCE) -> dict[str, Any]:
         """The condition, once it says this."""
 
         def said() -> dict[str, Any]:
@@ -147,19 +148,19 @@ def spine(
         made = Spine(control_plane, prometheus, traffic, writes, directory, began)
         stack.callback(lambda: made.operator and made.operator.stop())
         # The operator takes its rules away before it is stopped.
-        stack.callback(eventually, lambda: not reloader.mounted(control_plane), limit=30)
+        stack.callback(eventually, lambda: not reloader.mounted(control_plane))
         stack.callback(control_plane.kubectl, "delete", "-f", str(QUICKSTART), "--ignore-not-found", "--wait=false")
         prometheus.start()
         stack.callback(prometheus.stop)
         sweep(control_plane)
         made.operate(PATIENT)
-        eventually(lambda: not terminating(control_plane, "shop"), limit=30, what="the end of an earlier namespace")
-        eventually(lambda: not reloader.mounted(control_plane), limit=30, what="the end of rules of an earlier test")
+        eventually(lambda: not terminating(control_plane, "shop"), what="the end of an earlier namespace")
+        eventually(lambda: not reloader.mounted(control_plane), what="the end of rules of an earlier test")
         writes.prove(control_plane)
 
         mark, applied = writes.mark(), time.monotonic()
         control_plane.kubectl("apply", "-f", str(QUICKSTART))
-        made.files = eventually(lambda: reloader.mounted(control_plane), limit=45)
+        made.files = eventually(lambda: reloader.mounted(control_plane))
         made.until_rules = time.monotonic() - applied
 
         prometheus.stop()
@@ -174,7 +175,7 @@ def spine(
         )
         prometheus.configure(scrape_configs=jobs)
         prometheus.start()
-        made.wait("Live", "True", "RulesLoaded", limit=60)
+        made.wait("Live", "True", "RulesLoaded")
         writes.settle(mark, user=USER)
         made.first_writes = counted(writes.since(mark), user=USER)
         yield made
@@ -186,7 +187,7 @@ def terminating(cluster: ControlPlane, namespace: str) -> bool:
 
 
 def test_the_rule_object_comes_within_seconds(spine: Spine) -> None:
-    assert spine.until_rules < 5
+    assert spine.until_rules < paced(5)
     assert list(spine.files) == ["slo.shop.checkout.yaml"]
 
 
@@ -213,7 +214,7 @@ def test_the_page_fires_in_the_outage_and_not_before(spine: Spine) -> None:
         assert alert["state"] == "firing"
         return alert
 
-    alert = eventually(firing, limit=30)
+    alert = eventually(firing)
     assert alert["labels"] == {
         "alertname": "SLOErrorBudgetBurn",
         "severity": "critical",
@@ -255,7 +256,7 @@ def test_kubectl_shows_the_recorded_figures(spine: Spine) -> None:
         assert abs(Decimal(columns["BUDGET"].rstrip("%")) / 100 - Decimal(remaining)) <= Decimal("0.01")
         return columns
 
-    columns = eventually(agree, limit=30)
+    columns = eventually(agree)
     print(columns)
     assert columns == {
         **columns,
@@ -326,7 +327,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         spine.cluster.kubectl(
             *("patch", "slo", "checkout", "-n", "shop", "--type=merge", "-p", '{"spec": {"objective": "99.8%"}}')
         )
-        new = eventually(lambda: (now := reloader.mounted(spine.cluster)) != old and now, limit=45)
+        new = eventually(lambda: (now := reloader.mounted(spine.cluster)) != old and now)
         mark = next(group["name"] for group in groups_of(new) if ".meta." in group["name"])
         stalled = spine.wait("Stalled", "True", "BackendRefused")
         assert time.monotonic() - edited > 4
@@ -346,7 +347,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         def says_so() -> bool:
             return "last attempt to load its configuration failed" in spine.condition("Stalled")["message"]
 
-        eventually(says_so, limit=45)
+        eventually(says_so)
         print(spine.condition("Stalled")["message"])
 
         reloader.reload(new, spine.prometheus)
@@ -355,7 +356,7 @@ def test_rules_that_prometheus_does_not_take_stall_the_slo_until_it_does(spine: 
         assert spine.condition("Stalled") == {}
     finally:
         spine.cluster.apply(QUICKSTART)
-        eventually(lambda: reloader.mounted(spine.cluster) == old, limit=45)
+        eventually(lambda: reloader.mounted(spine.cluster) == old)
         reloader.reload(old, spine.prometheus)
         spine.wait("Live", "True", "RulesLoaded")
 
@@ -381,4 +382,4 @@ def wait_for_looks(prometheus: Prometheus, number: int) -> None:
         return float(found[0]) if found else 0.0
 
     begun = listed()
-    eventually(lambda: listed() >= begun + number, limit=2 * number + 20, every=0.2, what=f"{number} looks")
+    eventually(lambda: listed() >= begun + number, every=0.2, what=f"{number} looks")

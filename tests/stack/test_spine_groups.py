@@ -94,7 +94,7 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
     write_counter.settle(write_counter.mark(), user=USER)
     mark = write_counter.mark()
     control_plane.apply(slo(namespace))
-    files = eventually(lambda: reloader.of_operator(control_plane, namespace), limit=45)
+    files = eventually(lambda: reloader.of_operator(control_plane, namespace))
     rule = control_plane.get("prometheusrule", "binnacle-slo-search", "-n", namespace)
     assert rule["metadata"]["labels"]["release"] == "stack"
 
@@ -118,7 +118,7 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
     def live() -> bool:
         return any(one["type"] == "Live" and one["status"] == "True" for one in status()["conditions"])
 
-    eventually(live, limit=60)
+    eventually(live)
     write_counter.settle(mark, user=USER)
     written = [
         (one.resource, one.subresource) for one in counted(write_counter.since(mark), user=USER, namespace=namespace)
@@ -147,14 +147,14 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
         assert shown["budgetRemaining"] == rounding.budget_remaining(remaining, shown["budgetRemaining"])
         return True
 
-    eventually(worst_shown, limit=30)
+    eventually(worst_shown)
 
     def alerts() -> list[dict[str, Any]]:
         firing = [one for one in prometheus.alerts() if one["state"] == "firing"]
         assert "critical" in {one["labels"]["severity"] for one in firing}
         return firing
 
-    for alert in eventually(alerts, limit=30):
+    for alert in eventually(alerts):
         assert alert["labels"]["region"] == "us"
         assert alert["labels"]["team"] == "search"
         assert alert["annotations"]["summary"] == f"search: SLO {namespace}/search region=us burns its error budget"

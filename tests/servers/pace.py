@@ -1,0 +1,35 @@
+"""How fast this machine is just now, for tests that promise a time.
+
+What is promised within some seconds is promised on a machine that has nothing else to do. A test run shares its processors with
+others and with its own servers, so a fixed limit says more of the neighbours than of what is tested. The limit is taken times what a
+piece of work of our own takes now, against what it takes on an idle machine: the same rule by which `make bench` prints ratios.
+"""
+
+from __future__ import annotations
+
+import time
+
+_IDLE = 0.05
+"""Seconds for `_work` on the machine of docs/performance.md with nothing else to do."""
+_SLOWEST = 20.0
+"""No promise is stretched further than so many times."""
+
+
+def paced(seconds: float) -> float:
+    """The time in which this machine now does what an idle one does in so many seconds; never less than that."""
+    return seconds * min(max(slowness(), 1.0), _SLOWEST)
+
+
+def slowness() -> float:
+    """How many times longer work takes here now than on an idle machine: more than 1 where others are at work too."""
+    began = time.perf_counter()
+    for _ in range(3):
+        _work()
+    return (time.perf_counter() - began) / 3 / _IDLE
+
+
+def _work() -> int:
+    total = 0
+    for number in range(1_000_000):
+        total += number * number % 7
+    return total
