@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from binnacle.cli import main as cli
+from servers.waiting import PATIENCE
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 
@@ -54,7 +55,7 @@ def process(*arguments: object, **environment: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +15,8 @@ import pytest
 from api.slo_cases import good_slo, put
 from binnacle.folder.lock import LOCK, only_one
 from cli.running import OPERATOR, Runner, write
-
-LIMIT = 30.0
+from servers.pace import paced
+from servers.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -49,13 +48,6 @@ def backend() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
-def until(done: Callable[[], bool]) -> None:
-    limit = time.monotonic() + LIMIT
-    while not done():
-        assert time.monotonic() < limit
-        time.sleep(0.02)  # between two looks at a condition
-
-
 def test_once(run: Runner, tmp_path: Path, backend: tuple[str, list[str]]) -> None:
     url, posted = backend
     write(tmp_path / "in", good_slo("a"))
@@ -84,12 +76,13 @@ def test_a_reload_that_fails_is_tried_again_and_then_told(
     run: Runner, tmp_path: Path, backend: tuple[str, list[str]], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, posted = backend
-    monkeypatch.setattr("binnacle.cli.folder._ONCE", 2.0)
+    monkeypatch.setattr("binnacle.cli.folder._ONCE", paced(2.0))
     write(tmp_path / "in", good_slo("a"))
     ended = run("folder", tmp_path / "in", tmp_path / "out", "--once", "--reload", url + path)
     assert ended.status == 2
     assert "everything is written, but" in ended.err
-    assert posted == [path, path]
+    assert set(posted) == {path}
+    assert len(posted) > 1
 
 
 @pytest.mark.parametrize(
@@ -152,13 +145,13 @@ def test_it_lives_follows_and_ends_in_order(
     write(tmp_path / "in", good_slo("a"))
     rules = tmp_path / "out/prometheus/rules"
     with living(tmp_path / "in", tmp_path / "out", "--reload", f"{url}/-/reload") as process:
-        until(lambda: len(posted) == 1)
+        eventually(lambda: len(posted) == 1)
         assert (rules / "slo.shop.a.yaml").exists()
         write(tmp_path / "in", good_slo("b"))
-        until(lambda: len(posted) == 2)
+        eventually(lambda: len(posted) == 2)
         assert [path.name for path in rules.iterdir()] == ["slo.shop.b.yaml"]
         process.send_signal(how)
-        _, said = process.communicate(timeout=LIMIT)
+        _, said = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         assert "watching" in said
         assert said.rstrip().endswith("ended")

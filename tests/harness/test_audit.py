@@ -103,7 +103,7 @@ def test_settling_gives_up_on_writes_that_never_end(
     writer.start()
     try:
         with pytest.raises(TimeoutError, match=r"patch configmaps .*/busy by admin: 200"):
-            write_counter.settle(mark, quiet=1.0, limit=3.0)
+            write_counter.settle(mark, quiet=5.0, limit=8.0)
     finally:
         enough.set()
         writer.join()

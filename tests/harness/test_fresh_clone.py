@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from servers.pace import paced
 from servers.skips import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("make", "sh", "touch", "env", "awk")
 """All that is on the PATH beside Python: no uv, no Go, no Prometheus."""
-COLD, WARM = 240, 60
-"""Seconds. The warm run takes some; the limit is for a busy machine."""
+COLD, WARM = 500, 30
+"""Seconds: when the first run has failed, and what the second one may take; it takes a few."""
 NO_INDEX = re.compile(
     r"Could not find a version|No matching distribution|Name or service not known|Temporary failure in name resolution"
     r"|Connection (refused|reset|timed out)|Network is unreachable|Max retries exceeded|ReadTimeout"
@@ -72,7 +73,7 @@ def test_the_demo_runs_in_a_fresh_clone_with_empty_caches(tmp_path: Path, surrou
     warm, seconds = demo(folder, surroundings, COLD)
     assert warm.returncode == 0
     assert "creating .venv" not in warm.stdout
-    assert seconds < WARM, "the tour takes too long"
+    assert seconds < paced(WARM), "the tour takes too long"
     if (folder / ".git").exists():
         status = ["git", "-C", str(folder), "status", "--porcelain"]
         assert subprocess.run(status, capture_output=True, text=True, check=True).stdout == "", "files are left behind"

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from servers.prometheus import PrometheusLine
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -49,7 +49,7 @@ def started(folder: Path) -> list[psutil.Process]:
 
 
 def test_figures_and_alerts_are_those_of_the_made_up_outage(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    said, _ = demo.communicate(timeout=180)
+    said, _ = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 0, said
     figures = re.search(r"^ *checkout +checkout +99\.9% +30d +(\S+)% +(\S+)% +True +(\S+)$", said, re.MULTILINE)
     assert figures is not None, said
@@ -68,7 +68,7 @@ def test_told_to_end_it_ends_what_it_started(demo: subprocess.Popen[str], tmp_pa
     folder = tmp_path / "tmp"
     eventually(lambda: [one for one in started(folder) if "--config.file" in " ".join(one.cmdline())])
     demo.send_signal(signal.SIGTERM)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 128 + signal.SIGTERM
     assert started(folder) == []
     assert list(folder.iterdir()) == []
