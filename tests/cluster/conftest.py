@@ -1,6 +1,8 @@
-"""A connection, a client and a store as the administrator, on the test cluster."""
+"""A connection, a client and a store as the administrator, and operators at work, on the test cluster."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,9 @@ from binnacle.cluster.connection import Connection, connect
 from binnacle.cluster.store import KubernetesStore
 from binnacle.control.clock import SystemClock
 from cluster.objects import CONFIG_MAP, RULE, SLO
+from cluster.operator_world import Cut, World, Worlds, world
 from servers.cluster import Cluster
+from servers.controlplane import ControlPlane
 
 
 @pytest.fixture
@@ -32,3 +36,23 @@ async def client(connection: Connection) -> AsyncIterator[Client]:
 @pytest.fixture
 def store(client: Client) -> KubernetesStore:
     return KubernetesStore(client, [SLO, CONFIG_MAP, RULE])
+
+
+@pytest.fixture(scope="module")
+def worlds(
+    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Worlds:
+    """Worlds with an operator each, as contexts: the fixtures of modules whose tests share one are made of it."""
+
+    def made(output: str, **arguments: Any) -> AbstractContextManager[World]:
+        return world(control_plane, tmp_path_factory.mktemp("operator"), output, **arguments)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def line(control_plane: ControlPlane) -> Iterator[Cut]:
+    """An operator's line to the API server, which can be cut."""
+    control_plane.ensure_running()
+    with Cut(control_plane.url) as made:
+        yield made

@@ -392,6 +392,10 @@ def world(
             made.close()
 
 
+Worlds = Callable[..., contextlib.AbstractContextManager[World]]
+"""What the fixture `worlds` is: `worlds(output, **arguments of world)`."""
+
+
 class Cut:
     """A gate in front of an API server, for tests that have no event loop; `cut` ends every connection through it."""
 

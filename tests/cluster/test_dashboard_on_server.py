@@ -13,10 +13,9 @@ from api.dashboard_cases import BAD
 from binnacle.intent.refs import Key
 from binnacle.targets import conventions
 from cluster.admission import refusals
-from cluster.operator_world import MONITORING, Object, World, condition, config_map_path, ready, stalled, world
+from cluster.operator_world import MONITORING, Object, World, Worlds, condition, config_map_path, ready, stalled
 from compile.dashboards import good_dashboard, panel, plain_dashboard, row
 from servers.cluster import Cluster
-from servers.controlplane import ControlPlane
 
 REFUSED = [one for one in BAD if one.server]
 
@@ -43,12 +42,9 @@ def dashboard(namespace: str, name: str, **spec: object) -> Object:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "configMap") as made:
+def shared(worlds: Worlds) -> Iterator[World]:
+    with worlds("configMap") as made:
         yield made
-        control_plane.kubectl("delete", "dashboard", "--all", "--all-namespaces")
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 from api.cases import Case
 from api.logpipeline_cases import BAD
 from cluster.admission import refusals
-from cluster.operator_world import World, condition, config_map_path, ready, stalled, world
+from cluster.operator_world import World, Worlds, condition, config_map_path, ready, stalled
 from compile.logpipelines import plain_pipeline
 from servers.cluster import Cluster
-from servers.controlplane import ControlPlane
 
 SERVED = config_map_path("binnacle-default-fluentd")
 REFUSED = [one for one in BAD if one.server]
@@ -36,12 +35,9 @@ def path(namespace: str, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "configMap") as made:
+def shared(worlds: Worlds) -> Iterator[World]:
+    with worlds("configMap") as made:
         yield made
-        control_plane.kubectl("delete", "logpipeline", "--all", "--all-namespaces")
 
 
 def test_from_apply_to_ready_through_a_failing_test_to_its_end(shared: World) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.operator_world import Object, World, condition, ours, rule_path, slo, slo_path, world
-from servers.controlplane import ControlPlane
+from cluster.operator_world import Object, World, Worlds, condition, ours, rule_path, slo, slo_path
 from servers.fixtures import REPOSITORY, STAND_INS
 from servers.http import fetch
 from servers.waiting import eventually
@@ -21,10 +20,8 @@ THEIRS = "prometheusrules.monitoring.coreos.com"
 
 
 @pytest.fixture(scope="module")
-def running(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator") as made:
+def running(worlds: Worlds) -> Iterator[World]:
+    with worlds("operator") as made:
         yield made
 
 

@@ -9,17 +9,7 @@ from typing import Any
 import pytest
 
 from binnacle.targets import conventions
-from cluster.operator_world import (
-    AGGREGATE,
-    MONITORING,
-    OWNER_KEYS,
-    World,
-    config_map_path,
-    ours,
-    rule_path,
-    world,
-)
-from servers.controlplane import ControlPlane
+from cluster.operator_world import AGGREGATE, MONITORING, OWNER_KEYS, World, Worlds, config_map_path, ours, rule_path
 from servers.pace import paced
 
 LIMIT = 1.0
@@ -29,14 +19,9 @@ TRIES = 3
 
 
 @pytest.fixture(scope="module", params=["operator", "configMap"])
-def guarded(
-    request: pytest.FixtureRequest,
-    control_plane: ControlPlane,
-    crds_applied: tuple[str, ...],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
+def guarded(request: pytest.FixtureRequest, worlds: Worlds) -> Iterator[World]:
     """An operator with one SLO, for each place where rules can go; it resyncs too seldom to help."""
-    with world(control_plane, tmp_path_factory.mktemp("operator"), request.param) as made:
+    with worlds(request.param) as made:
         made.made(made.namespace(f"test-{uuid.uuid4().hex[:8]}"), "kept")
         yield made
 

@@ -19,7 +19,7 @@ import pytest
 
 from binnacle.api.registry import KINDS
 from cluster.operator_signs import Signs
-from cluster.operator_world import World, condition, ours, ready, rule_path, slo, slo_path, world
+from cluster.operator_world import World, Worlds, condition, ours, ready, rule_path, slo, slo_path
 from servers import sufferings
 from servers.controlplane import ControlPlane
 from servers.faults import Asked, Faulty, Suffering
@@ -273,10 +273,8 @@ def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
 
 
 @pytest.fixture(scope="module")
-def behind(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], proxy: Faulty, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator", server=proxy.url) as made:
+def behind(worlds: Worlds, proxy: Faulty) -> Iterator[World]:
+    with worlds("operator", server=proxy.url) as made:
         yield made
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.operator_world import World, ready, slo, slo_path, world
-from servers.controlplane import ControlPlane
+from cluster.operator_world import World, Worlds, ready, slo, slo_path
 from servers.http import fetch
 from servers.operator import NAMESPACE, OperatorProcess
 from servers.pace import paced
@@ -23,10 +22,8 @@ TRIES = 3
 
 
 @pytest.fixture(scope="module")
-def led(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator") as made:
+def led(worlds: Worlds) -> Iterator[World]:
+    with worlds("operator") as made:
         made.namespace(f"test-{uuid.uuid4().hex[:8]}")
         yield made
 

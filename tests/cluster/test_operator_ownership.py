@@ -18,12 +18,12 @@ from cluster.operator_world import (
     MONITORING,
     Object,
     World,
+    Worlds,
     condition,
     config_map_path,
     rule_path,
     slo,
     slo_path,
-    world,
 )
 from servers.audit import counted
 from servers.controlplane import ControlPlane
@@ -35,13 +35,8 @@ RULES_ONLY = pytest.mark.parametrize("shared", ["operator"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=["operator", "configMap"])
-def shared(
-    request: pytest.FixtureRequest,
-    control_plane: ControlPlane,
-    crds_applied: tuple[str, ...],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), request.param) as made:
+def shared(request: pytest.FixtureRequest, worlds: Worlds) -> Iterator[World]:
+    with worlds(request.param) as made:
         yield made
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.objects import foreign_rule
-from cluster.operator_world import Cut, World, condition, rights_without, rule_path, slo, slo_path, world
-from servers.controlplane import ControlPlane
+from cluster.operator_world import Cut, World, Worlds, condition, rights_without, rule_path, slo, slo_path
 from servers.pace import paced
 from servers.waiting import eventually
 
@@ -17,18 +16,8 @@ TOLD = 5.0
 
 
 @pytest.fixture(scope="module")
-def line(control_plane: ControlPlane) -> Iterator[Cut]:
-    """The operator's line to the API server."""
-    control_plane.ensure_running()
-    with Cut(control_plane.url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def limited(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], line: Cut, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator", server=line.url) as made:
+def limited(worlds: Worlds, line: Cut) -> Iterator[World]:
+    with worlds("operator", server=line.url) as made:
         yield made
 
 

@@ -12,30 +12,19 @@ from cluster.operator_world import (
     MONITORING,
     Cut,
     World,
+    Worlds,
     condition,
     config_map_path,
     rights_without,
     slo,
     slo_path,
-    world,
 )
 from cluster.test_operator_permissions import made_up, told
-from servers.controlplane import ControlPlane
 
 
 @pytest.fixture(scope="module")
-def line(control_plane: ControlPlane) -> Iterator[Cut]:
-    """The operator's line to the API server."""
-    control_plane.ensure_running()
-    with Cut(control_plane.url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def limited(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], line: Cut, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "configMap", server=line.url) as made:
+def limited(worlds: Worlds, line: Cut) -> Iterator[World]:
+    with worlds("configMap", server=line.url) as made:
         yield made
 
 

@@ -15,24 +15,21 @@ from cluster.operator_world import (
     Object,
     Recording,
     World,
+    Worlds,
     condition,
     ready,
     rights_without,
     slo,
     slo_path,
     stalled,
-    world,
 )
-from servers.controlplane import ControlPlane
 from servers.pace import paced
 from servers.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def shown(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator") as made:
+def shown(worlds: Worlds) -> Iterator[World]:
+    with worlds("operator") as made:
         yield made
 
 

@@ -2,27 +2,19 @@
 
 import uuid
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 
-from cluster.operator_world import World, config_map_path, slo, slo_path, world
+from cluster.operator_world import World, Worlds, config_map_path, slo, slo_path
 from servers.audit import WriteRecord
-from servers.controlplane import ControlPlane
 from servers.operator import USER
 from servers.waiting import eventually
 
 
 @pytest.fixture(scope="module", params=["operator", "configMap"])
-def busy(
-    request: pytest.FixtureRequest,
-    control_plane: ControlPlane,
-    crds_applied: tuple[str, ...],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
+def busy(request: pytest.FixtureRequest, worlds: Worlds) -> Iterator[World]:
     """An operator that resyncs every second, for each place where rules can go."""
-    directory = tmp_path_factory.mktemp("operator")
-    with world(control_plane, directory, request.param, arguments=("--resync-period", "1s")) as made:
+    with worlds(request.param, arguments=("--resync-period", "1s")) as made:
         yield made
 
 
@@ -135,10 +127,11 @@ def test_many_resources_at_once_share_the_writes_of_their_aggregate(busy: World,
         assert sorted(summary(writes)) == sorted(expected)
         return
     assert {record.name for record in children} == {"binnacle-default-rules"}
-    times = [record.at for record in children]
-    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-    print(f"20 new resources: {len(children)} writes of the aggregate, pauses {pauses}")
-    assert all(pause >= 0.99 for pause in pauses)
+    applied = min(one.at for one in busy.counter.since(mark) if (one.resource, one.namespace) == ("slos", place))
+    seconds = (children[-1].at - applied).total_seconds()
+    print(f"20 new resources: {len(children)} writes of the aggregate in {seconds:.2f} s")
+    # Each is sent a second after a share has changed, and arrives some time later: how much later is the machine's affair.
+    assert len(children) <= seconds / 0.99
     assert len(busy.api.get(config_map_path("binnacle-default-rules"))["data"]) >= 20
 
 

@@ -28,7 +28,7 @@ from binnacle.control.admission import Admission
 from binnacle.control.cache import Cache
 from binnacle.control.clock import SystemClock
 from binnacle.control.toolchain import shipped
-from cluster.operator_world import World, world
+from cluster.operator_world import World, Worlds
 from cluster.webhook_calls import Mounted
 from compile.dashboards import plain_dashboard
 from compile.logpipelines import plain_pipeline
@@ -127,15 +127,13 @@ def started(plane: ControlPlane, made: World, directory: Path, place: str) -> It
 
 
 @pytest.fixture(scope="module")
-def led(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def led(worlds: Worlds) -> Iterator[World]:
     """A world with a leader that has no webhook."""
-    with world(control_plane, tmp_path_factory.mktemp("leader"), "operator") as made:
+    with worlds("operator") as made:
         made.namespace(f"test-{uuid.uuid4().hex[:8]}")
         yield made
-        control_plane.ensure_running()
-        control_plane.kubectl("delete", "validatingwebhookconfiguration", "binnacle-default", "--ignore-not-found")
+        made.plane.ensure_running()
+        made.plane.kubectl("delete", "validatingwebhookconfiguration", "binnacle-default", "--ignore-not-found")
 
 
 @pytest.fixture(scope="module")

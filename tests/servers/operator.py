@@ -120,12 +120,10 @@ class OperatorProcess:
 
 
 def install(cluster: Cluster) -> None:
-    """Apply what an installation needs beside its CRDs and its pods: namespaces, the account and its rights."""
-    cluster.apply(
-        [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "monitoring")]
-    )
-    for name in ("namespace", "rbac", "rbac-outputs"):
-        cluster.apply(REPOSITORY / "manifests" / f"{name}.yaml")
+    """Apply what an installation needs beside its CRDs and its pods, all in one call: namespaces, the account and its rights."""
+    files = [REPOSITORY / "manifests" / f"{name}.yaml" for name in ("namespace", "rbac", "rbac-outputs")]
+    objects = [one for file in files for one in yaml.safe_load_all(file.read_text()) if one]
+    cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}}, *objects])
 
 
 def sweep(cluster: Cluster) -> None:
