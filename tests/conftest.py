@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 
+import hypothesis
 import pytest
 
 from servers.skips import EXPECTED, SkipWatch, expected_reasons, truth
 
 pytest_plugins = ["pytester", "servers.fixtures"]
+
+# How long an example takes says more of the machine than of the law. All else is as hypothesis has it, in CI and elsewhere.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

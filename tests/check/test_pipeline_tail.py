@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.types import regexp
 from binnacle.check.pipeline.engine import ROOT, Engine
-from binnacle.check.pipeline.tail import tailed
 from binnacle.targets.fluentd import element, render
 from binnacle.targets.fluentd.inputs import CRI
 from check.pipelinecases import CASES, recorded
+from check.tailing import tailed
 
 TAILED = ["tail-none-utf8", "tail-none-invalid-utf8", "tail-tag-star", "tail-append", "tail-missing-file"]
 

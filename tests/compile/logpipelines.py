@@ -9,7 +9,7 @@ from typing import Any
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding, Severity
 from binnacle.api.logpipeline import LogPipeline
-from binnacle.check.pipeline.run import Outcome, run
+from binnacle.check.pipeline.run import Offline, Outcome
 from binnacle.compile.logpipeline import compile_logpipeline
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.pipeline import Pipeline
@@ -120,7 +120,7 @@ def pipeline_of(outcome: Compiled) -> Pipeline:
 
 def sent(outcome: Compiled, lines: Sequence[str]) -> Outcome:
     """Send lines through what was compiled."""
-    return run(KEY, pipeline_of(outcome), [{"message": line} for line in lines])
+    return Offline(KEY, pipeline_of(outcome)).run([{"message": line} for line in lines])
 
 
 def errors(outcome: Compiled) -> list[Finding]:

@@ -18,6 +18,7 @@ from binnacle.compile.world import Listing
 from binnacle.intent.refs import Key
 from binnacle.promql import parse
 from compile.building import make_world
+from servers.pace import effort
 
 REQUESTS = {"name": "http_requests_total", "type": "counter", "labelNames": ["service", "code"]}
 SECONDS = {"name": "http_request_duration_seconds", "type": "histogram", "buckets": ["0.3", 1, "0.1"]}
@@ -81,7 +82,7 @@ def test_thousands_of_names_that_are_nearly_right_take_no_time() -> None:
         assert len(made.findings(parse(" + ".join(names)), "spec.x")) == 14
         labels = (f'metric_{other}_{long}{{{long[:110]}x{number}="1"}}' for other in range(10))
         assert len(made.findings(parse(" + ".join(labels)), "spec.x")) == 10
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < effort(5)
 
 
 def test_a_histogram_is_known_by_its_parts_as_it_is_stored() -> None:

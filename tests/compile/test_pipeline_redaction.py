@@ -11,7 +11,7 @@ from binnacle.check.fluentd.grammar import parse
 from binnacle.check.pipeline.engine import Engine
 from binnacle.check.pipeline.events import Event
 from binnacle.check.pipeline.programs import operation
-from binnacle.check.pipeline.run import run
+from binnacle.check.pipeline.run import Offline
 from binnacle.compile.onigmo.cost import Growth, growth
 from binnacle.compile.onigmo.dialect import problem
 from binnacle.compile.redaction import DEFAULT, PACKS
@@ -22,6 +22,7 @@ from binnacle.targets.fluentd.render import render
 from binnacle.targets.fluentd.stages import quarantine
 from binnacle.targets.fluentd.stages.stages import redaction
 from compile.privatetexts import CLASSES, Private, clean, private
+from servers.pace import effort
 
 KEY = Key("LogPipeline", "shop", "checkout")
 STAGE = Redact("private", PACKS[DEFAULT].patterns, PACKS[DEFAULT].keys)
@@ -78,7 +79,7 @@ def decoded(value: Any) -> Any:
 def test_private_text_does_not_come_out_anywhere():
     missed: Counter[str] = Counter()
     examples: list[Private] = []
-    outcome = run(KEY, PIPELINE, [one.record for one in CORPUS])
+    outcome = Offline(KEY, PIPELINE).run([one.record for one in CORPUS])
     came = outcome.records("out")
     assert len(came) == len(CORPUS)
     assert not outcome.quarantine
@@ -91,7 +92,9 @@ def test_private_text_does_not_come_out_anywhere():
 
 def test_clean_lines_stay_as_they_are():
     lines = list(clean(11, 4000))
-    came = [record["message"] for record in run(KEY, PIPELINE, [{"message": line} for line in lines]).records("out")]
+    came = [
+        record["message"] for record in Offline(KEY, PIPELINE).run([{"message": line} for line in lines]).records("out")
+    ]
     changed = [(line, other) for line, other in zip(lines, came, strict=True) if line != other]
     assert len(changed) / len(lines) <= 0.005, changed[:10]
 
@@ -117,12 +120,12 @@ def test_clean_lines_stay_as_they_are():
     ],
 )  # fmt: skip
 def test_where_a_number_begins_and_ends(line, left):
-    assert run(KEY, PIPELINE, [{"message": line}]).records("out") == [{"message": left}]
+    assert Offline(KEY, PIPELINE).run([{"message": line}]).records("out") == [{"message": left}]
 
 
 def test_redacting_twice_changes_nothing_more():
-    once = run(KEY, PIPELINE, [one.record for one in CORPUS]).records("out")
-    twice = run(KEY, PIPELINE, once).records("out")
+    once = Offline(KEY, PIPELINE).run([one.record for one in CORPUS]).records("out")
+    twice = Offline(KEY, PIPELINE).run(once).records("out")
     # Only what a stage adds by itself (stream, logtag) may differ; `run` gives and takes both.
     assert twice == once
 
@@ -157,9 +160,9 @@ def test_redacting_twice_changes_nothing_more():
 )
 def test_a_long_hostile_line_is_quick(line):
     work = operation(redaction(STAGE, "shop", "/etc/binnacle/secrets"))
-    start = time.perf_counter()
+    start = time.process_time()
     work("t", (1, 0), {"message": line})
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < effort(2)
 
 
 def test_nothing_private_leaves_through_the_error_label_either():

@@ -14,11 +14,12 @@ from binnacle.api.config import Config
 from binnacle.control.aggregates import Aggregates
 from binnacle.intent.refs import Key
 from binnacle.targets.alertmanager import Alertmanager
-from binnacle.targets.base import AggregateKey, Output, Share, Target, assemble
+from binnacle.targets.base import AggregateKey, Output, Share, Target
 from binnacle.targets.fluentd.target import Fluentd
 from binnacle.targets.prometheus_rules import PrometheusRules
 from control.memory_world import MemoryCluster, Running, ThingTarget, thing
 from control.test_controller import AGGREGATE
+from targets.assembling import assemble
 
 CONFIG = Config.from_data({})
 KEYS = st.builds(Key, st.sampled_from(["LogPipeline", "AlertPolicy"]), st.sampled_from("ab"), st.sampled_from("xyz"))

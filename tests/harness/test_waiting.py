@@ -10,8 +10,8 @@ from servers.waiting import eventually
 
 def test_a_promise_is_stretched_on_a_slow_machine_and_never_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     for slow, stretched in ((0.5, 2.0), (1.0, 2.0), (3.0, 6.0), (1000.0, 40.0)):
-        monkeypatch.setattr(pace, "slowness", lambda slow=slow: slow)
-        assert pace.paced(2.0) == stretched
+        monkeypatch.setattr(pace, "slowness", lambda _clock, slow=slow: slow)
+        assert pace.paced(2.0) == pace.effort(2.0) == stretched
 
 
 def test_what_does_not_come_is_told_with_its_last_value() -> None:

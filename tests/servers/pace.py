@@ -8,6 +8,7 @@ piece of work of our own takes now, against what it takes on an idle machine: th
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 _IDLE = 0.05
 """Seconds for `_work` on the machine of docs/performance.md with nothing else to do."""
@@ -17,15 +18,20 @@ _SLOWEST = 20.0
 
 def paced(seconds: float) -> float:
     """The time in which this machine now does what an idle one does in so many seconds; never less than that."""
-    return seconds * min(max(slowness(), 1.0), _SLOWEST)
+    return seconds * min(max(slowness(time.perf_counter), 1.0), _SLOWEST)
 
 
-def slowness() -> float:
-    """How many times longer work takes here now than on an idle machine: more than 1 where others are at work too."""
-    began = time.perf_counter()
+def effort(seconds: float) -> float:
+    """The same of processor time (`time.process_time`), which counts no waiting: others on the same core slow that too."""
+    return seconds * min(max(slowness(time.process_time), 1.0), _SLOWEST)
+
+
+def slowness(clock: Callable[[], float]) -> float:
+    """How many times longer work takes here now than on an idle machine, by a clock of seconds."""
+    began = clock()
     for _ in range(3):
         _work()
-    return (time.perf_counter() - began) / 3 / _IDLE
+    return (clock() - began) / 3 / _IDLE
 
 
 def _work() -> int:

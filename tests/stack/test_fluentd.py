@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from binnacle.api.config import Config
-from binnacle.check.pipeline.run import run_files
 from binnacle.intent.pipeline import (
     Asks,
     Condition,
@@ -29,6 +28,7 @@ from binnacle.intent.pipeline import (
 from binnacle.intent.refs import Key
 from binnacle.targets.fluentd.conventions import CONTAINERS, ENTRY
 from binnacle.targets.fluentd.pipelines import entry, written
+from check.fluentd_files import run_files
 from servers.waiting import eventually
 from targets.pipelines import KEY, PACK, PAYLOADS, config, everywhere, plain
 

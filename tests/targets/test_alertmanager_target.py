@@ -21,11 +21,12 @@ from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets import alertmanager_text, conventions
 from binnacle.targets.alertmanager import Alertmanager
-from binnacle.targets.base import AggregateKey, Owner, Share, assemble
+from binnacle.targets.base import AggregateKey, Owner, Share
 from compile.building import compiled as slo_compiled
 from compile.building import key_of, make_slo
 from compile.policies import TODAY, alertmanager_file, compiled, config, make_policy, one_pass, policy_body
 from servers.alertmanager import AlertmanagerLine
+from targets.assembling import assemble
 
 TARGET = Alertmanager()
 AGGREGATE = AggregateKey("alertmanager", "monitoring")

@@ -24,6 +24,7 @@ from binnacle.targets.fluentd import (
     render,
 )
 from binnacle.targets.fluentd.render import Embedded, embedded, plain, quoted
+from servers.pace import effort
 
 CASES = json.loads((Path(__file__).parents[1] / "data/fluentd/parse.json").read_text())["cases"]
 PAYLOADS = sorted({case["payload"] for case in CASES if case["group"] == "injection"})
@@ -208,15 +209,15 @@ def ten_stages() -> list[Element]:
 
 def test_ten_stages_are_rendered_and_read_well_below_five_milliseconds() -> None:
     best = min(timed_round() for _ in range(20))
-    assert best < 0.005
+    assert best < effort(0.005)
 
 
 def timed_round() -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     elements = ten_stages()
     root: Section = parse(render(elements)).root
     assert root == written(elements)
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def test_the_same_tree_gives_the_same_bytes() -> None:

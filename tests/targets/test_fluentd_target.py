@@ -16,9 +16,10 @@ from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.errors import SpecError
 from binnacle.intent.pipeline import Enrich, Loki, Pipeline, Stdout
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey, Owner, assemble
+from binnacle.targets.base import AggregateKey, Owner
 from binnacle.targets.fluentd.pipelines import entry, written
 from binnacle.targets.fluentd.target import Fluentd
+from targets.assembling import assemble
 from targets.pipelines import KEY, config, everywhere, pipelines, plain
 
 TARGET = Fluentd()

@@ -20,9 +20,10 @@ from binnacle.api.registry import parse
 from binnacle.control.onepass import Earlier, Pass, run
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
-from binnacle.targets.base import AggregateKey, assemble
+from binnacle.targets.base import AggregateKey
 from binnacle.targets.blackbox import BlackboxModules
 from binnacle.targets.scrape import Scrape
+from targets.assembling import assemble
 
 TODAY = date(2026, 1, 1)
 SCRAPE, BLACKBOX = "binnacle-default-scrape", "binnacle-default-blackbox"

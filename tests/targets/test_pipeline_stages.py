@@ -12,7 +12,7 @@ from binnacle.check.fluentd.grammar import parse
 from binnacle.check.fluentd.lint import lint
 from binnacle.check.fluentd.sections import Section, written
 from binnacle.check.pipeline.programs import operation
-from binnacle.check.pipeline.run import Outcome, run
+from binnacle.check.pipeline.run import Offline, Outcome
 from binnacle.compile.redaction import DEFAULT, PACKS
 from binnacle.intent.pipeline import (
     Action,
@@ -72,11 +72,8 @@ def pipeline(*stages: Stage, outputs: tuple[str, ...] = ("loki",)) -> Pipeline:
 
 
 def ran(records: list[Any], *stages: Stage, outputs: tuple[str, ...] = ("loki",)) -> Outcome:
-    return run(
-        KEY,
-        pipeline(*stages, outputs=outputs),
-        [{"message": one} if isinstance(one, str | bytes) else one for one in records],
-    )
+    offline = Offline(KEY, pipeline(*stages, outputs=outputs))
+    return offline.run([{"message": one} if isinstance(one, str | bytes) else one for one in records])
 
 
 def test_stages_run_in_their_order():

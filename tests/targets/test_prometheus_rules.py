@@ -18,11 +18,12 @@ from binnacle.intent.refs import Key
 from binnacle.intent.rules import Alert, Pairs, Recording, RuleGroup, RuleSet, pairs
 from binnacle.promql import build as q
 from binnacle.targets import rulefile
-from binnacle.targets.base import AggregateKey, Output, Owner, Share, assemble
+from binnacle.targets.base import AggregateKey, Output, Owner, Share
 from binnacle.targets.prometheus_rules import PrometheusRules
 from binnacle.targets.registry import TARGETS
 from binnacle.targets.sharding import place
 from binnacle.targets.yamltext import scalar
+from targets.assembling import assemble
 
 TARGET = PrometheusRules()
 OWNER = Owner(Key("SLO", "shop", "avail"), "uid-1")

@@ -184,29 +184,3 @@ def shards_of(target: Target, placed: Mapping[Key, int]) -> dict[int, list[Key]]
     for owner in sorted(placed):
         shards[placed[owner]].append(owner)
     return dict(sorted(shards.items()))
-
-
-def assemble(
-    target: Target, aggregate: AggregateKey, shares: Mapping[Key, str], placed: Mapping[Key, int], config: Config
-) -> tuple[tuple[Output, ...], Mapping[Key, int]]:
-    """Build all objects of an aggregate from scratch.
-
-    Args:
-        target: whose aggregate.
-        aggregate: which.
-        shares: everybody's fragment, in the order in which they find room.
-        placed: in which shard each is now.
-        config: the administrator's.
-
-    Returns:
-        The objects, one for each shard, and the new placement.
-
-    Raises:
-        SpecError: `OutputTooLarge`, as `Target.place`.
-    """
-    now = target.place({owner: target.size(owner, text) for owner, text in shares.items()}, placed, config)
-    outputs = (
-        target.spell(aggregate, shard, {owner: shares[owner] for owner in owners}, config)
-        for shard, owners in shards_of(target, now).items()
-    )
-    return tuple(outputs), now

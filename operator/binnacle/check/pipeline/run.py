@@ -6,15 +6,14 @@ from typing import Any, Final
 
 from binnacle.api.config import SecretsConfig
 from binnacle.check.fluentd.grammar import parse
-from binnacle.check.pipeline.engine import ROOT, Engine
-from binnacle.check.pipeline.events import Arrived, Event, Record
+from binnacle.check.pipeline.engine import Engine
+from binnacle.check.pipeline.events import Event, Record
 from binnacle.check.pipeline.programs import REMEMBERING, operation
-from binnacle.check.pipeline.tail import tailed
 from binnacle.intent.pipeline import Pipeline
 from binnacle.intent.refs import Key
 from binnacle.targets.fluentd import Element, conventions, element
 from binnacle.targets.fluentd.render import render
-from binnacle.targets.fluentd.stages import Program, output_label, quarantine, spelled
+from binnacle.targets.fluentd.stages import output_label, quarantine, spelled
 
 QUARANTINE: Final = "@quarantine"
 """Sink of the stubs; no output of a pipeline is called so."""
@@ -38,11 +37,6 @@ class Outcome:
     def records(self, output: str) -> list[Record]:
         """Return the records that came to an output."""
         return [event.record for event in self.outputs[output]]
-
-
-def run(key: Key, pipeline: Pipeline, records: Iterable[Mapping[str, Any]]) -> Outcome:
-    """Send records through the stages of a pipeline; see `Offline`."""
-    return Offline(key, pipeline).run(records)
 
 
 class Offline:
@@ -92,35 +86,6 @@ class Offline:
             elif arrived.sink in outcome.outputs:
                 outcome.outputs[arrived.sink].append(arrived.event)
         return outcome
-
-
-def run_files(
-    files: Mapping[str, str],
-    entry: str,
-    trusted: Iterable[Program],
-    logs: Mapping[str, list[bytes]],
-    failing: frozenset[str] = frozenset(),
-) -> list[Arrived]:
-    """Run whatever Fluentd would load: read the files, tail the logs, and return what came to outputs, by their `@id`.
-
-    Args:
-        files: name -> text of configuration files.
-        entry: which of them Fluentd is started with.
-        trusted: programs in them.
-        logs: absolute path -> lines with their ends.
-        failing: ids of outputs that raise on every event.
-
-    Raises:
-        FluentdSyntaxError: a file that Fluentd cannot read.
-        ValueError: something that is not simulated.
-    """
-    root = parse(files[entry], files=files, name=entry).root
-    engine = Engine(root, {program.code: operation(program) for program in trusted}, failing)
-    for source in root.all("source"):
-        for event in tailed(source, logs):
-            engine.emit([event], str(source.get("@label") or ROOT))
-    engine.idle()
-    return engine.arrived
 
 
 def _end(label: str, sink: str) -> Element:
