@@ -227,6 +227,17 @@ async def test_a_kubeconfig_whose_certificates_have_no_place_says_what_to_do(
         await connect(str(tmp_path / "nothing-here"))
 
 
+async def test_no_kubeconfig_at_all_is_told_with_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection_module, "KUBE_CONFIG_DEFAULT_LOCATION", f"{tmp_path}/a:{tmp_path}/b")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(SpecError, match=f"no kubeconfig at {tmp_path}/a:{tmp_path}/b") as caught:
+        await connect()
+    assert "--kubeconfig" in str(caught.value.fix)
+    assert caplog.text == ""
+
+
 async def test_an_address_without_a_scheme_is_refused_in_words(tmp_path: Path) -> None:
     for server in ("api.example:6443", "api.example", "/etc"):
         with pytest.raises(SpecError, match="not a URL"):

@@ -23,7 +23,13 @@ import aiohttp
 import yaml
 from aiohttp import AddrInfoType
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config, refresh_token
+from kubernetes.aio.config import (
+    KUBE_CONFIG_DEFAULT_LOCATION,
+    ConfigException,
+    load_incluster_config,
+    load_kube_config,
+    refresh_token,
+)
 from yarl import URL
 
 from binnacle.errors import SpecError
@@ -176,6 +182,11 @@ async def _load(configuration: Configuration, kubeconfig: str | None, context: s
         with contextlib.suppress(ConfigException):
             load_incluster_config(configuration)
             return None
+    if kubeconfig is None and not _has_default():
+        raise SpecError(
+            f"this is no pod of a cluster, and there is no kubeconfig at {KUBE_CONFIG_DEFAULT_LOCATION}",
+            fix="give one with --kubeconfig or in KUBECONFIG",
+        )
     try:
         return await load_kube_config(
             kubeconfig,
@@ -213,6 +224,11 @@ def _scratch() -> str | None:
         return tempfile.gettempdir()
     except OSError:
         return _MEMORY if os.access(_MEMORY, os.W_OK) else None
+
+
+def _has_default() -> bool:
+    """Whether the user has a kubeconfig; KUBECONFIG may name several."""
+    return any(Path(one).expanduser().exists() for one in KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep) if one)
 
 
 def _socket(unacknowledged: float, address: AddrInfoType) -> socket.socket:
