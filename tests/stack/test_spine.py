@@ -45,7 +45,7 @@ AWAY = 90
 """Seconds that a Prometheus may be away in a test, on a busy machine: no record is due in them."""
 OUTAGE = 1800
 """Seconds that the outage has lasted when the live part begins."""
-PATIENT = "60s"
+PATIENT = "120s"
 """Reload period that gives the test time to write history between an apply and the loading of the rules."""
 SHORT = "2s"
 """Reload period with a look at Prometheus each second, and a verdict after four."""

@@ -24,6 +24,8 @@ from stack.history import DAY, Instance, Outage, Traffic, record
 RECENT = 3600
 OUTAGE = 1200
 REGIONS = ("eu", "us")
+PATIENT = "120s"
+"""Reload period that gives the test time to write history between an apply and the loading of the rules."""
 
 
 def slo(namespace: str) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def test_each_region_has_its_own_budget_and_the_worst_is_shown(
         }
     )
     start_operator(
-        config={"prometheus": {"url": prometheus.url, "ruleLabels": {"release": "stack"}}, "reloadPeriod": "20s"},
+        config={"prometheus": {"url": prometheus.url, "ruleLabels": {"release": "stack"}}, "reloadPeriod": PATIENT},
         namespaces=[namespace],
     )
     write_counter.settle(write_counter.mark(), user=USER)

@@ -8,7 +8,7 @@ with a position.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import yaml
 
@@ -167,6 +167,15 @@ def _code(character: object) -> int:
     return character if isinstance(character, int) else ord(str(character)[:1] or "\0")
 
 
+_HINTS: Final = {
+    "mapping values are not allowed": "Put a text that has a colon and a space in it in quotes; or indent the key as its neighbours.",
+    "cannot start any token": "Put a text that begins with this character in quotes.",
+    "parsing a flow": "Close the [ or { before it.",
+    "unexpected end of stream": "Close the quotes.",
+}
+"""Words of the parser -> what mostly helps."""
+
+
 def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     mark: Any = error.problem_mark or error.context_mark
     said = ", ".join(str(part) for part in (error.context, error.problem) if part) or "something is wrong"
@@ -174,7 +183,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     line, column = (mark.line, mark.column) if mark else (0, 0)
     began: Any = error.context_mark
     since = began.line if began and began.line != line else None
-    return Problem(Severity.ERROR, Reason.YAML_SYNTAX, (), line, column, message, since=since)
+    fix = next((fix for words, fix in _HINTS.items() if words in said), "")
+    return Problem(Severity.ERROR, Reason.YAML_SYNTAX, (), line, column, message, fix, since)
 
 
 class _Builder:
@@ -274,7 +284,7 @@ class _Builder:
             value, size, height = self._anchors[event.anchor]
         except KeyError:
             message = f"*{event.anchor} stands for nothing: no &{event.anchor} ends before it."
-            self._stop(event, Reason.YAML_SYNTAX, message, "")
+            self._stop(event, Reason.YAML_SYNTAX, message, "Put a text that begins with * in quotes.")
         if len(self._stack) + height > self._limits.depth:
             self._too_deep(event)
         self._budget.left -= size

@@ -341,7 +341,7 @@ def _problem(reason: Reason, message: str, fix: str) -> Problem:
 
 def _with_hint(problem: Problem, piece: Piece) -> Problem:
     """Add what to do about the mistakes behind most syntax errors."""
-    if problem.reason is not Reason.YAML_SYNTAX or problem.fix:
+    if problem.reason is not Reason.YAML_SYNTAX:
         return problem
     line = piece.lines[problem.line] if problem.line < len(piece.lines) else ""
     if "{{" in piece.text:
