@@ -16,6 +16,7 @@ from typer.main import get_command
 from binnacle import __version__
 from binnacle.cli import main as cli
 from binnacle.errors import SpecError
+from servers.waiting import PATIENCE
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 
@@ -27,7 +28,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -98,7 +99,7 @@ def test_what_needs_no_cluster_does_not_wait_for_its_client(arguments: list[str]
         env={**os.environ, "PYTHONPATH": str(OPERATOR)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     imported = set(json.loads(done.stderr.splitlines()[-1]))
     assert "typer" in imported
@@ -198,7 +199,7 @@ def test_a_small_stack_is_made_large_enough_for_what_people_write(tmp_path: Path
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(OPERATOR)},
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1, done.stderr
     assert "spec.indicator.ratio.errors" in done.stdout

@@ -153,7 +153,7 @@ class Arena:
         """`kubectl apply`; what it complains about, empty when it took everything."""
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         flags = ("--server-side", "--force-conflicts") if server_side else ()
-        return self.cluster.kubectl("apply", *flags, "-f", "-", input=document, check=False, timeout=120).stderr
+        return self.cluster.kubectl("apply", *flags, "-f", "-", input=document, check=False, timeout=PATIENCE).stderr
 
     def apply(self, *objects: Object, server_side: bool = False) -> None:
         """`kubectl apply` of what must be taken."""

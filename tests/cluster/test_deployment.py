@@ -34,7 +34,7 @@ from servers.http import fetch
 from servers.operator import NAMESPACE, OperatorProcess, install, sweep
 from servers.process import clean_environment, free_port
 from servers.skips import unavailable
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
@@ -194,7 +194,7 @@ def test_what_is_said_of_installing_installs(cluster: Cluster, tmp_path: Path) -
     def shell(line: str, *, good: bool = True) -> str:
         ended = subprocess.run(
             ["bash", "-c", f"set -o pipefail; {line}"],
-            cwd=here, env=environment, capture_output=True, text=True, timeout=120,
+            cwd=here, env=environment, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert (ended.returncode == 0) is good, (line, ended.stdout, ended.stderr)
         return ended.stdout + ended.stderr
@@ -238,7 +238,7 @@ def narrowed() -> tuple[str, ...]:
         "bash", "-c", READ_ONLY, "read-only",
     )  # fmt: skip
     try:
-        ended = subprocess.run([*within, "true"], capture_output=True, text=True, timeout=30)
+        ended = subprocess.run([*within, "true"], capture_output=True, text=True, timeout=PATIENCE)
     except FileNotFoundError as error:
         unavailable(f"no mount namespace can be made here: {error}")
     if ended.returncode != 0:
@@ -251,7 +251,7 @@ def test_a_file_cannot_be_written_there(tmp_path: Path) -> None:
     for place in (tmp_path / "there", tmp_path / "new", Path("/tmp/binnacle-probe"), Path("/dev/shm/binnacle-probe")):
         ended = subprocess.run(
             [*narrowed(), sys.executable, "-c", f"open({str(place)!r}, 'w')"],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert "Read-only file system" in ended.stderr, (place, ended.stderr)
     assert (tmp_path / "there").read_text() == "as it was"

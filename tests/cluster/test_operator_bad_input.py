@@ -38,7 +38,7 @@ from servers.fixtures import STAND_INS
 from servers.operator import OperatorProcess, sweep
 from servers.prometheus import LINES, PrometheusLine
 from servers.skips import unavailable
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 NEIGHBOURS = 100
 VICTIM = "neighbour-50"
@@ -267,7 +267,7 @@ class TestAmongNeighbours:
         before = arena.state()
         slos = hostile(arena.namespace)
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(slos.values())})
-        arena.cluster.kubectl("create", "-f", "-", input=document, check=False, timeout=240)
+        arena.cluster.kubectl("create", "-f", "-", input=document, check=False, timeout=PATIENCE)
         statuses = {name: one["status"] for name, one in arena.all_settled().items() if name in slos}
         assert len(statuses) > 200
         good = {name for name, status in statuses.items() if condition(status, "Stalled") is None}

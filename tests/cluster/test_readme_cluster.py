@@ -16,7 +16,7 @@ from servers.errors import ServerMissingError
 from servers.find import find
 from servers.process import ServerProcess, clean_environment, free_port
 from servers.skips import unavailable
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 (SECTION,) = re.findall(r"^## In a cluster\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -57,7 +57,9 @@ def test_what_the_readme_says_is_enough(plane: ControlPlane, tmp_path: Path) -> 
 
     def shell(command: str) -> CompletedProcess[str]:
         command = f"set -o pipefail; {command}"
-        ended = run(["bash", "-c", command], cwd=here, env=environment, capture_output=True, text=True, timeout=120)
+        ended = run(
+            ["bash", "-c", command], cwd=here, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
         assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
         return ended
 

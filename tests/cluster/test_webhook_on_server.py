@@ -38,7 +38,7 @@ from servers.controlplane import ControlPlane
 from servers.http import fetch
 from servers.operator import OperatorProcess
 from servers.process import free_port
-from servers.waiting import eventually
+from servers.waiting import PATIENCE, eventually
 
 Object = dict[str, Any]
 
@@ -97,7 +97,7 @@ class Hooked:
         *options, objects = flags
         items = [_at(body, self.place) for body in objects]
         document = json.dumps(items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items})
-        return self.world.plane.kubectl(verb, *options, "-f", "-", input=document, check=False, timeout=120).stderr
+        return self.world.plane.kubectl(verb, *options, "-f", "-", input=document, check=False, timeout=PATIENCE).stderr
 
     def stored(self, name: str, plural: str = "slos") -> Object | None:
         return self.world.api.get(f"/apis/binnacle.dev/v1alpha1/namespaces/{self.place}/{plural}/{name}")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from binnacle.api.reasons import Reason
 from binnacle.folder.compose import Limits
 from binnacle.folder.reader import read, read_text
+from servers.waiting import PATIENCE
 
 EXAMPLES = int(os.environ.get("BINNACLE_FUZZ_EXAMPLES", "150"))
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
@@ -72,7 +73,7 @@ def test_the_process_survives_and_answers_soon(name: str, tmp_path: Path) -> Non
         env={**os.environ, "PYTHONPATH": str(OPERATOR)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("good ")

@@ -20,6 +20,7 @@ from binnacle.promql.fences import MAX_BYTES, MAX_NESTING, STACK_BYTES
 from binnacle.promql.nodes import Node
 from promql.test_promql_laws import CORPUS
 from servers.pace import effort
+from servers.waiting import PATIENCE
 
 OPERATOR = Path(__file__).parents[2] / "operator"
 ON_A_THREAD = """
@@ -50,7 +51,7 @@ def run(*texts: str) -> list[str]:
         input="\0".join(texts),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": str(OPERATOR)},
     )
     assert ended.returncode == 0, (ended.returncode, ended.stderr[-2000:])

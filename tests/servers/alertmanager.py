@@ -16,6 +16,7 @@ from servers.errors import ServerFailedError
 from servers.find import find
 from servers.http import fetch
 from servers.process import ServerProcess, clean_environment, free_port
+from servers.waiting import PATIENCE
 
 LineName = Literal["0.25", "0.31"]
 LINES: tuple[LineName, ...] = ("0.25", "0.31")
@@ -51,7 +52,7 @@ class AlertmanagerLine:
             capture_output=True,
             text=True,
             env=clean_environment(cwd),
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def refusal(self, text: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Self
 from servers.find import find
 from servers.http import fetch
 from servers.process import ServerProcess, clean_environment, free_port
+from servers.waiting import PATIENCE
 
 
 def refusal(modules: str, directory: Path) -> str:
@@ -17,7 +18,7 @@ def refusal(modules: str, directory: Path) -> str:
     file = directory / "checked.yaml"
     file.write_text(modules)
     command = [str(find("blackbox")), "--config.check", f"--config.file={file}"]
-    ended = subprocess.run(command, capture_output=True, text=True, env=clean_environment(directory), timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, env=clean_environment(directory), timeout=PATIENCE)
     return "" if ended.returncode == 0 else ended.stdout + ended.stderr
 
 

@@ -14,6 +14,7 @@ from servers.cache import servers_root
 from servers.catalog import KUBERNETES, SERVERS, DebianPackage, GoModule, Server
 from servers.errors import BuildError, ServerMissingError
 from servers.progress import Progress
+from servers.waiting import PATIENCE
 
 ENVTEST_LIMIT = 120.0
 """Seconds that `setup-envtest` may take before the source is built instead."""
@@ -103,7 +104,7 @@ def version_of(program: Path) -> str:
     """What a program prints of its version; empty when it does not run here."""
     arguments = ["version", "--client"] if program.name == "kubectl" else ["--version"]
     try:
-        ended = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+        ended = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return ended.stdout + ended.stderr if ended.returncode == 0 else ""

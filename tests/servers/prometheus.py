@@ -102,7 +102,7 @@ class PrometheusLine:
         input: str | None = None,  # noqa: A002 - as subprocess.run calls it
         cwd: Path | None = None,
         check: bool = True,
-        timeout: float = 120,
+        timeout: float = PATIENCE,
     ) -> subprocess.CompletedProcess[str]:
         """Run this line's promtool.
 

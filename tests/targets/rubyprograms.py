@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from binnacle.targets.fluentd.stages.program import Program
+from servers.waiting import PATIENCE
 
 RUBY = shutil.which("ruby")
 _DRIVER = r"""
@@ -60,7 +61,9 @@ def answers(programs: Sequence[Program], records: Sequence[Any], tag: str) -> li
     """Return for each program and record what Ruby answers (a mark, or `raised ...`) and what the record became."""
     assert RUBY is not None
     work = json.dumps([tag, [[program.code, [_written(record) for record in records]] for program in programs]])
-    done = subprocess.run([RUBY, "-e", _DRIVER], input=work, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [RUBY, "-e", _DRIVER], input=work, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     return [[(mark, record) for mark, record in json.loads(line)] for line in done.stdout.rstrip("\n").split("\n")]
 
 

@@ -41,6 +41,7 @@ from compile.dashboards import (
     row,
     text,
 )
+from servers.waiting import PATIENCE
 from targets.drawn_dashboards import drawn
 from targets.grafana_types import complaints, installed
 
@@ -171,7 +172,7 @@ def test_the_same_bytes_under_every_hash_seed() -> None:
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=True,
         )
         assert done.stdout.strip() == mine

@@ -8,6 +8,7 @@ import pytest
 
 from binnacle.targets.fluentd import Prepared, SecretFile, SecretPath
 from binnacle.targets.fluentd.render import Embedded, embedded
+from servers.waiting import PATIENCE
 from targets.rubyprograms import RUBY
 
 pytestmark = pytest.mark.skipif(RUBY is None, reason="ruby is not on the PATH")
@@ -69,7 +70,9 @@ puts JSON.generate(said)
 
 def ruby(program: str, given: str) -> Any:
     assert RUBY is not None
-    done = subprocess.run([RUBY, "-e", program], input=given, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [RUBY, "-e", program], input=given, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     return json.loads(done.stdout)
 
 
@@ -102,7 +105,7 @@ def test_a_plugin_that_has_changed_is_used_as_it_is():
             input=embedded(Prepared("warn", "loki")),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert (ran.returncode, ran.stdout) == (0, "warn\n")
         assert ran.stderr.startswith("binnacle: what Loki refuses is lost: ")

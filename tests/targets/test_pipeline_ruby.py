@@ -32,6 +32,7 @@ from binnacle.targets.fluentd.stages.runtime import FAILED, REASONS
 from binnacle.targets.fluentd.stages.stages import conditions, parsing, redaction
 from compile.logpipelines import KEY, LOKI, pipeline_of, stages_of
 from compile.privatetexts import clean, private
+from servers.waiting import PATIENCE
 from targets.rubyprograms import RUBY, answers
 
 pytestmark = pytest.mark.skipif(RUBY is None, reason="ruby is not on the PATH")
@@ -318,5 +319,5 @@ def test_while_its_salt_is_missing_a_redaction_is_not_made_again_for_each_record
         f"r = {{'message' => 'xé'}}; puts work.call('t', 1.0, r); puts r['message'].sub(/:.*]/, ''); puts $made"
     )
     assert RUBY is not None
-    done = subprocess.run([RUBY, "-e", counting], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([RUBY, "-e", counting], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.split() == ["NotRedacted", "NotRedacted", "1", "[Xé", "1"]
