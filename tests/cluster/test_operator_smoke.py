@@ -24,6 +24,7 @@ def test_the_quickstart_becomes_objects_and_ready_resources(
     # Where the backends are, and so what they all read.
     control_plane.kubectl("create", "namespace", "monitoring", check=False)
     start_operator()
+    eventually(lambda: not control_plane.ends("shop"), what="the end of an earlier namespace")
     mark = write_counter.mark()
     control_plane.kubectl("apply", "-f", str(QUICKSTART))
     documents = [one for path in sorted(QUICKSTART.glob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]

@@ -63,7 +63,7 @@ async def following(connection: Connection, *watches: Watch) -> AsyncIterator[Fo
             assert not task.done() or task.result() is None
         finally:
             follower.source.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await task
 
 

@@ -213,7 +213,7 @@ async def test_one_that_takes_too_long_passes_and_holds_up_nobody(tmp_path: Path
         assert "no time" in (await hook.call(session, review(good_slo())))["warnings"][0]
         assert hook.count("webhook_verdicts_total", kind="SLO", verdict="unchecked") >= 10
         let_go.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "warnings" in await hook.call(session, review(good_slo())):
                 pass
 
@@ -250,7 +250,7 @@ async def test_slow_and_silent_clients_are_let_go_and_others_served(tmp_path: Pa
             b"Content-Length: 8388608\r\n\r\n" + b'{"kind"'
         )
         assert (await hook.call(session, review(good_slo())))["allowed"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert (await slow_reader.readline()).startswith(b"HTTP/1.1 503")
             assert await silent_reader.read() == b""
             assert await trickling_reader.read() == b""
@@ -268,12 +268,12 @@ async def one_more(hook: Hook) -> None:
 async def test_connections_are_bounded(tmp_path: Path) -> None:
     async with serving(tmp_path, limits=Limits(answer=30.0, connections=3)) as hook:
         held = [await connected(hook) for _ in range(3)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises((OSError, EOFError)):
                 await one_more(hook)
         for _, writer in held:
             writer.close()
-        async with hook.caller(keep=False) as session, asyncio.timeout(30):
+        async with hook.caller(keep=False) as session, asyncio.timeout(PATIENCE):
             while True:
                 try:
                     await hook.call(session, review(good_slo()))
@@ -314,7 +314,7 @@ async def test_a_certificate_is_replaced_without_a_failed_call(tmp_path: Path) -
                 wanted = answered + 60
                 await until(lambda wanted=wanted: answered >= wanted)
                 pair = hook.mounted.rotate()
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE):
                     while await asyncio.to_thread(shown, hook) != der(pair):
                         pass
             rotated.set()
@@ -402,7 +402,7 @@ async def test_a_call_under_way_is_answered_at_the_end(tmp_path: Path) -> None:
     async with hook.caller() as session:
         async with hook.server.serving("127.0.0.1", 0):
             call = asyncio.create_task(hook.call(session, review(good_slo())))
-            await asyncio.to_thread(begun.wait, 30)
+            await asyncio.to_thread(begun.wait, PATIENCE)
             asyncio.get_running_loop().call_later(0.2, let_go.set)
         assert (await call)["allowed"]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from binnacle.cluster.webhook.threads import Threads
+from servers.waiting import PATIENCE
 
 
 def spinning(end: threading.Event) -> Callable[[], str]:
@@ -21,7 +22,7 @@ def spinning(end: threading.Event) -> Callable[[], str]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -35,7 +36,7 @@ async def gave_up(threads: Threads, work: Callable[[], str]) -> asyncio.Task[str
         return work()
 
     task = asyncio.create_task(threads.run(noted))
-    assert await asyncio.to_thread(begun.wait, 30)
+    assert await asyncio.to_thread(begun.wait, PATIENCE)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -54,7 +55,7 @@ async def test_others_take_the_place_of_what_was_given_up_and_leave_it_again() -
         await asyncio.sleep(0)
         assert not late.done()
         end.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await late == "late"
         await until(lambda: (threads._running, threads._given_up) == (1, 0))
         assert await threads.run(lambda: "again") == "again"
@@ -71,7 +72,7 @@ async def test_what_has_not_begun_is_not_begun() -> None:
             await second
         assert not threads.stuck
         end.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await first == "at last"
             await threads.run(lambda: done.append(3))
     assert done == [3]

@@ -104,6 +104,11 @@ class Cluster:
         """Whether ``kubectl get …`` finds the named object."""
         return self.kubectl("get", *arguments, "--ignore-not-found", "-o", "name").stdout.strip() != ""
 
+    def ends(self, namespace: str) -> bool:
+        """Whether a namespace is on its way out: nothing can be made in it, and soon it can be made anew."""
+        found = self.kubectl("get", "namespace", namespace, "-o", "jsonpath={.status.phase}", "--ignore-not-found")
+        return found.stdout == "Terminating"
+
     def apply(self, what: Path | Manifest | Iterable[Manifest], *, kubeconfig: Path | None = None) -> None:
         """Server-side apply of a file, a folder, or objects."""
         flags = ("apply", "--server-side", "--force-conflicts", "-f")

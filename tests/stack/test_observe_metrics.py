@@ -23,6 +23,7 @@ from binnacle.observe.observer import PrometheusObserver
 from binnacle.observe.presence import HOLD
 from servers.prometheus import Prometheus
 from servers.target import MetricsTarget
+from servers.waiting import PATIENCE
 from stack.test_observe_prometheus import Clock
 
 KEY = Key("MetricSet", "shop", "web")
@@ -113,10 +114,10 @@ def jobs(text: str, **targets: str) -> dict[str, Any]:
 async def until(
     observer: PrometheusObserver, wanted: Callable[[], Expectation], holds: Callable[[Observed], bool]
 ) -> Observed:
-    """Look again and again until what is found `holds`, for at most a minute."""
+    """Look again and again until what is found `holds`, for as long as patience lasts."""
     found = None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = (await observer.observe([wanted()]))[KEY]
                 if holds(found):

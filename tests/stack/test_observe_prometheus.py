@@ -23,6 +23,7 @@ from binnacle.promql import parse
 from binnacle.targets import rulefile
 from servers.errors import ServerFailedError
 from servers.prometheus import Prometheus
+from servers.waiting import PATIENCE
 
 StartPrometheus = Callable[..., Prometheus]
 
@@ -82,17 +83,17 @@ def observer_of(prometheus: Prometheus, session: aiohttp.ClientSession) -> Prome
 
 
 async def until(observer: PrometheusObserver, expectation: Expectation, holds: Callable[[Observed], bool]) -> Observed:
-    """Look again and again until what is found `holds`, for at most 30 s."""
+    """Look again and again until what is found `holds`, for as long as patience lasts."""
     found = None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = (await observer.observe([expectation]))[expectation.key]
                 if holds(found):
                     return found
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise AssertionError(f"not within 30 s; last: {found}") from None
+        raise AssertionError(f"not in time; last: {found}") from None
 
 
 async def test_loaded_rules_and_the_figures_of_their_series(
@@ -224,7 +225,7 @@ async def test_only_the_groups_asked_for_are_sent_where_the_server_can(
     observer = observer_of(prometheus, session)
     wanted = [Expectation(key, rulefile.names(groups), READBACK) for key, groups in made.items()]
     await until(observer, wanted[-1], lambda one: len(one.facts) == 3)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await observer.observe(wanted)
             if all(one.liveness is Liveness.LOADED and len(one.facts) == 3 for one in found.values()):

@@ -154,7 +154,7 @@ def spine(
         stack.callback(prometheus.stop)
         sweep(control_plane)
         made.operate(PATIENT)
-        eventually(lambda: not terminating(control_plane, "shop"), what="the end of an earlier namespace")
+        eventually(lambda: not control_plane.ends("shop"), what="the end of an earlier namespace")
         eventually(lambda: not reloader.mounted(control_plane), what="the end of rules of an earlier test")
         writes.prove(control_plane)
 
@@ -179,11 +179,6 @@ def spine(
         writes.settle(mark, user=USER)
         made.first_writes = counted(writes.since(mark), user=USER)
         yield made
-
-
-def terminating(cluster: ControlPlane, namespace: str) -> bool:
-    found = cluster.kubectl("get", "namespace", namespace, "-o", "jsonpath={.status.phase}", "--ignore-not-found")
-    return found.stdout == "Terminating"
 
 
 def test_the_rule_object_comes_within_seconds(spine: Spine) -> None:
