@@ -54,8 +54,8 @@ again: setup ## run once more, alone, the few tests of servers that failed in th
 	PYTHONPATH=tests $(BIN)/python -m servers.again
 
 .PHONY: unit
-unit: setup ## run the tests that need no server (seconds)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
+unit: setup ## run the tests that need no server, without the thorough ones (a minute or two)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough" $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
 SOAK := control fuzz folder promql convert targets check/test_slo_mutants.py compile/test_dashboard_layout.py compile/test_slo_cells.py cluster/test_operator_faults.py cluster/test_operator_replicas.py \
 	stack/test_backend_faults.py

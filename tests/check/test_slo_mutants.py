@@ -23,6 +23,8 @@ from check.test_slo_proofs import CASES, DATED, NATIVE, RATIO
 from compile.building import compiled, make_slo, make_world, rule_text, rules_of
 from compile.test_slo_meaning import line_3
 
+pytestmark = pytest.mark.thorough
+
 FULL = bool(os.environ.get("BINNACLE_FULL"))
 SEED = int(os.environ.get("BINNACLE_SEED", "2"))
 SAMPLE = 12

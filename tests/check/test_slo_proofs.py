@@ -25,6 +25,8 @@ from compile.building import compiled, make_slo, make_world, rule_text, rules_of
 from compile.rule_tests import Promtool
 from compile.test_slo_meaning import line_3
 
+pytestmark = pytest.mark.thorough
+
 RATIO = {
     "ratio": {
         "errors": 'http_requests_total{service="checkout",code=~"5..",handler!~"/(health|ready)z"}',

@@ -10,6 +10,8 @@ import yaml
 from cli.running import Runner
 from servers.prometheus import PrometheusLine
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "manifests" / "monitoring"
 RULES = yaml.safe_load((FOLDER / "alertpolicy.yaml").read_text())["spec"]["rules"]

@@ -18,6 +18,8 @@ from cluster.objects import CONFIG_MAP
 from servers.cluster import Credentials, write_kubeconfig
 from servers.waiting import PATIENCE
 
+pytestmark = pytest.mark.thorough
+
 READ, WRITE = Call("get", CONFIG_MAP, "default", "c"), Call("patch", CONFIG_MAP, "default", "c")
 LARGE = b'{"data":"' + b"x" * 2**24 + b'"}'
 """More than the sockets between take in before somebody reads."""

@@ -17,6 +17,8 @@ from compile.policies import TODAY, compiled, config, make_policy, rule_text
 from compile.rule_tests import Promtool
 from servers.prometheus import PrometheusLine
 
+pytestmark = pytest.mark.thorough
+
 # promtool begins at the epoch, a Thursday, and Kolkata's clocks have not been changed since.
 OFFICE = {
     "name": "office",

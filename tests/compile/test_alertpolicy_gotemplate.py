@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from binnacle.compile.alertpolicy.gotemplate import BUILTINS, PROMETHEUS, Dialect, problem
 from compile.policies import compiled, make_policy, rule_text_of
 
+pytestmark = pytest.mark.thorough
+
 GOOD = [
     "plain }} text",
     "",

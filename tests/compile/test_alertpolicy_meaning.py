@@ -12,6 +12,8 @@ import pytest
 
 from compile.policies import config, make_policy, rule_text
 
+pytestmark = pytest.mark.thorough
+
 Promtool = Callable[..., Any]
 MINUTE = "1m"
 URL = {"runbook": {"url": "https://runbooks.example/x"}}

@@ -37,6 +37,8 @@ from compile.policies import policy_body
 from compile.rule_tests import Expect, Promtool, Scenario, assert_holds, counter, steps
 from promql.trees import vectors
 
+pytestmark = pytest.mark.thorough
+
 SHOP = Fence("shop", "namespace")
 OWNERS = (
     ("slo:", "slo_namespace"),

@@ -17,6 +17,8 @@ from binnacle.intent.refs import Key
 from compile.building import key_of, make_slo, make_world, rule_text, rules_of
 from compile.rule_tests import CLOCKS, LEAD_IN, Expect, Promtool, Scenario, assert_holds, steps
 
+pytestmark = pytest.mark.thorough
+
 PROBE = {"availability": {"probe": {"metricSet": "web", "name": "home"}}}
 SERIES = 'probe_success{job="shop/web/home",probe="home",instance="https://shop.example",region="%s"}'
 

@@ -22,6 +22,8 @@ from binnacle.promql import parse, to_text
 from compile.rule_tests import Promtool
 from compile.scalars import evaluate
 
+pytestmark = pytest.mark.thorough
+
 ZONES = (
     "UTC",
     "Europe/Berlin",

@@ -32,6 +32,8 @@ from compile.rule_tests import (
     steps,
 )
 
+pytestmark = pytest.mark.thorough
+
 FAST = {"name": "fast", "severity": "critical", "budget": "2%", "long": "1h", "short": "5m"}
 TICKET = {"name": "slow", "severity": "warning", "budget": "10%", "long": "1d", "short": "2h"}
 

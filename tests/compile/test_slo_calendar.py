@@ -32,6 +32,8 @@ from compile.rule_tests import CLOCKS, LEAD_IN, STEP, Expect, Promtool, Scenario
 from compile.scalars import evaluate
 from compile.test_schedules import ZONES
 
+pytestmark = pytest.mark.thorough
+
 SPENT = "ALERTS{alertname='SLOErrorBudgetSpent', alertstate='firing'}"
 
 

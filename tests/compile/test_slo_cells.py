@@ -17,6 +17,8 @@ from check.test_slo_proofs import CASES, KINDS, SPANS
 from compile.building import compiled, make_slo, make_world, rule_text, rules_of
 from compile.rule_tests import Promtool
 
+pytestmark = pytest.mark.thorough
+
 FULL = bool(os.environ.get("BINNACLE_FULL"))
 PARTS = frozenset({"traffic", "reset", "periods"})
 """What depends on the indicator and on the window together."""

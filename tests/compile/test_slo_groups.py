@@ -15,6 +15,8 @@ from binnacle.promql.printer import quote
 from compile.building import make_slo, slo_rule_text
 from compile.rule_tests import CLOCKS, Expect, Promtool, Scenario, assert_holds, counter, steps
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("name", ["nan", "NaN", "inf", "Inf"])
 def test_a_label_that_reads_as_a_number_is_refused(name: str) -> None:

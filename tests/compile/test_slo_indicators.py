@@ -15,6 +15,8 @@ from compile.rule_tests import CLOCKS, LEAD_IN, Expect, Promtool, Scenario, asse
 from compile.test_metricset_slo import beside, reasons, web
 from compile.test_slo_meaning import SANE
 
+pytestmark = pytest.mark.thorough
+
 THRESHOLD = {"threshold": {"gauge": "queue_oldest_seconds", "below": "60s"}}
 FRESHNESS = {"freshness": {"timestamp": "last_success_seconds", "maxAge": "1h"}}
 WINDOWED = {"windowed": {"errors": "sql_failed", "total": "sql_orders", "every": "1d"}}

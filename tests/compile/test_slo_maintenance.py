@@ -18,6 +18,8 @@ from binnacle.compile.world import Compiled, World
 from compile.building import compiled, make_slo, rules_of, slo_rule_text
 from compile.rule_tests import CLOCKS, LEAD_IN, STEP, Expect, Promtool, Scenario, assert_holds, counter, steps
 
+pytestmark = pytest.mark.thorough
+
 PAIRS = [
     {"name": "fast", "severity": "critical", "budget": "2%", "long": "1h", "short": "5m"},
     {"name": "slow", "severity": "warning", "budget": "10%", "long": "1d", "short": "2h"},

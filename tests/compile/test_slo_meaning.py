@@ -28,6 +28,8 @@ from servers.errors import ServerMissingError
 from servers.prometheus import PrometheusLine
 from servers.skips import unavailable
 
+pytestmark = pytest.mark.thorough
+
 ERRORS = 'requests_total{code="500"}'
 FINE = 'requests_total{code="200"}'
 SANE = "count({__name__=~'slo:.+'}) == bool count(({__name__=~'slo:.+'} > -Inf) < Inf)"

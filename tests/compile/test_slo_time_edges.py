@@ -17,6 +17,8 @@ from binnacle.intent import series
 from compile.building import make_slo, slo_rule_text
 from compile.rule_tests import Promtool, readers_last
 
+pytestmark = pytest.mark.thorough
+
 CLOCKS = {"scrapeInterval": "60s", "evaluationInterval": "5m"}
 END = 150
 """Minutes."""

@@ -21,6 +21,8 @@ from compile.test_slo_meaning import line_3
 from convert.corpus import imported
 from servers.prometheus import PrometheusLine
 
+pytestmark = pytest.mark.thorough
+
 HOURS = 26
 """Longer than the windows, which are of one day so that the test is fast."""
 CLOCKS = {"scrapeInterval": "1m", "evaluationInterval": "5m"}

@@ -28,6 +28,8 @@ from compile.policies import TODAY, alertmanager_file, compiled, config, make_po
 from servers.alertmanager import AlertmanagerLine
 from targets.assembling import assemble
 
+pytestmark = pytest.mark.thorough
+
 TARGET = Alertmanager()
 AGGREGATE = AggregateKey("alertmanager", "monitoring")
 BASE = {

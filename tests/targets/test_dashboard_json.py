@@ -45,6 +45,8 @@ from servers.waiting import PATIENCE
 from targets.drawn_dashboards import drawn
 from targets.grafana_types import complaints, installed
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "tests" / "data" / "grafana" / "dashboard.schema.json").read_text())
 SEED = int(os.environ.get("BINNACLE_SEED", "1"))

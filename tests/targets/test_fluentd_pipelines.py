@@ -44,6 +44,8 @@ from check.fluentd_files import run_files
 from servers.pace import effort
 from targets.pipelines import KEY, PACK, PAYLOADS, TEXT, config, everywhere, pipelines, plain
 
+pytestmark = pytest.mark.thorough
+
 CONFIG = config()
 ROOTS = (CONFIG.fluentd.buffers,)
 PATTERN = "*.lp.conf"

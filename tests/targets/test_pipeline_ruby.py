@@ -35,7 +35,7 @@ from compile.privatetexts import clean, private
 from servers.waiting import PATIENCE
 from targets.rubyprograms import RUBY, answers
 
-pytestmark = pytest.mark.skipif(RUBY is None, reason="ruby is not on the PATH")
+pytestmark = [pytest.mark.thorough, pytest.mark.skipif(RUBY is None, reason="ruby is not on the PATH")]
 
 PACK = PACKS[DEFAULT]
 TAG = f"lp.shop.checkout.app.var.log.containers.web-0_shop_web-{'a' * 64}.log"
