@@ -39,6 +39,7 @@ from binnacle.intent.readback import Readback, WantedMetric
 from binnacle.intent.refs import Key, ObjectRef
 from binnacle.targets import conventions
 from binnacle.targets.base import AggregateKey, File, Output, Owner, Resource, Share, Standing
+from servers.waiting import PATIENCE
 
 CONFIG_MAP = ("v1", "ConfigMap")
 UNCONFIGURED = Unconfigured("prometheus.url is not set.")
@@ -459,7 +460,7 @@ class Running:
     async def __aexit__(self, *_: object) -> None:
         self._stop.set()
         assert self._task is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await self._task
 
     async def kill(self) -> None:
@@ -472,7 +473,7 @@ class Running:
     async def settle(self, *, aggregates: bool = True) -> None:
         """Wait until nothing is ready, running, or (but for retries) due within two seconds."""
         queue = self.controller.queue
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             quiet = 0
             while quiet < 5:
                 await asyncio.sleep(0.002)

@@ -57,7 +57,7 @@ async def look(body: bytes, session: aiohttp.ClientSession, *marks: str) -> tupl
 
     async with serving(respond) as fake:
         config = Config.from_data({"alertmanager": {"url": f"{fake.url}/am/"}})
-        observer = AlertmanagerObserver(config, session, Limits(seconds=5, size=100_000))
+        observer = AlertmanagerObserver(config, session, Limits(seconds=30, size=100_000))
         return (await observer.observe([expect(*marks)]))[KEY], f"{fake.url}/am"
 
 

@@ -17,7 +17,7 @@ from observe.test_observe_client import TROUBLES
 from servers.waiting import PATIENCE
 
 LASTING = ("500", "503", "401", "redirect", "html", "truncated", "nothing", "huge", "slow head", "slow body")
-LIMITS = Limits(seconds=0.4, size=100_000)
+LIMITS = Limits(seconds=1.0, size=100_000)
 
 
 @pytest.fixture

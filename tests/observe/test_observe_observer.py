@@ -93,7 +93,9 @@ async def look(
     backend: Any, session: aiohttp.ClientSession, *expectations: Expectation, **prometheus: Any
 ) -> Mapping[Key, Observed]:
     async with serving(backend) as fake:
-        observer: Observer = PrometheusObserver(configured(fake.url, **prometheus), session, Clock(), Limits(seconds=2))
+        observer: Observer = PrometheusObserver(
+            configured(fake.url, **prometheus), session, Clock(), Limits(seconds=30)
+        )
         return await observer.observe(expectations)
 
 
