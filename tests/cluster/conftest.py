@@ -14,6 +14,7 @@ from cluster.objects import CONFIG_MAP, RULE, SLO
 from cluster.operator_world import Cut, World, Worlds, world
 from servers.cluster import Cluster
 from servers.controlplane import ControlPlane
+from servers.faults import Faulty
 
 
 @pytest.fixture
@@ -55,4 +56,12 @@ def line(control_plane: ControlPlane) -> Iterator[Cut]:
     """An operator's line to the API server, which can be cut."""
     control_plane.ensure_running()
     with Cut(control_plane.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
+    """What stands between an operator and the API server, and does to requests what it is told to."""
+    control_plane.ensure_running()
+    with control_plane.faulty() as made:
         yield made

@@ -11,29 +11,18 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 
-from cluster.operator_world import Object, World, condition, slo, slo_path, world
+from cluster.operator_world import Object, World, Worlds, condition, slo, slo_path
 from servers import sufferings
-from servers.controlplane import ControlPlane
 from servers.faults import Asked, Exchange, Faulty
 from servers.http import fetch
 from servers.waiting import eventually
 
 POKES = 20
-LIMIT = 45.0
 
 
 @pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
-    control_plane.ensure_running()
-    with control_plane.faulty() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def running(
-    control_plane: ControlPlane, crds_applied: tuple[str, ...], proxy: Faulty, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world(control_plane, tmp_path_factory.mktemp("operator"), "operator", server=proxy.url) as made:
+def running(worlds: Worlds, proxy: Faulty) -> Iterator[World]:
+    with worlds("operator", server=proxy.url) as made:
         yield made
 
 
@@ -56,13 +45,13 @@ def test_a_watch_that_leaves_a_field_out_is_not_believed_each_time(running: Worl
     w.made(place, "one")
     path = slo_path(place, "one")
     with proxy.suffering(of_slos, behind):
-        eventually(lambda: proxy.hits["watch"], limit=LIMIT, what="a watch that is behind")
+        eventually(lambda: proxy.hits["watch"], what="a watch that is behind")
         w.watching()
         mark, began = w.mark(), time.monotonic()
         w.apply(slo(place, "one", suspend=True))
-        w.api.wait(path, suspended, limit=LIMIT)
+        w.api.wait(path, suspended)
         told = f"{w.operator.url}/debug/key?kind=SLO&namespace={place}&name=one"
-        eventually(lambda: "told in two ways" in fetch(told).body.decode(), limit=LIMIT, what="a word of it")
+        eventually(lambda: "told in two ways" in fetch(told).body.decode(), what="a word of it")
         for number in range(POKES):
             # Each is told by the watch without the field.
             w.api.merge(path, {"metadata": {"labels": {"poke": str(number)}}})
@@ -74,6 +63,6 @@ def test_a_watch_that_leaves_a_field_out_is_not_believed_each_time(running: Worl
         assert suspended(w.api.get(path))
     # The watch tells of it once more, with all that there is, and nobody has anything to say against it.
     w.api.merge(path, {"metadata": {"labels": {"poke": "last"}}})
-    eventually(lambda: "told in two ways" not in fetch(told).body.decode(), limit=LIMIT, what="its end")
+    eventually(lambda: "told in two ways" not in fetch(told).body.decode(), what="its end")
     w.made(place, "one", objective="99%")
     assert w.writes(w.mark(), namespace=place) == []

@@ -21,7 +21,6 @@ from binnacle.api.registry import KINDS
 from cluster.operator_signs import Signs
 from cluster.operator_world import World, Worlds, condition, ours, ready, rule_path, slo, slo_path
 from servers import sufferings
-from servers.controlplane import ControlPlane
 from servers.faults import Asked, Faulty, Suffering
 from servers.http import fetch
 from servers.pace import paced
@@ -263,13 +262,6 @@ def test_each_fault_that_shows_soon_and_each_happening_has_a_cell() -> None:
     faults, happenings = (set(names) for names in zip(*cells(), strict=True))
     assert faults >= {name for name, fault in FAULTS.items() if not fault.lasting}
     assert happenings == set(HAPPENINGS)
-
-
-@pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
-    control_plane.ensure_running()
-    with control_plane.faulty() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

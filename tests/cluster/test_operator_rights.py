@@ -82,13 +82,6 @@ def printed(home: str, served: tuple[str, str], settings: Path) -> list[Object]:
 
 
 @pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane) -> Iterator[Faulty]:
-    control_plane.ensure_running()
-    with control_plane.faulty() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def operator(
     control_plane: ControlPlane,
     crds_applied: tuple[str, ...],
