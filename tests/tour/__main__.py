@@ -30,7 +30,7 @@ QUICKSTART = REPOSITORY / "examples" / "quickstart"
 SLO_FILE = "checkout-slo.yaml"
 SPACE = "shop"
 RULES = ("configmap", "binnacle-default-rules", "-n", "monitoring")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that each step may take."""
 
 

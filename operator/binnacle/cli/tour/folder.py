@@ -42,8 +42,8 @@ from binnacle.observe.observer import PrometheusObserver
 
 _LABELS: Final = re.compile(r"\{slo=[^}]*\}")
 _SLO: Final = re.compile("^kind: SLO$", re.MULTILINE)
-_PATIENCE: Final = 30.0
-"""Seconds within which live figures must come."""
+_PATIENCE: Final = 120.0
+"""Seconds within which live figures must come: they come within a few, where the machine does nothing else."""
 _WATCHED: Final = 6.0
 """Seconds for which they are watched, where somebody watches."""
 _GLANCE: Final = 1.5

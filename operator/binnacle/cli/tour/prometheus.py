@@ -25,8 +25,10 @@ WINDOW: Final = 30 * 86400
 _JOB: Final = {"job": "shop/shop/checkout", "instance": "checkout-7d9f6c5b8-x2kfp:8080"}
 """What the quickstart's MetricSet has its targets called."""
 _INCREASE: Final = ("slo:events:increase", "slo:errors:increase")
-_READY: Final = 30.0
+_READY: Final = 120.0
+"""Seconds that it may take to start: one or two, but a busy machine has other things to do."""
 _TRIES: Final = 3
+"""Times that it is started: its port may be taken by somebody else in between."""
 
 
 def missing() -> list[str]:
@@ -171,18 +173,25 @@ class LivePrometheus:
         raise BinnacleError(f"Prometheus does not start:\n{tail}")
 
     def _wait_ready(self) -> bool:
+        """Say whether it is ready; False when it has ended.
+
+        Raises:
+            BinnacleError: it is neither, for too long.
+        """
         until = time.monotonic() + _READY
-        while self._process is not None and self._process.poll() is None and time.monotonic() < until:
+        while self._process is not None and self._process.poll() is None:
             try:
                 if self._get("/-/ready")[0] == 200:
                     return True
             except OSError:
                 pass
+            if time.monotonic() > until:
+                raise BinnacleError(f"Prometheus is not ready after {_READY:g} s")
             time.sleep(0.1)
         return False
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
