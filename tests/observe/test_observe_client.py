@@ -165,6 +165,8 @@ async def test_refused_unresolved_and_invalid_addresses(session: aiohttp.ClientS
         "http://no-such-host.invalid:9090": "cannot be reached: the host name does not resolve.",
         "http://[::1": "cannot be reached: the address is not a valid URL.",
         "gopher://x": "cannot be reached: the address is not a valid URL.",
+        "http://": "Set prometheus.url to one that begins with http:// or https://.",
+        "admin:hunter2@prom:9090": "Prometheus at prom:9090 cannot be reached: the address has no scheme. Set prometheus.url to http://prom:9090",
     }.items():
         outcome = await Prometheus(url, session, LIMITS).query(parse("up"), lambda _one: None)
         assert isinstance(outcome, Failure)
@@ -288,6 +290,8 @@ async def test_cancelling_is_not_swallowed(session: aiohttp.ClientSession) -> No
         ("http://p:9090", "http://p:9090"),
         ("http://user:pw@p:9090/prometheus/?token=x#y", "http://p:9090/prometheus"),
         ("https://[::1]:9090/", "https://[::1]:9090"),
+        ("prom:9090", "prom:9090"),
+        ("user:pw@prom:9090/prometheus?token=x", "prom:9090/prometheus"),
     ],
 )
 def test_address_has_no_secrets(url: str, shown: str) -> None:

@@ -23,18 +23,19 @@ from binnacle.check.explain.words import counted, lasting
 from binnacle.cli.compiling import compile_paths, offline
 from binnacle.cli.history import (
     LIMITS,
-    HistoryOf,
     PrometheusAddress,
+    Span,
     Until,
     is_compiled,
     length_of,
+    moment,
     progress,
     read,
+    rule_sets,
     seconds_of,
 )
-from binnacle.cli.options import ContextFile
+from binnacle.cli.options import ContextFile, Paths
 from binnacle.cli.output import Format, exit_status, nothing_to, write_findings
-from binnacle.cli.replayed import Span
 from binnacle.compile.slo.timing import Timing
 from binnacle.errors import BinnacleError
 from binnacle.folder.compilation import Compilation
@@ -63,7 +64,7 @@ class _Lack(NamedTuple):
 
 @app.command()
 def backfill(
-    paths: HistoryOf,
+    paths: Paths,
     prometheus: PrometheusAddress,
     output: Annotated[
         Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Write the blocks into DIR.", show_default=False)
@@ -142,11 +143,9 @@ async def _look(
         api = Prometheus(url, session, LIMITS, "--prometheus")
         with progress("Reading history", len(wanted)) as advance:
             for key in wanted:
-                wants = done.outcome.desired[key]
-                slo, compiled = wants.model, wants.compiled
-                if not isinstance(slo, SLO) or compiled is None:
+                slo = done.outcome.desired[key].model
+                if not isinstance(slo, SLO):
                     continue
-                sets = [one for one in compiled.intents if isinstance(one, RuleSet)]
                 back = length or Plan.of(slo, timing).reach
                 begin = (end - back.ms // 1000) // step * step
                 recorded: set[float] = set()
@@ -159,7 +158,7 @@ async def _look(
                 await read(api, history.stamps(key, timing.step), asked, step, take, partial(advance, share))
                 holes = history.missing(recorded, begin, end, step)
                 missing = tuple(islice(holes, _MOST))
-                rules = history.increments(sets, timing.step)
+                rules = history.increments(rule_sets(done, key), timing.step)
                 found.append(_Lack(key, rules, missing, more=next(holes, None) is not None))
     return found
 
@@ -181,7 +180,7 @@ def _said(one: _Lack) -> str:
     first, last = one.missing[0].begin, one.missing[-1].end
     more = "; call again for the rest" if one.more else ""
     holes = "" if len(one.missing) == 1 else f" in {counted(len(one.missing), 'piece')}"
-    return f"{who}: {lasting(length * 1000)} missing{holes}, from {_time(first)} to {_time(last)}{more}"
+    return f"{who}: {lasting(length * 1000)} missing{holes}, from {moment(first)} to {moment(last)}{more}"
 
 
 def _told(blocks: int, folder: Path) -> str:
@@ -191,7 +190,3 @@ def _told(blocks: int, folder: Path) -> str:
         f"{counted(blocks, 'block')} in {folder}. Move what is in there into the data folder of Prometheus (--storage.tsdb.path): "
         "it is taken within minutes. What is older than the retention is deleted again."
     )
-
-
-def _time(at: int) -> str:
-    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%d %H:%M}"

@@ -21,18 +21,19 @@ from binnacle.check.backtest.inline import inlined, recordings, still_recorded
 from binnacle.cli.compiling import compile_paths, offline
 from binnacle.cli.history import (
     LIMITS,
-    HistoryOf,
     PrometheusAddress,
+    Span,
     Until,
     is_compiled,
     length_of,
     progress,
     read,
+    rule_sets,
     seconds_of,
 )
-from binnacle.cli.options import ContextFile
+from binnacle.cli.options import ContextFile, Paths
 from binnacle.cli.output import Format, exit_status, write_findings
-from binnacle.cli.replayed import BudgetReplay, PolicyReplay, Span, as_json, print_replays
+from binnacle.cli.replayed import BudgetReplay, PolicyReplay, as_json, print_replays
 from binnacle.compile.slo.timing import Timing
 from binnacle.folder.compilation import Compilation
 from binnacle.folder.context import read_config
@@ -59,7 +60,7 @@ class BacktestFormat(StrEnum):
 
 @app.command()
 def backtest(
-    paths: HistoryOf,
+    paths: Paths,
     prometheus: PrometheusAddress,
     since: Annotated[
         str, typer.Option("--since", metavar="DURATION", help="How far back it is told what would have been.")
@@ -112,12 +113,11 @@ async def _replay_all(
         with progress("Reading history", len(wanted)) as advance:
             found: list[BudgetReplay | PolicyReplay] = []
             for key in wanted:
-                wants = done.outcome.desired[key]
-                sets = [one for one in (wants.compiled.intents if wants.compiled else ()) if isinstance(one, RuleSet)]
-                if isinstance(wants.model, SLO):
-                    found.append(await _replay_slo(api, key, wants.model, sets, timing, span, advance))
-                elif isinstance(wants.model, AlertPolicy):
-                    interval = wants.model.spec.interval or config.prometheus.evaluation_interval
+                model, sets = done.outcome.desired[key].model, rule_sets(done, key)
+                if isinstance(model, SLO):
+                    found.append(await _replay_slo(api, key, model, sets, timing, span, advance))
+                elif isinstance(model, AlertPolicy):
+                    interval = model.spec.interval or config.prometheus.evaluation_interval
                     found.append(await _replay_policy(api, key, interval, sets, span, advance))
             return found
 

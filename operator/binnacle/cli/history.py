@@ -1,8 +1,9 @@
-"""What commands share that read the history of a Prometheus: their options, and how they ask."""
+"""What commands share that read the history of a Prometheus: their options, how they ask, and how they write a time."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
@@ -10,10 +11,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from binnacle.api.values import Duration
-from binnacle.cli.replayed import Span
 from binnacle.errors import BinnacleError, SpecError
 from binnacle.folder.compilation import Compilation
 from binnacle.intent.refs import Key
+from binnacle.intent.rules import RuleSet
 from binnacle.observe.backend import Failure, Limits
 from binnacle.observe.history import read_history
 from binnacle.observe.prometheus import Prometheus, Row
@@ -23,14 +24,6 @@ LIMITS: Final = Limits(seconds=120.0)
 """Of each request: a piece of a long history may take a server long."""
 _LONGEST: Final = Duration.of(days=366)
 
-HistoryOf = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILE...",
-        help="Files, folders (read recursively: .yaml, .yml, .json), or - for standard input.",
-        show_default=False,
-    ),
-]
 PrometheusAddress = Annotated[
     str, typer.Option("--prometheus", metavar="URL", help="Address of the Prometheus with the history.")
 ]
@@ -44,6 +37,19 @@ Until = Annotated[
         show_default="now",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time in Unix seconds."""
+
+    begin: int
+    end: int
+
+
+def moment(at: int) -> str:
+    """Return Unix seconds as people read them, in UTC."""
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%d %H:%M}"
 
 
 def seconds_of(until: dt.datetime | None, now: dt.datetime) -> int:
@@ -70,6 +76,12 @@ def is_compiled(done: Compilation, key: Key) -> bool:
     """Say whether a resource has come to something whose history can be read."""
     wants = done.outcome.desired[key]
     return wants.valid and wants.compiled is not None
+
+
+def rule_sets(done: Compilation, key: Key) -> list[RuleSet]:
+    """Return the rules that a resource has come to."""
+    compiled = done.outcome.desired[key].compiled
+    return [] if compiled is None else [one for one in compiled.intents if isinstance(one, RuleSet)]
 
 
 @contextmanager

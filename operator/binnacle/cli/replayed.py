@@ -15,6 +15,7 @@ from binnacle.api.slo import SLO
 from binnacle.check.backtest import rules as policies
 from binnacle.check.backtest import slo as budgets
 from binnacle.check.explain.words import counted, lasting
+from binnacle.cli.history import Span, moment
 from binnacle.cli.output import nothing_to
 from binnacle.intent import series
 from binnacle.intent.refs import Key
@@ -24,14 +25,6 @@ _MOST_SHOWN: Final = 20
 
 _WIDE: Final = 200
 """Characters of a line where there is no terminal that says how many it has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The time that is told of, in Unix seconds."""
-
-    begin: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -62,7 +55,7 @@ def print_replays(found: Sequence[BudgetReplay | PolicyReplay], span: Span) -> N
     if not console.is_terminal:
         # A file has no edge; names of groups would be cut in pieces at one.
         console.width = _WIDE
-    console.print(Text(f"From {_time(span.begin)} to {_time(span.end)}.", style="bold"))
+    console.print(Text(f"From {moment(span.begin)} to {moment(span.end)}.", style="bold"))
     if not found:
         console.print(nothing_to("replay", "SLO and no AlertPolicy"))
     for one in found:
@@ -90,7 +83,7 @@ def _print_budget(console: Console, one: BudgetReplay) -> None:
             f"{group.errors:,.0f}",
             f"{group.events:,.0f}",
             _percent(group.remaining, 4),
-            "no data" if lowest is None else f"{_percent(lowest[0], 4)} at {_time(lowest[1])}",
+            "no data" if lowest is None else f"{_percent(lowest[0], 4)} at {moment(lowest[1])}",
         ]
         table.add_row(*([printable(_named(group.labels))] if spec.group_by else []), *cells)
     console.print(table)
@@ -107,7 +100,7 @@ def _print_budget(console: Console, one: BudgetReplay) -> None:
     alerts = _table("From", "Lasts", "Severity", *(["Group"] if spec.group_by else []), "Why")
     for group, alert in rows[:_MOST_SHOWN]:
         alerts.add_row(
-            _time(alert.interval.begin),
+            moment(alert.interval.begin),
             lasting(alert.interval.seconds * 1000),
             alert.severity.value,
             *([printable(_named(group.labels))] if spec.group_by else []),
@@ -124,7 +117,7 @@ def _about_data(groups: Sequence[budgets.Replay]) -> dict[str, list[budgets.Labe
     for group in groups:
         if group.since is not None:
             short = "windows that begin earlier are shorter than they say"
-            found.setdefault(f"There is data since {_time(group.since)} only; {short}.", []).append(group.labels)
+            found.setdefault(f"There is data since {moment(group.since)} only; {short}.", []).append(group.labels)
         if group.gaps:
             missing = lasting(sum(gap.seconds for gap in group.gaps) * 1000)
             gaps = f"{counted(len(group.gaps), 'gap')} without data, {missing} in all."
@@ -139,7 +132,7 @@ def _print_policy(console: Console, one: PolicyReplay) -> None:
     table = _table("From", "Lasts", "Alert", "Labels")
     for fired in one.fired[:_MOST_SHOWN]:
         table.add_row(
-            _time(fired.interval.begin),
+            moment(fired.interval.begin),
             lasting(fired.interval.seconds * 1000),
             printable(fired.alert),
             printable(_named(tuple(pair for pair in fired.labels if not pair[0].startswith("binnacle_")))),
@@ -173,10 +166,6 @@ def _named(labels: budgets.Labels) -> str:
 
 def _percent(share: float | None, digits: int) -> str:
     return "no data" if share is None else f"{100 * share:.{digits}g}%"
-
-
-def _time(at: int) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _stamp(at: int | None) -> str | None:

@@ -61,7 +61,8 @@ def address(url: str) -> str:
     except ValueError:
         return "an address that is no URL"
     if not host:
-        return parts.path
+        # Without `http://` what is before a colon is read as the scheme.
+        return url.split("?")[0].split("#")[0].rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
@@ -90,6 +91,7 @@ class Backend:
         self._base = url.split("?")[0].split("#")[0].rstrip("/")
         self._session = session
         self._limits = limits or Limits()
+        self._has_scheme = "//" in url
         self.address = address(url)
 
     async def ask(
@@ -133,7 +135,7 @@ class Backend:
         except aiohttp.ClientConnectorError as error:
             return self.failure(f"cannot be reached: {_cause(error.os_error)}.")
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-            return self.failure("cannot be reached: the address is not a valid URL.")
+            return self.failure(f"cannot be reached: {self._no_url()}")
         except aiohttp.ClientPayloadError:
             return self.failure("broke off in the middle of its answer.")
         except (aiohttp.ClientError, OSError) as error:
@@ -171,6 +173,11 @@ class Backend:
             case _:
                 text = f"{said}{_said(head)}"
         return Failure(f"{self._name} at {self.address} {text}", status)
+
+    def _no_url(self) -> str:
+        if self._has_scheme:
+            return f"the address is not a valid URL. Set {self._setting} to one that begins with http:// or https://."
+        return f"the address has no scheme. Set {self._setting} to http://{self.address}, or to https://."
 
     def failure(self, text: str) -> Failure:
         """Return a failure that says which backend it is about."""
