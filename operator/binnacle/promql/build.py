@@ -139,6 +139,11 @@ def sum_without(labels: Iterable[str], expr: Node) -> Aggregate:
     return Aggregate("sum", expr, grouping=Grouping(tuple(labels), without=True))
 
 
+def max_without(labels: Iterable[str], expr: Node) -> Aggregate:
+    """`max without (labels) (expr)`."""
+    return Aggregate("max", expr, grouping=Grouping(tuple(labels), without=True))
+
+
 def aggregate(op: str, labels: Iterable[str], expr: Node, param: Node | None = None) -> Aggregate:
     """`op by (labels) (expr)`; without labels, one element."""
     kept = tuple(labels)

@@ -70,7 +70,7 @@ def limit_rules(subject: Subject, burning: Iterable[Pair]) -> tuple[Recording, .
     return tuple(
         Recording(
             series.ALERT_BURN_RATE,
-            q.call("vector", q.num(float(pair.factor))),
+            q.num(float(pair.factor)),
             pairs(
                 {
                     **dict(subject.labels),

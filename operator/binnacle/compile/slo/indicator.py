@@ -15,6 +15,7 @@ from binnacle.api.values import Duration
 from binnacle.compile import expressions
 from binnacle.compile.contract import Contract
 from binnacle.compile.slo.timing import Timing
+from binnacle.intent import series
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Node, Selector
 
@@ -110,11 +111,13 @@ def exact(counter: Selector, range_: int) -> Node:
 
     `rate` does not extrapolate a counter to before the time at which it would have been zero, so the onset of the first
     outage of a service, or after a restart, would count too little: up to one scrape interval of it. `delta` has no such
-    limit and does not see resets; where there is one it is the smaller of the two.
+    limit and does not see resets; where there is one it is the smaller of the two. The larger one is taken by a label that
+    tells them apart: comparing them would read the counter once more.
     """
-    grown = q.rate(counter, range_)
     seconds = q.num(Decimal(range_) / 1000)
-    return q.or_(q.gt(q.div(q.call("delta", q.over(counter, range_)), seconds), grown), grown)
+    difference = q.div(q.call("delta", q.over(counter, range_)), seconds)
+    grown = q.call("label_replace", q.rate(counter, range_), *map(q.string, (series.BINNACLE_GROWTH, "rate", "", "")))
+    return q.max_without((series.BINNACLE_GROWTH,), q.or_(difference, grown))
 
 
 def from_good(total: Selector, good: Selector, groups: tuple[str, ...], sources: Sequence[Source]) -> Counted:
