@@ -247,7 +247,8 @@ def _passed_on(key: str) -> bool:
 def _derived(part: Part, path: str) -> None:
     said = (
         "The burn alerts are derived from objective and window (the factors are those of the SRE workbook for this window) "
-        "instead of pyrra's 14, 7, 2 and 1; they do not wait (`for`), because the short window does that."
+        "instead of pyrra's 14, 7, 2 and 1; they do not wait (`for`), because the short window does that. "
+        f"{resource.FIRES_OTHERWISE}"
     )
     part.changed(path, "spec.alerting", said, severity=Severity.WARNING)
 

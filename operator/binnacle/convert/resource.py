@@ -41,6 +41,12 @@ TIERS: Final = (
     {"name": "trend", "severity": "warning", "budget": "10%", "long": "3d", "short": "6h"},
 )
 """The burn alerts of the SRE workbook, chapter 5, for 30 days."""
+FIRES_OTHERWISE: Final = (
+    "An alert goes on for half of its short window when the burning has ended, so that errors which come and go are one "
+    "alert; a ticket does not fire beside its page; a factor that the objective cannot reach (14.4 at 90%) gives way to one "
+    "that it can."
+)
+"""How burn alerts of ours differ from those of all the tools."""
 
 
 def document(draft: Draft) -> dict[str, Any]:

@@ -313,10 +313,14 @@ def _alerting(alerting: Fields, spelling: _Spelling, spec: dict[str, Any], windo
     _one_severity(part, spec, {severity: alert for severity, alert in maps.items() if alert is not None})
     if not disabled and windows is None:
         said = "The burn alerts are derived from objective and window, as sloth's are: a page is critical, a ticket a warning."
-        part.carried(alerting.path, "spec.alerting", said)
+        kept = rates
     else:
+        said = "A page is critical here, and a ticket a warning."
         kept = [dict(rate) for rate in rates if rate["severity"] not in disabled]
         spec.setdefault("alerting", {})["burnRates"] = kept
+    if kept:
+        said = f"{said} {resource.FIRES_OTHERWISE}"
+        part.changed(alerting.path, "spec.alerting.burnRates", said, severity=Severity.WARNING)
     alerting.rest("alerting of sloth")
 
 
