@@ -289,3 +289,20 @@ spec:
         total: {metricSource: {type: Prometheus, spec: {query: sum(all_total)}}}
         %s
 """
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"),
+    [
+        ("error_query", "Write errorQuery if that is meant, or remove the field."),
+        ("errorqeury", "Write errorQuery if that is meant, or remove the field."),
+        ("window", "Correct the name if it is a slip of the pen, or remove the field."),
+    ],
+)
+def test_a_field_that_is_unknown_comes_with_the_one_that_was_meant(written: str, fix: str) -> None:
+    """As when what is written in a file of sloth is put into an object."""
+    events = {written: "sum(rate(bad[{{.window}}]))", "totalQuery": "sum(rate(all[{{.window}}]))"}
+    slos = [{"name": "a", "objective": 99, "sli": {"events": events}}]
+    body = {"apiVersion": "sloth.slok.dev/v1", "kind": "PrometheusServiceLevel", "spec": {"service": "a", "slos": slos}}
+    (entry,) = entries(imported("sloth", yaml.dump(body)), f"spec.slos[0].sli.events.{written}")
+    assert (entry.finding.reason, entry.finding.fix) == (Reason.UNKNOWN_FIELD, fix)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from binnacle.api.findings import Severity
 from binnacle.api.model import shown
+from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
 from binnacle.convert.report import Part
 
@@ -43,6 +44,7 @@ class Fields:
 
     def __init__(self, value: Mapping[str, Any], path: str, part: Part) -> None:
         self._left = dict(value)
+        self._absent: list[str] = []
         self.path = path
         self.part = part
 
@@ -55,6 +57,8 @@ class Fields:
 
     def any(self, name: str) -> Any:
         """Take a value as it is; None when it is absent."""
+        if name not in self._left:
+            self._absent.append(name)
         return self._left.pop(name, None)
 
     def peek(self, name: str) -> Any:
@@ -198,10 +202,13 @@ class Fields:
         """Report what is left: fields that the tool does not know, or this import does not."""
         for name, value in self._left.items():
             if value is not None:
+                meant = nearest(name, self._absent)
                 self.part.lost(
                     self.at(name),
                     f"There is no field {shown(name)} here{f' in {known}' if known else ''}; nothing comes of it.",
-                    fix="Correct the name if it is a slip of the pen, or remove the field.",
+                    fix=f"Write {meant} if that is meant, or remove the field."
+                    if meant
+                    else "Correct the name if it is a slip of the pen, or remove the field.",
                     reason=Reason.UNKNOWN_FIELD,
                 )
         self._left.clear()
