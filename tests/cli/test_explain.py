@@ -186,6 +186,9 @@ def test_wrong_usage(run: Runner, tmp_path: Path) -> None:
     ended = run("explain", path, "slo/other")
     assert ended.status == 2
     assert "there is no SLO/other in what was given; there is SLO/shop/a" in ended.err
+    unknown = run("explain", path, "slow/a")
+    assert unknown.status == 2
+    assert "slow/a: no such file or folder, and slow is none of the kinds alertpolicy, dashboard," in unknown.err
     assert run("explain", path, "slo/elsewhere/a").status == 2
     assert run("explain", "slo/a").status == 2
     assert run("explain", tmp_path / "missing").status == 2

@@ -102,6 +102,7 @@ def explain(
     Exit status: 0 good, 1 findings of severity error in what is explained, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of a paragraph apart
     paths = [one for one in what if _picked(one) is None]
+    _refuse_unknown_kinds(paths)
     picks = [pick for one in what if (pick := _picked(one)) is not None]
     if not paths:
         raise typer.BadParameter("say in which files or folders to look for it: binnacle explain . slo/checkout")
@@ -150,6 +151,19 @@ def _picked(argument: str) -> Pick | None:
         if said.lower() in {kind.lower(), info.plural, info.short}:
             return kind, namespace, name
     return None
+
+
+def _refuse_unknown_kinds(paths: Iterable[str]) -> None:
+    """Refuse what looks like a resource, and is neither one nor a path.
+
+    Raises:
+        BinnacleError: there is no such file, and no such kind.
+    """
+    for one in paths:
+        if _NAMED.fullmatch(one) and not Path(one).exists() and not Path(one).suffix:
+            kinds = ", ".join(sorted(kind.lower() for kind in KINDS))
+            said = printable(one.partition("/")[0])
+            raise BinnacleError(f"{printable(one)}: no such file or folder, and {said} is none of the kinds {kinds}")
 
 
 def _wanted(picks: Sequence[Pick]) -> Callable[[Key], bool]:
