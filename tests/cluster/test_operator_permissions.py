@@ -8,11 +8,15 @@ import pytest
 
 from cluster.objects import foreign_rule
 from cluster.operator_world import Cut, World, Worlds, condition, rights_without, rule_path, slo, slo_path
+from servers.http import fetch
+from servers.operator import NAMESPACE
 from servers.pace import paced
 from servers.waiting import eventually
 
 TOLD = 5.0
 """Seconds from the need for a right to the words that it is missing."""
+UNNEEDED = 40.0
+"""Seconds from a right's end to the words that it is missing, where nothing needs it: it is looked for each half minute."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,32 @@ def refused(limited: World, place: str, name: str, verb: str) -> None:
     """Wait until the condition names the verb and the resource."""
     where = "in all namespaces" if verb in ("list", "watch") else f"binnacle-slo-{name} in namespace {place}"
     told(limited, place, name, verb, f"prometheusrules of monitoring.coreos.com {where}")
+
+
+def lacks(limited: World, resource: str, verb: str, group: str, *, within: float = TOLD) -> None:
+    """Wait until the metric says so."""
+    series = f'missing_rights{{group="{group}",resource="{resource}",verb="{verb}"}}'
+    eventually(lambda: limited.operator.metrics()[series] == 1.0, limit=paced(within), what=series)
+
+
+def lacks_nothing(limited: World) -> None:
+    def none() -> bool:
+        metrics = limited.operator.metrics()
+        return not any(value for series, value in metrics.items() if series.startswith("missing_rights{"))
+
+    eventually(none, what="no right missing")
+    assert fetch(f"{limited.operator.url}/readyz").body == b"ok\n"
+
+
+def event(limited: World, namespace: str, name: str, words: str) -> None:
+    """Wait for an Event about an object."""
+    path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+    def told() -> list[str]:
+        items = (limited.api.get(path) or {})["items"]
+        return [one for one in items if one["regarding"]["name"] == name and words in one["note"]]
+
+    eventually(told, what=f"an Event about {name}")
 
 
 def made_up(limited: World, place: str, name: str) -> None:
@@ -79,7 +109,10 @@ def test_delete_of_rules(limited: World, place: str) -> None:
             f"no permission to delete prometheusrules of monitoring.coreos.com binnacle-slo-one in namespace {place}"
         )
         eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
+        lacks(limited, "prometheusrules", "delete", "monitoring.coreos.com")
+        event(limited, place, "one", words)
     limited.api.gone(rule_path(place, "one"))
+    lacks_nothing(limited)
 
 
 def test_patch_of_status(limited: World, place: str) -> None:
@@ -90,7 +123,24 @@ def test_patch_of_status(limited: World, place: str) -> None:
         eventually(lambda: words in limited.operator.log, limit=paced(TOLD), what="the log")
         failures = limited.operator.metrics()['rest_client_requests_total{code="403",method="PATCH"}']
         assert failures >= 1
+        lacks(limited, "slos/status", "patch", "binnacle.dev")
+        event(limited, place, "one", words)
     made_up(limited, place, "one")
+    lacks_nothing(limited)
+
+
+def test_a_right_that_nothing_needs_yet(limited: World, place: str) -> None:
+    limited.made(place, "one")
+    with rights_without(limited.plane, "prometheusrules", "delete"):
+        lacks(limited, "prometheusrules", "delete", "monitoring.coreos.com", within=UNNEEDED)
+        ready = fetch(f"{limited.operator.url}/readyz")
+        assert ready.status == 200, "it does all that it may"
+        assert (
+            "no permission to delete prometheusrules of monitoring.coreos.com in all namespaces" in ready.body.decode()
+        )
+        assert condition(limited.api.get(slo_path(place, "one")), "Ready")["status"] == "True", "who needs it says so"
+        event(limited, NAMESPACE, "binnacle-default", "no permission to")
+    lacks_nothing(limited)
 
 
 def test_get_of_rules(limited: World, place: str) -> None:

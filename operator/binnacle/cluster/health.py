@@ -43,6 +43,7 @@ class HealthServer:
         self._counts: Callable[[], Mapping[str, int]] = dict
         self._stalled: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._account: Callable[[Key | AggregateKey], str] = lambda _key: "there is no loop yet\n"
+        self._lacks: Callable[[], str] = str
         self._runner: web.AppRunner | None = None
 
     def attend(
@@ -52,6 +53,7 @@ class HealthServer:
         counts: Callable[[], Mapping[str, int]] = dict,
         account: Callable[[Key | AggregateKey], str] = str,
         stalled: Callable[[], Mapping[tuple[str, str], int]] = dict,
+        lacks: Callable[[], str] = str,
     ) -> None:
         """Answer for a loop from now on.
 
@@ -61,9 +63,10 @@ class HealthServer:
             counts: objects in the caches by kind.
             account: says why a key is as it is.
             stalled: stalled resources by kind and reason.
+            lacks: says which rights are missing, a line for each.
         """
         self._watches, self._ready, self._counts, self._account = watches, ready, counts, account
-        self._stalled = stalled
+        self._stalled, self._lacks = stalled, lacks
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (useful with port 0). Raises `OSError` when the address is taken."""
@@ -95,7 +98,8 @@ class HealthServer:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         missing = self._ready()
-        return web.Response(status=503 if missing else 200, text=f"{missing or 'ok'}\n")
+        # Without a right it does all that it may: taken out of service it would do less.
+        return web.Response(status=503 if missing else 200, text=f"{missing or 'ok'}\n{self._lacks()}")
 
     async def _debug_key(self, request: web.Request) -> web.Response:
         if not _is_loopback(request.remote):

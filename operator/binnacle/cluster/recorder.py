@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from binnacle.cluster.client import Client
 from binnacle.cluster.refusals import Call
@@ -42,37 +43,48 @@ class EventRecorder:
         self._clock = clock
         self._instance = instance[:128] or "unknown"
         self._last: OrderedDict[tuple[str, str], float] = OrderedDict()
-        self._queue: asyncio.Queue[tuple[Key, str, str, str]] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[tuple[Mapping[str, str], str, str]] = asyncio.Queue(_WAITING)
 
     def warn(self, key: Key, uid: str, reason: str, message: str) -> None:
-        """Record a warning about a resource; never blocks, never fails, and limits itself."""
+        """Record a warning about a resource; never blocks, never fails, and limits itself.
+
+        One that is gone has no `uid` any more.
+        """
+        about = {"kind": key.kind, "namespace": key.namespace, "name": key.name}
+        self.warn_about(
+            {"apiVersion": conventions.API_VERSION, **about, **({"uid": uid} if uid else {})}, reason, message
+        )
+
+    def warn_about(self, regarding: Mapping[str, str], reason: str, message: str) -> None:
+        """Record a warning about any object: apiVersion, kind, namespace, name, and uid where it is known. As `warn`."""
         now = self._clock.monotonic()
-        last = self._last.get((uid, reason))
+        what = regarding.get("uid") or "/".join(regarding.values())
+        last = self._last.get((what, reason))
         if (last is not None and now - last < _QUIET_SECONDS) or self._queue.full():
             return
-        self._last[uid, reason] = now
-        self._last.move_to_end((uid, reason))
+        self._last[what, reason] = now
+        self._last.move_to_end((what, reason))
         if len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
-        self._queue.put_nowait((key, uid, reason, message))
+        self._queue.put_nowait((regarding, reason, message))
 
     async def run(self) -> None:
         """Send until cancelled. An Event that cannot be sent is dropped: status says the same."""
         while True:
-            key, uid, reason, message = await self._queue.get()
-            body = self._event(key, uid, reason, message)
+            regarding, reason, message = await self._queue.get()
+            namespace = regarding["namespace"]
+            body = self._event(regarding, reason, message)
             try:
-                await self._client.request(
-                    "POST", Call("create", EVENT, key.namespace), body=conventions.canonical(body)
-                )
+                await self._client.request("POST", Call("create", EVENT, namespace), body=conventions.canonical(body))
             except BinnacleError as error:
-                log.info("an Event about %s was not sent: %s", key, error)
+                what = "/".join(regarding[name] for name in ("kind", "namespace", "name"))
+                log.info("an Event about %s was not sent: %s", what, error)
 
-    def _event(self, key: Key, uid: str, reason: str, message: str) -> dict[str, object]:
+    def _event(self, regarding: Mapping[str, str], reason: str, message: str) -> dict[str, object]:
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
-            "metadata": {"name": f"{key.name}.{secrets.token_hex(8)}", "namespace": key.namespace},
+            "metadata": {"name": f"{regarding['name']}.{secrets.token_hex(8)}", "namespace": regarding["namespace"]},
             "eventTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "type": "Warning",
             "reason": reason,
@@ -80,13 +92,7 @@ class EventRecorder:
             "action": "Reconcile",
             "reportingController": _CONTROLLER,
             "reportingInstance": self._instance,
-            "regarding": {
-                "apiVersion": conventions.API_VERSION,
-                "kind": key.kind,
-                "namespace": key.namespace,
-                "name": key.name,
-                "uid": uid,
-            },
+            "regarding": dict(regarding),
         }
 
 

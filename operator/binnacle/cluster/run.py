@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 import signal
@@ -30,6 +31,7 @@ from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
 from binnacle.cluster.rbac import Installation, manifests, render
 from binnacle.cluster.recorder import EventRecorder
+from binnacle.cluster.rights import Rights, lease_reference, needed
 from binnacle.cluster.source import KubernetesSource, require
 from binnacle.cluster.store import KubernetesStore
 from binnacle.cluster.watches import plan
@@ -122,11 +124,16 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
     metrics = Metrics(registry)
     ProcessCollector(registry=registry)
     Info("binnacle_build", "Which Binnacle this is.", registry=registry).info({"version": __version__})
-    stop, lost = asyncio.Event(), asyncio.Event()
+    stop, lost, refused = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def on_lost() -> None:
         lost.set()
         stop.set()
+
+    def answered(method: str, code: str, seconds: float) -> None:
+        metrics.request(method, code, seconds)
+        if code == "403":
+            refused.set()
 
     def take_signals() -> None:
         loop = asyncio.get_running_loop()
@@ -135,7 +142,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
 
     take_signals()
     async with (
-        await connect(options.kubeconfig, metrics.request) as connection,
+        await connect(options.kubeconfig, answered) as connection,
         connection.session(CONNECTIONS, unacknowledged=options.lease.margin) as session,
         _health(options, metrics) as health,
     ):
@@ -145,7 +152,18 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
             return True
         async with observer(config, clock) as watching:
             await _serve(
-                options, config, connection, session, watching, metrics, health, clock, stop, on_lost, take_signals
+                options,
+                config,
+                connection,
+                session,
+                watching,
+                metrics,
+                health,
+                clock,
+                stop,
+                on_lost,
+                take_signals,
+                refused,
             )
     return not lost.is_set()
 
@@ -266,6 +284,7 @@ async def _serve(
     stop: asyncio.Event,
     on_lost: Callable[[], None],
     take_signals: Callable[[], None],
+    refused: asyncio.Event,
 ) -> None:
     tools = shipped(config)
     kinds = own_kinds()
@@ -291,6 +310,14 @@ async def _serve(
         )
         writing = Client(session, fence=Fence(guard.left, options.lease.margin))
         recorder = EventRecorder(writing, clock, host)
+        lacking = Rights(
+            Client(session),
+            needed(kinds, children, _configured(config, Installation(namespace=namespace))),
+            metrics,
+            guard,
+            functools.partial(recorder.warn_about, lease_reference(namespace, name)),
+            refused,
+        )
         controller = Controller(
             tools,
             Ports(
@@ -313,8 +340,9 @@ async def _serve(
                 controller.cache.counts,
                 controller.account,
                 controller.cache.stalled,
+                lacking.account,
             )
-            async with _beside(on_lost, guard.run(), recorder.run(), give_back(controller, clock)):
+            async with _beside(on_lost, guard.run(), recorder.run(), lacking.run(), give_back(controller, clock)):
                 try:
                     await controller.run(stop)
                 finally:

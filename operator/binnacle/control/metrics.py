@@ -89,6 +89,12 @@ class Metrics:
             ["name", "controller"],
             registry=registry,
         )
+        self.missing_rights = Gauge(
+            "missing_rights",
+            "In how many places the operator lacks a right that it needs there: namespaces, or all namespaces as one.",
+            ["verb", "group", "resource"],
+            registry=registry,
+        )
         self.requests = Counter(
             "rest_client_requests",
             "Requests to the API server, by HTTP status (<error> when there was no answer) and method.",

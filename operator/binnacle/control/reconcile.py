@@ -308,6 +308,7 @@ class Reconciler:
             for ref in self._cache.children_of(key):
                 await self._objects.delete(key, ref)
         except BinnacleError as error:
+            self._warn_denied(key, "", error)
             return self._again(key, error)
         for aggregate in self._aggregates.drop(key):
             self._queue.add_after(aggregate, self._debounce, Priority.SHARED)
@@ -484,6 +485,7 @@ class Reconciler:
             self._objects.may_write()
             live = await self._store.write_status(key, resource.uid, status)
         except BinnacleError as error:
+            self._warn_denied(key, resource.uid, error)
             return self._again(key, error)
         finally:
             resource.saying = None
@@ -499,6 +501,11 @@ class Reconciler:
                 self._watch_dispute(key, resource)
             self._warn(key, resource.uid, before, status)
         return None
+
+    def _warn_denied(self, key: Key, uid: str, error: BinnacleError) -> None:
+        """Record an event where a right is missing and no status can say so."""
+        if isinstance(error, TransientError) and error.reason == Reason.PERMISSION_DENIED:
+            self._recorder.warn(key, uid, Reason.PERMISSION_DENIED, error.message)
 
     def _warn(self, key: Key, uid: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Record an event when somebody must act who needed not before."""
