@@ -350,6 +350,9 @@ class ThingTarget:
     def size(self, owner: Key, fragment: str) -> int:
         return len(fragment)
 
+    def of_one(self, config: Config) -> int | None:
+        return None
+
     def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
         return dict.fromkeys(sizes, 0)
 

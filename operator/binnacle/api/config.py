@@ -378,6 +378,17 @@ class TenancyConfig(Model):
             "and a _ or a dot, which no other namespace has in its name."
         ),
     ] = ()
+    shared_objects: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            strict=True,
+            description="How many ConfigMaps of 900,000 bytes one namespace may fill of those that all namespaces share: of rule files, of "
+            "scrape jobs and of log pipelines each so many. What is beyond is left out, and its resource says so; what is in "
+            "already stays in.",
+        ),
+    ] = 16
 
 
 class AllowConfig(Model):

@@ -86,7 +86,13 @@ def _shares(key: Key, aggregates: Aggregates) -> Iterator[str]:
         if state is None:
             continue
         how = (
-            "refused: no room" if key in state.refused else "not written yet" if key in state.unwritten() else "written"
+            "refused: its namespace has all that one may have"
+            if key in state.beyond
+            else "refused: no room"
+            if key in state.refused
+            else "not written yet"
+            if key in state.unwritten()
+            else "written"
         )
         kept = ", the last good one" if key in aggregates.inherited_owners(aggregate) else ""
         yield f"share of {aggregate}: {how}{kept}"

@@ -9,7 +9,8 @@ An object is spelled only when what it holds has changed, or the live one: an ed
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -65,6 +66,7 @@ class Aggregate:
         applied: owner -> the compressed text that the live objects hold, as far as we know.
         problem: why the aggregate cannot be written, while that lasts; its contributors show it.
         refused: owners whose share had no room in the last assembly.
+        beyond: those of them whose namespace has all that one may have.
         dropped: owners that gave their share up before the first assembly; what is live does not bring it back.
         assembled: whether this process ever assembled it; from then on what is live is its own doing.
         parts: the objects of the last assembly, by shard.
@@ -76,6 +78,7 @@ class Aggregate:
     applied: dict[Key, bytes] = field(default_factory=dict)
     problem: Problem | None = None
     refused: frozenset[Key] = frozenset()
+    beyond: frozenset[Key] = frozenset()
     dropped: set[Key] = field(default_factory=set)
     assembled: bool = False
     parts: dict[int, Part] = field(default_factory=dict)
@@ -189,12 +192,17 @@ class Aggregates:
         state.assembled = True
         state.dropped.clear()
         wanted = {owner: held.text for owner, held in state.held.items()}
-        kept: frozenset[Key] = frozenset()
         live = wanted.keys() & state.applied.keys()
+        state.beyond = self._beyond(state, wanted, live)
+        kept = state.beyond & live
         # Keeping what had no room may leave none for what had some. When nobody who is in gets a new version, all fit.
         trials = 0
         while True:
-            chosen = {owner: state.applied[owner] if owner in kept else text for owner, text in wanted.items()}
+            chosen = {
+                owner: state.applied[owner] if owner in kept else text
+                for owner, text in wanted.items()
+                if owner in live or owner not in state.beyond
+            }
             sizes = {
                 owner: _size(state, owner, chosen[owner])
                 for owner in sorted(chosen, key=partial(_turn, chosen, state.applied))
@@ -213,6 +221,31 @@ class Aggregates:
             for shard, owners in shards_of(state.target, placed).items()
         }
         return tuple(state.parts.values()), snapshot
+
+    def _beyond(self, state: Aggregate, wanted: Snapshot, live: Set[Key]) -> frozenset[Key]:
+        """Return whose share as it is wanted is more than its namespace may have: what is live counts before what is new."""
+        most = state.target.of_one(self._config)
+        if most is None:
+            return frozenset()
+        held: dict[str, int] = defaultdict(int)
+        for owner in wanted:
+            held[owner.namespace] += state.held[owner].size
+        crowded = {namespace for namespace, size in held.items() if size > most}
+        taken: dict[str, int] = defaultdict(int)
+        news = []
+        for owner in (one for one in sorted(wanted) if one.namespace in crowded):
+            now = _size(state, owner, state.applied[owner]) if owner in live else 0
+            taken[owner.namespace] += now
+            if wanted[owner] != state.applied.get(owner):
+                news.append((state.held[owner].size - now, owner))
+        beyond = set()
+        # What makes room first, then new versions of what is in, then who is not.
+        for more, owner in sorted(news, key=lambda one: (one[0] > 0, one[1] not in live, one[1])):
+            if more > 0 and taken[owner.namespace] + more > most:
+                beyond.add(owner)
+            else:
+                taken[owner.namespace] += more
+        return frozenset(beyond)
 
     def _part(self, key: AggregateKey, state: Aggregate, shard: int, shares: Mapping[Key, bytes]) -> Part:
         before = state.parts.get(shard)
@@ -237,6 +270,10 @@ class Aggregates:
         state.applied = dict(snapshot)
         owners = snapshot.keys() | before.keys()
         return tuple(sorted(owner for owner in owners if snapshot.get(owner) != before.get(owner)))
+
+    def most_of_one(self, key: AggregateKey) -> int | None:
+        """Return the bytes that one namespace may have of an aggregate; None where there is no such number."""
+        return self._targets[key.target].of_one(self._config)
 
     def object_of(self, key: AggregateKey, owner: Key) -> ObjectRef | None:
         """Return which object holds the share of `owner`, or None when none does."""

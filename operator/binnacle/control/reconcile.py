@@ -428,6 +428,14 @@ class Reconciler:
                 continue
             if state.problem is not None and not self._aggregates.settled(key):
                 return state.problem
+            if key in state.beyond:
+                return Problem(
+                    Reason.OUTPUT_TOO_LARGE,
+                    f"Namespace {key.namespace} has all that one may have of {aggregate}: with this resource it would be more than "
+                    f"{self._aggregates.most_of_one(aggregate)} bytes, as tenancy.sharedObjects of the administrator's configuration "
+                    "says; what was applied before stays. Make it smaller, or take others of this namespace out of it.",
+                    terminal=True,
+                )
             if key in state.refused:
                 holder = self._aggregates.object_of(aggregate, key)
                 return Problem(

@@ -148,6 +148,9 @@ class Target(Protocol):
     def size(self, owner: Key, fragment: str) -> int:
         """Return the bytes that a share takes in the object that holds it."""
 
+    def of_one(self, config: Config) -> int | None:
+        """Return the bytes that the shares of one namespace may have in all its objects; None where `place` sees to that."""
+
     def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
         """Say which shard each share lives in.
 

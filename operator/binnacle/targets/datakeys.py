@@ -4,6 +4,7 @@ A data key is `<kind>.<namespace>.<name><suffix>`; none of the parts holds a dot
 files are spread over as many ConfigMaps as they need, and stay where they are.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -82,12 +83,14 @@ class DataKeys:
     def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int]) -> dict[Key, int]:
         """Say which ConfigMap holds the file of each resource; `placed` says which one does now.
 
+        Files find room in the order of `sizes`: one that grows moves, and not another one that it has no room beside any more.
+
         Raises:
             SpecError: `OutputTooLarge`, a share that fits no object.
         """
         for key, size in sizes.items():
             self.check_size(size, key)
-        return place({key: sizes[key] for key in sorted(sizes)}, placed, self.limit)
+        return place(sizes, placed, self.limit)
 
     def spell(
         self,
@@ -158,13 +161,17 @@ class KeyedTarget:
         """Return the bytes that a file takes in a ConfigMap."""
         return self.keys.size(owner, fragment)
 
-    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
+    def of_one(self, config: Config) -> int | None:
+        """Return the bytes that one namespace may have in all ConfigMaps."""
+        return config.tenancy.shared_objects * LIMIT
+
+    def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:
         """Say which ConfigMap holds the file of each resource.
 
         Raises:
             SpecError: `OutputTooLarge`, a share that fits no object.
         """
-        return self.keys.place(sizes, placed)
+        return self.keys.place(sizes, _steady(placed, 2 * config.tenancy.shared_objects))
 
     def split(self, body: Mapping[str, Any]) -> dict[Key, str]:
         """Take a ConfigMap apart into the files of resources; other keys are left out."""
@@ -177,3 +184,18 @@ class KeyedTarget:
     def shard_ref(self, aggregate: AggregateKey, shard: int, config: Config) -> ObjectRef:
         """Return which ConfigMap holds a shard."""
         return conventions.config_map(aggregate.namespace, self.keys.shard_name(shard, config.instance))
+
+
+def _steady(placed: Mapping[Key, int], most: int) -> dict[Key, int]:
+    """Return who stays where it is: of one namespace, what is in the first `most` objects that hold any of it.
+
+    A namespace that lets its files grow and shrink by turns would else leave a small one in every object, and make more
+    objects without end: the rest of its files is placed anew, with those that are there already.
+    """
+    objects: dict[str, set[int]] = defaultdict(set)
+    for key, shard in placed.items():
+        objects[key.namespace].add(shard)
+    spread = {name: frozenset(sorted(shards)[:most]) for name, shards in objects.items() if len(shards) > most}
+    return {
+        key: shard for key, shard in placed.items() if key.namespace not in spread or shard in spread[key.namespace]
+    }

@@ -120,6 +120,10 @@ class OneFileTarget:
         """Return nothing: the object has the common labels only."""
         return frozenset(), frozenset()
 
+    def of_one(self, config: Config) -> int | None:  # noqa: ARG002 - the protocol's shape
+        """Return None: what fits the one file decides."""
+        return None
+
     def shard_of(self, body: Mapping[str, Any], config: Config) -> int:  # noqa: ARG002 - the protocol's shape
         """Return 0: there is one object."""
         return 0

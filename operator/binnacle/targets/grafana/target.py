@@ -50,6 +50,10 @@ class GrafanaDashboards:
         """Return 0: every dashboard has an object of its own."""
         return 0
 
+    def of_one(self, config: Config) -> int | None:  # noqa: ARG002 - the protocol's shape
+        """Return None: no object is shared."""
+        return None
+
     def place(self, sizes: Mapping[Key, int], placed: Mapping[Key, int], config: Config) -> Mapping[Key, int]:  # noqa: ARG002 - the protocol's shape
         """Return nothing: no object is shared."""
         return {}
