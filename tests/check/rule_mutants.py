@@ -46,10 +46,21 @@ Rebuild = Callable[[Node], Node]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A rule set with one wrong rule, and what is wrong with it."""
+    """A rule set with one wrong rule, and what is wrong with it; `place` has the numbers of the group and the rule.
+
+    `reads` are the series that the changed part of an alert reads: the parts are joined by `or`.
+    """
 
     what: str
     rules: RuleSet
+    place: tuple[int, int]
+    reads: frozenset[str]
+
+    @property
+    def record(self) -> str:
+        """What the wrong rule records; empty for an alert."""
+        number, place = self.place
+        return str(getattr(self.rules.groups[number].rules[place], "record", ""))
 
 
 def mutants(rules: RuleSet) -> Iterator[Mutant]:
@@ -61,12 +72,24 @@ def mutants(rules: RuleSet) -> Iterator[Mutant]:
                     continue
                 changed = (*group.rules[:place], replace(rule, expr=expr), *group.rules[place + 1 :])
                 groups = (*rules.groups[:number], replace(group, rules=changed), *rules.groups[number + 1 :])
-                yield Mutant(f"{group.part} {getattr(rule, 'record', 'alert')}: {what}", RuleSet(groups))
+                said = f"{group.part} {getattr(rule, 'record', 'alert')}: {what}"
+                parts = (part for part in _parts(expr) if part not in _parts(rule.expr))
+                reads = frozenset(name for part in parts for name in facts.metrics(part))
+                yield Mutant(said, RuleSet(groups), (number, place), reads)
 
 
 def is_equivalent(what: str) -> bool:
     """Whether a change is one of those that change nothing."""
     return any(re.fullmatch(pattern, what) for pattern in EQUIVALENT)
+
+
+def _parts(node: Node) -> list[Node]:
+    match node:
+        case Binary("or", lhs, rhs):
+            return [*_parts(lhs), *_parts(rhs)]
+        case Binary("unless", lhs):
+            return _parts(lhs)
+    return [node]
 
 
 def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noqa: C901 - one arm for each kind of node

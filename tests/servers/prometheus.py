@@ -115,7 +115,8 @@ class PrometheusLine:
             cwd=cwd,
             capture_output=True,
             text=True,
-            env=clean_environment(cwd or Path(tempfile.gettempdir())),
+            # It lives for a moment: memory is cheaper than the time to collect it.
+            env={**clean_environment(cwd or Path(tempfile.gettempdir())), "GOGC": "400"},
             timeout=timeout,
         )
         if check and ended.returncode != 0:

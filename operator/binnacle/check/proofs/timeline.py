@@ -133,6 +133,9 @@ class Truth:
         """Say whether nothing is scraped, or what is scraped is left out; None for the time in which series vanish."""
         if self._masked[at - 1]:
             return True
+        if not any(self._present[: at - 1]):
+            # Nothing was there before that could linger.
+            return not self._present[at - 1]
         lately = self._present[max(0, at - _SETTLING) : at]
         return False if all(lately) else None if any(lately) else True
 
