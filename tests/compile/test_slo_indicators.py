@@ -274,6 +274,29 @@ def test_each_indicator_counts_what_it_says(promtool: Promtool, tmp_path: Path) 
         assert_holds(promtool, folder, [slo_rule_text(make_slo(indicator=indicator), **CLOCKS)], held)
 
 
+def test_an_expression_of_an_idle_service_is_not_missing(promtool: Promtool, tmp_path: Path) -> None:
+    """The share of no traffic is not a number; that of series that are gone is not there."""
+    hours = steps(hours=2)
+    slo = make_slo(indicator=EXPRESSION, groupBy=["region"], alerting={"burnRates": [], "noData": {"action": "Alert"}})
+    idle, gone = 'region="idle"', 'region="gone"'
+    series = {
+        f"a{{{idle}}}": counter([5.0] * hours + [0.0] * hours),
+        f"b{{{idle}}}": counter([10.0] * hours + [0.0] * hours),
+        f"a{{{gone}}}": [*counter([5.0] * hours), *["_"] * hours],
+        f"b{{{gone}}}": [*counter([10.0] * hours), *["_"] * hours],
+    }
+    current = 'slo:sli_error:ratio_rate5m{region="idle"}'
+    expected = (
+        Expect.firing(hours),
+        Expect.near(hours, current, 0.5),
+        Expect.firing(2 * hours, {"region": "gone", "severity": "warning"}),
+        Expect.nothing(2 * hours, current),
+        Expect.near(2 * hours, 'slo:period_error:ratio{region="idle"}', 0.5),
+        Expect.one(2 * hours, SANE, 1),
+    )
+    assert_holds(promtool, tmp_path, [slo_rule_text(slo, **CLOCKS)], [Scenario("idle and gone", series, expected)])
+
+
 def test_alerts_look_at_nothing_shorter_than_what_a_window_of_sql_counts() -> None:
     derived = compiled(make_slo(indicator=WINDOWED)).facts["alerts"]
     assert derived

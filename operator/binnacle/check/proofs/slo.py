@@ -281,7 +281,7 @@ class _Maker:
         if slow:
             lowest = min(slow, key=lambda one: one.limit)
             length = max(lowest.long, min(_FORTNIGHT.ms, self.stage.subject.window.ms)) // unit
-            wanted.append(shapes.lasting(length, min(1.0, 1.03 * lowest.limit)))
+            wanted.append(shapes.lasting(length, min(1.0, 1.001 * lowest.limit)))
         begin = self.stage.calendar.first if self.stage.calendar.maintenance else 0
         return self._document(begin, unit, [self.stage.given(one, begin, given) for one in wanted])
 

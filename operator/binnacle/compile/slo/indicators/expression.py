@@ -18,8 +18,9 @@ _NOT_WEIGHTED = "A share that is written as PromQL is averaged over time: a quie
 def counted(expression: Expression, reader: Reader) -> Counted | None:
     """Return what is counted, or None and findings in the reader.
 
-    In place of events the seconds are counted in which the expression has a value. It is kept within 0 and 1, and what is
-    not a number, as the share of no traffic, counts for nothing.
+    In place of events the seconds are counted in which the expression has a value, which is kept within 0 and 1. What is not
+    a number, as the share of no traffic, is there and counts for nothing: an idle service has no share, and its data is not
+    missing.
     """
     path = reader.at(_FIELD)
     node, findings = expressions.read_windowed(expression.error_ratio, path, reader.contract.fence)
@@ -38,14 +39,15 @@ def counted(expression: Expression, reader: Reader) -> Counted | None:
     groups = reader.groups
 
     def share(range_: int) -> Node:
-        kept = q.call("clamp", with_window(written, range_), q.num(0), q.num(1))
-        return q.cmp(">=", kept, q.num(0))
+        return q.call("clamp", with_window(written, range_), q.num(0), q.num(1))
 
     def events(_rate: Rate, range_: int) -> Node:
-        return q.aggregate("group", groups, share(range_))
+        # What is compared with a number is 0 where it is none.
+        return q.aggregate("max", groups, q.cmp(">=", share(range_), q.num(0), return_bool=True))
 
-    def errors(_rate: Rate, range_: int, _zero: Node) -> Node:
-        return q.aggregate("avg", groups, share(range_))
+    def errors(rate: Rate, range_: int, _zero: Node) -> Node:
+        # Where no share is a number, the events are 0.
+        return q.or_(q.aggregate("avg", groups, q.cmp(">=", share(range_), q.num(0))), events(rate, range_))
 
     read = tuple(dict.fromkeys(facts.selectors(node)))
     return Counted(events, errors, read, (Source(node, path),))
