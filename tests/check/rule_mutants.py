@@ -29,6 +29,8 @@ FUNCTIONS = {
     "avg_over_time": "sum_over_time",
     "clamp_min": "clamp_max",
 }
+SCALELESS = {"histogram_fraction"}
+"""Functions that tell the same of what is many times as much."""
 FACTORS = (0.9, 1.1)
 LENGTHS = (0.5, 2)
 
@@ -37,6 +39,7 @@ EQUIVALENT = {
     "the SLO, so what another one has recorded meets nothing",
     r"increments slo:(events|errors):increase\w+: .* without \w+ beside >": "what a counter grew by is compared with what the same "
     "one grew by, series for series, so what else is read meets nothing",
+    r".*: rate is increase in histogram_fraction": "a histogram that is a multiple of another one has the same shares",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
 }
 """Changes that change nothing, by what is said of them, and why."""
@@ -140,8 +143,9 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
         case Call(func=func, args=args):
             if func in FUNCTIONS:
                 yield f"{func} is {FUNCTIONS[func]}", rebuild(replace(node, func=FUNCTIONS[func]))
+            within = f" in {func}" if func in SCALELESS else ""
             for place, arg in enumerate(args):
-                yield from _changes(arg, _put(node, place, rebuild))
+                yield from ((f"{what}{within}", new) for what, new in _changes(arg, _put(node, place, rebuild)))
         case _:
             pass
 

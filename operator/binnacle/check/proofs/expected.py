@@ -149,6 +149,12 @@ class Expecter:
             shares = truth.shares(at, step, fresh=scene.scraped)
             wanted.append((series.CURRENT_BURN_RATE, shares, 1 / budget))
         wanted.append((series.PERIOD_ERROR, self._period(scene, at), 1.0))
+        if scene.scraped and truth.is_gone(at) is False:
+            # Also where there is no traffic: what is nought is not missing.
+            counts = (
+                self.sel(name(self.timing.step), group) for name in (series.events_increase, series.errors_increase)
+            )
+            yield from (to_text(q.aggregate("count", (), q.aggregate("max", (), one))) for one in counts)
         for name, shares, scale in wanted:
             found = self.sel(name, group)
             if shares is not None and all(one is None for one in shares):

@@ -1,5 +1,6 @@
 """Test series of an indicator: what its selectors would find in a service that goes through a timeline."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -140,7 +141,9 @@ class Feeder:
                         found[_spelled(name, {**labels, _PART: str(number)})] = self._always(timeline, value)
                 elif self.slo.spec.indicator.windowed is not None:
                     found[_spelled(name, labels)] = self._always(timeline, self._gauge_values()[1])
-                elif not self._is_native():
+                elif self._is_native():
+                    found[_spelled(name, labels)] = self._histogram(failing)
+                else:
                     found[_spelled(name, labels)] = self._counter(failing, lambda one: one.volume)
         return tuple(found.items())
 
@@ -223,31 +226,41 @@ class Feeder:
         return " ".join(items)
 
     def _histogram(self, timeline: Timeline) -> str:
-        """Return the samples of a native histogram: good events far below the limit, bad ones far above."""
+        """Return the samples of a native histogram: good events in the last bucket below the limit, bad ones in the first above."""
         latency = self.slo.spec.indicator.latency
         name = self.counted.selectors[0].name or ""
         limit = limit_in(name, latency)[0] if latency is not None else None
         if limit is None:
             raise NoSeriesError("the limit has no place among the buckets")
-        # At schema 0 the bucket i ends at 2^i.
-        low = next(i for i in range(64, -64, -1) if Decimal(2) ** i < limit) - 2
+        # At this schema the bucket i ends at 2^(i/32); the one that the limit may lie in is empty.
+        low = math.floor(math.log2(limit) * 32)
         per_unit = self.unit // self.interval
 
         def at(good: float, bad: float) -> str:
-            buckets = f"[{good:.0f} 0 0 0 0 0 0 0 {bad:.0f}]"
-            return f"{{{{schema:0 count:{good + bad:.0f} sum:1 offset:{low} buckets:{buckets}}}}}"
+            buckets = f"[{good:.0f} 0 0 {bad:.0f}]"
+            return f"{{{{schema:5 count:{good + bad:.0f} sum:1 offset:{low - 1} buckets:{buckets}}}}}"
 
         good = bad = _START
         items = [at(good, bad)]
-        for segment in timeline.segments:
-            samples = segment.units * per_unit
-            if not segment.present:
-                items += _gap(samples, first="stale")
-                continue
-            more = [round(amount(segment) * VOLUME / per_unit) for amount in (_good, _bad)]
-            good, bad = (more[0], more[1]) if segment.restarts else (good + more[0], bad + more[1])
-            items.append(f"{at(good, bad)}+{at(more[0], more[1])}x{samples - 1}" if samples > 1 else at(good, bad))
+
+        def grow(more: tuple[int, int], samples: int, *, anew: bool = False) -> None:
+            nonlocal good, bad
+            good, bad = more if anew else (good + more[0], bad + more[1])
+            items.append(f"{at(good, bad)}+{at(*more)}x{samples - 1}" if samples > 1 else at(good, bad))
             good, bad = good + more[0] * (samples - 1), bad + more[1] * (samples - 1)
+
+        for segment in timeline.segments:
+            if not segment.present:
+                items += _gap(segment.units * per_unit, first="stale")
+                continue
+            counted = per_unit // 2 if segment.early and per_unit > 1 else per_unit
+            more = (round(_good(segment) * VOLUME / counted), round(_bad(segment) * VOLUME / counted))
+            if counted == per_unit:
+                grow(more, segment.units * per_unit, anew=segment.restarts)
+                continue
+            for _ in range(segment.units):
+                grow(more, counted)
+                grow((0, 0), per_unit - counted)
         return " ".join(items)
 
     # -- gauges ---------------------------------------------------------------------------------------------------

@@ -108,5 +108,11 @@ def _shortened(said: str) -> str:
 
 def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603 - a program that the caller found
-        command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env={**_THRIFT, **os.environ}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+        env={**_THRIFT, **os.environ},
     )

@@ -52,7 +52,14 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
         _shape("steady", Segment(1, share=little), Segment(3 * _HOUR, share=little), crowded=True),
         _shape("bursty", *chain.from_iterable(repeat((burst, rest), 5))),
         _shape("bursts in each step", Segment(1, 2.0, little, early=True), Segment(_HOUR, 2.0, little, early=True)),
-        _shape("idle", Segment(2 * _HOUR, share=little), Segment(2 * _HOUR, 0.0), Segment(2 * _HOUR, share=little)),
+        # For a while a window still sees what was before.
+        _shape(
+            "idle",
+            Segment(2 * _HOUR, share=little),
+            Segment(3, 0.0),
+            Segment(2 * _HOUR - 3, 0.0),
+            Segment(2 * _HOUR, share=little),
+        ),
         _shape(
             "reset",
             Segment(_HOUR, share=little),
@@ -223,10 +230,11 @@ def _failing(units: Fraction) -> Segment:
 def ages(longest: int, windows: tuple[int, ...]) -> Timeline:
     """Return a timeline in which one failing unit grows older than each window, all of them in units.
 
-    A segment ends while the failure is just within a window, and another one when it is just out of it.
+    A segment ends while the failure is just within a window, and another one when it is just out of it. There was so much before
+    that a window which sees it, too, is told from one that does not.
     """
     cuts = sorted({longest + 1} | {cut for window in windows for cut in (window - 1, window)} - {0})
-    segments, at = [Segment(2), Segment(1, share=1.0)], 0
+    segments, at = [Segment(2, max(1.0, longest / 10)), Segment(1, share=1.0)], 0
     for cut in cuts:
         if cut > at:
             segments.append(Segment(cut - at))
