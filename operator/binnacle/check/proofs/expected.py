@@ -367,6 +367,10 @@ class Expecter:
         pairs = {window for pair in self.pairs for window in (pair.long, pair.short)}
         return tuple(sorted(pairs | {self.timing.step.ms}))
 
+    def fresh(self) -> tuple[Duration, ...]:
+        """Return those that need what is scraped now."""
+        return tuple(Duration(one) for one in self.windows() if self.is_fresh(one))
+
     def is_fresh(self, window: int) -> bool:
         """Say whether a window needs what is scraped now."""
         return self.timing.is_fresh(Duration(window))

@@ -35,16 +35,17 @@ def moved(rules: RuleSet, begin: int) -> RuleSet:
     """Return the rules as they are when promtool's clock begins at a second of the epoch."""
     if not begin:
         return rules
-
-    def shifted(node: Node) -> Node:
-        return q.add(node, q.num(begin)) if node == _NOW else node
-
     return RuleSet(
         tuple(
-            replace(group, rules=tuple(replace(rule, expr=map_nodes(rule.expr, shifted)) for rule in group.rules))
+            replace(group, rules=tuple(replace(rule, expr=at_date(rule.expr, begin)) for rule in group.rules))
             for group in rules.groups
         )
     )
+
+
+def at_date(node: Node, begin: int) -> Node:
+    """Return an expression as it is when promtool's clock begins at a second of the epoch."""
+    return map_nodes(node, lambda one: q.add(one, q.num(begin)) if begin and one == _NOW else one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.check.base import TestResult
-from binnacle.check.proofs import shapes
+from binnacle.check.proofs import shapes, written
 from binnacle.check.proofs.cases import Given, Stage
 from binnacle.check.proofs.dependencies import inhibitions, targets_of
 from binnacle.check.proofs.expected import Expecter, Pair
@@ -128,6 +128,8 @@ class _Maker:
     def traffic(self) -> Document:
         """Return the tests that feed what is scraped."""
         step = self.stage.timing.step.ms
+        if self.slo.spec.indicator.expression is not None:
+            return self._of_expression()
         missed = self._tells_of_missing_data()
         wanted = list(shapes.shapes(self.stage.subject.budget, self._gone(), missed=missed))
         if not missed:
@@ -261,6 +263,15 @@ class _Maker:
         return self._document(begin, step, [self.stage.scraped(Shape("maintenance ends", Timeline(course)), begin)])
 
     # -- cases ----------------------------------------------------------------------------------------------------
+
+    def _of_expression(self) -> Document:
+        stage, step = self.stage, self.stage.timing.step.ms
+        begin = self._quiet([Shape("an expression", Timeline((Segment(written.length()),)))])
+        counted = stage.feeder.counted
+        case = written.written(
+            counted.sources[0].node, counted.selectors, stage.groups, stage.expecter, stage.feeder.interval, begin
+        )
+        return self._document(begin, step, [case])
 
     def _of_windows(self, given: Given) -> Document:
         """Return the tests of windows, each shown to be as long as it says, and of the alerts about them."""
