@@ -214,6 +214,7 @@ def compared(incident: Incident, tool: str) -> Iterator[dict[str, Any]]:
             yield is_within(f"{moment('max', mine)} - {moment('max', theirs)}", 0, longer)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("incident", INCIDENTS, ids=lambda one: one.name)
 def test_alerts_fire_as_those_of_sloth_and_pyrra(tmp_path: Path, incident: Incident) -> None:
     """On one line: what the two lines make of ranges is compared with the figures (`test_convert_numbers`)."""

@@ -32,6 +32,9 @@ _OF_KUBERNETES: Final = frozenset(
 """Members of an object's metadata that say nothing of what it means (k8s.io/apimachinery/pkg/apis/meta/v1, ObjectMeta)."""
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,30})?", re.ASCII)
 
+_MEANT: Final = 50
+"""How many unknown fields of a map are compared with those that are known: what has more is no slip of the pen."""
+
 
 class Fields:
     """A map of the source.
@@ -200,9 +203,9 @@ class Fields:
 
     def rest(self, known: str = "") -> None:
         """Report what is left: fields that the tool does not know, or this import does not."""
-        for name, value in self._left.items():
+        for number, (name, value) in enumerate(self._left.items()):
             if value is not None:
-                meant = nearest(name, self._absent)
+                meant = nearest(name, self._absent) if number < _MEANT else ""
                 self.part.lost(
                     self.at(name),
                     f"There is no field {shown(name)} here{f' in {known}' if known else ''}; nothing comes of it.",
