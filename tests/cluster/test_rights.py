@@ -160,6 +160,19 @@ async def test_an_authorizer_that_cannot_list_its_rules_is_asked_for_each() -> N
     assert looking.account() == ""
 
 
+@pytest.mark.parametrize("answer", [{}, {"status": None}, {"status": "Success"}, {"status": []}])
+async def test_what_no_api_server_answers_makes_no_right_missing(answer: Object) -> None:
+    class Another(Answering):
+        async def request(self, _method: str, call: Any, *, body: bytes) -> Object:
+            return answer
+
+    told = Told()
+    looking = told.looking(Another(), (RIGHT,))
+    await looking.look()
+    assert (looking.missing, told.shown(), told.events) == ((), 0, [])
+    assert "no API server" in looking.account()
+
+
 @pytest.mark.parametrize(
     ("rule", "gives"),
     [
@@ -173,6 +186,7 @@ async def test_an_authorizer_that_cannot_list_its_rules_is_asked_for_each() -> N
             False,
         ),
         ({"verbs": None, "apiGroups": None, "resources": None}, False),
+        ({"verbs": 1, "apiGroups": {}, "resources": [[]]}, False),
     ],
 )
 def test_which_rules_give_a_right(rule: Object, gives: bool) -> None:

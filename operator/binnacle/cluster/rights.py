@@ -21,7 +21,7 @@ from binnacle.cluster.rbac import Installation, Rule, fixed_rules, lease_rules, 
 from binnacle.cluster.refusals import OPERATOR, Call
 from binnacle.control.metrics import Metrics
 from binnacle.control.ports import LeaseGuard
-from binnacle.errors import BinnacleError
+from binnacle.errors import BinnacleError, TransientError
 from binnacle.targets import conventions
 from binnacle.targets.base import Resource
 
@@ -69,10 +69,10 @@ class Right:
         _, _, subresource = self.resource.partition("/")
         resources = {self.resource, "*", f"*/{subresource}" if subresource else "*"}
         return any(
-            not {self.verb, "*"}.isdisjoint(rule.get("verbs") or ())
-            and not {self.group, "*"}.isdisjoint(rule.get("apiGroups") or ())
-            and not resources.isdisjoint(rule.get("resources") or ())
-            and (not rule.get("resourceNames") or self.name in rule["resourceNames"])
+            not {self.verb, "*"}.isdisjoint(_texts(rule, "verbs"))
+            and not {self.group, "*"}.isdisjoint(_texts(rule, "apiGroups"))
+            and not resources.isdisjoint(_texts(rule, "resources"))
+            and self.name in (_texts(rule, "resourceNames") or (self.name,))
             for rule in rules
         )
 
@@ -136,11 +136,13 @@ class Rights:
         return "".join(f"{line}\n" for line in [*lines, *filter(None, [self.unknown])])
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled; at most a tenth of the time goes into asking, however much is missing in however many places."""
+        clock = asyncio.get_running_loop().time
         while True:
             self._refused.clear()
+            began = clock()
             await self.look()
-            await asyncio.sleep(PERIOD_LACKING)
+            await asyncio.sleep(max(PERIOD_LACKING, 9 * (clock() - began)))
             if not self.missing:
                 try:
                     async with asyncio.timeout(PERIOD - PERIOD_LACKING):
@@ -185,9 +187,9 @@ class Rights:
         return tuple(missing)
 
     async def _rules(self, namespace: str) -> Sequence[Mapping[str, Any]]:
-        answer = await self._review(_RULES, {"namespace": namespace})
-        rules: Sequence[Mapping[str, Any]] = (answer.get("status") or {}).get("resourceRules") or ()
-        return rules
+        status = await self._review(_RULES, {"namespace": namespace})
+        rules = status.get("resourceRules")
+        return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
     async def _allowed(self, right: Right) -> bool:
         resource, _, subresource = right.resource.partition("/")
@@ -199,17 +201,28 @@ class Rights:
             "subresource": subresource,
             "name": right.name,
         }
-        answer = await self._review(_ACCESS, {"resourceAttributes": attributes})
-        return bool((answer.get("status") or {}).get("allowed"))
+        status = await self._review(_ACCESS, {"resourceAttributes": attributes})
+        return status.get("allowed") is True
 
     async def _review(self, resource: Resource, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         body = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
-        return await self._client.request("POST", Call("create", resource), body=conventions.canonical(body))
+        answer = await self._client.request("POST", Call("create", resource), body=conventions.canonical(body))
+        status = answer.get("status")
+        if not isinstance(status, dict):
+            # Something in between that answers anything with 200: no right is missing on its word.
+            raise TransientError(f"what answered to {resource.plural} is no API server")
+        return status
 
 
 def lease_reference(namespace: str, name: str) -> Mapping[str, str]:
     """Return what Events about the operator itself are about: its Lease, which is there however it is run."""
     return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "namespace": namespace, "name": name}
+
+
+def _texts(rule: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """Return what a rule of a review lists; nothing of what is no list."""
+    listed = rule.get(field)
+    return tuple(map(str, listed)) if isinstance(listed, list) else ()
 
 
 def _labels(right: Right) -> tuple[str, str, str]:
