@@ -43,6 +43,13 @@ async def test_memory_is_given_back_after_work_and_only_when_idle(monkeypatch: p
             (500, True, 1),
             (520, True, 1),
             (700, True, 2),
+            # Connections that nobody uses any more are closed some time after the work.
+            (710, True, 2),
+            (710, True, 2),
+            (710, True, 2),
+            (710, False, 2),
+            (710, True, 3),
+            *(((710, True, 3),) * 6),
         ):
             controller.worked, idle[0] = worked, resting
             await clock.turn()

@@ -25,7 +25,7 @@ from binnacle.cluster.connection import Connection, connect
 from binnacle.cluster.fence import Fence
 from binnacle.cluster.health import PORT as HEALTH_PORT
 from binnacle.cluster.health import HealthServer
-from binnacle.cluster.heap import give_back
+from binnacle.cluster.heap import give_back, settle_in
 from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
 from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
@@ -117,6 +117,7 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
     Raises:
         SpecError: no usable configuration, or our kinds are not installed.
     """
+    settle_in()
     clock = SystemClock()
     # A second series for each counter and histogram, which nobody asks for; the library knows it as a switch for all.
     disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types for it
