@@ -694,6 +694,30 @@ async def test_a_permission_that_is_missing_is_shown_and_retried(cluster: Memory
         assert run.condition("a", "Ready")["status"] == "True"
 
 
+@pytest.mark.parametrize("verb", ["delete", "status", "delete of a resource that is gone"])
+async def test_a_permission_is_told_in_status_or_where_that_cannot_say_so_by_an_event(
+    cluster: MemoryCluster, verb: str
+) -> None:
+    denied = TransientError("the operator has no permission to do that", reason="PermissionDenied")
+    denied.for_ever = True  # type: ignore[attr-defined]
+    async with Running(cluster) as run:
+        cluster.put(thing("a", text="hello", elsewhere=True))
+        await run.settle()
+        cluster.fail[verb.split()[0]] = [denied]
+        if verb == "status":
+            cluster.put(thing("a", text="other", elsewhere=True))
+        elif verb == "delete":
+            cluster.put(thing("a", empty=True))
+        else:
+            cluster.remove(owner("a"))
+        await run.settle()
+        assert (owner("a")[1:], "PermissionDenied") in [(tuple(key), reason) for key, reason in run.warnings.said]
+        if verb == "delete":
+            assert run.condition("a", "Stalled")["reason"] == "PermissionDenied"
+        elif verb == "status":
+            assert run.status("a")["observedGeneration"] == 1
+
+
 async def test_what_passes_by_itself_is_not_shown_before_five_seconds(cluster: MemoryCluster) -> None:
     async with Running(cluster) as run:
         cluster.fail["apply"] = [TransientError("away"), TransientError("away"), SpecError("unused")][:2]
