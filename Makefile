@@ -64,6 +64,7 @@ SOAK := control fuzz folder promql convert targets check/test_slo_mutants.py com
 soak: setup servers ## the full counts of faults, courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
 	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 BINNACLE_LAYOUTS=100000 BINNACLE_DASHBOARDS=5000 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 $(or $(ARGS),$(addprefix tests/,$(SOAK)))
+	$(if $(ARGS),,PYTHONPATH=tests $(BIN)/python -m bench latency --resources 10000)
 
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree
