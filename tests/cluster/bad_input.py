@@ -165,12 +165,13 @@ class Arena:
         return {one["metadata"]["name"]: one for one in self.cluster.get("slo", "-n", self.namespace)["items"]}
 
     def status(self, name: str, limit: float = PATIENCE, *, kind: str = "SLO") -> Object:
-        """The status of a resource once it is about the generation that is there."""
+        """The status of a resource once it is about the generation that is there, and not of work under way."""
 
         def current() -> Object:
-            slo = self.cluster.get(kind, name, "-n", self.namespace)
-            status: Object = slo.get("status", {})
-            return status if status.get("observedGeneration") == slo["metadata"]["generation"] else {}
+            found = self.cluster.get(kind, name, "-n", self.namespace)
+            status: Object = found.get("status", {})
+            # Work that takes some seconds is told of in between.
+            return status if _is_settled(found) else {}
 
         return eventually(current, limit=limit, what=f"a status about the spec of {name}")
 
