@@ -37,8 +37,6 @@ LENGTHS = (0.5, 2)
 EQUIVALENT = {
     r"short slo:sli_error:ratio_rate(\w+): slo:(events|errors):rate\1 without \w+": "both sides of the division have all labels of "
     "the SLO, so what another one has recorded meets nothing",
-    r"increments slo:(events|errors):increase\w+: .* without \w+ beside >": "what a counter grew by is compared with what the same "
-    "one grew by, series for series, so what else is read meets nothing",
     r".*: rate is increase in histogram_fraction": "a histogram that is a multiple of another one has the same shares",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
 }
