@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -78,6 +80,26 @@ def test_what_the_faster_library_does_not_take_is_spelled_alike(value: object) -
 def test_what_is_no_json_is_a_mistake(value: object) -> None:
     with pytest.raises(TypeError):
         spelled(value)
+
+
+_KEEPS = """
+from binnacle.targets.jsontext import spelled
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+before, kept = resident(), []
+for number in range(8000):
+    kept.append(spelled({"name": f"service-{number}", "text": "x" * 700}))
+print((resident() - before) / sum(map(len, kept)))
+"""
+
+
+def test_a_text_that_is_kept_takes_the_memory_of_its_bytes_and_not_of_a_buffer() -> None:
+    command = [sys.executable, "-c", _KEEPS]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    assert float(told.stdout) < 1.5
 
 
 def test_half_a_surrogate_pair_is_no_text() -> None:

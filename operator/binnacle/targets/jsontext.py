@@ -24,6 +24,7 @@ def spelled(value: Any) -> bytes:
         UnicodeEncodeError: a text in it is none: it has half of a surrogate pair.
     """
     try:
-        return orjson.dumps(value, option=_SORTED)
+        # A copy: what orjson returns lies in a block that may be many times as large, and texts are kept for long.
+        return bytes(memoryview(orjson.dumps(value, option=_SORTED)))
     except TypeError:
         return _STANDARD.encode(value).encode()
