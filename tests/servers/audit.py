@@ -64,14 +64,18 @@ class WriteRecord:
         return 200 <= self.code < 300
 
     @property
+    def asks(self) -> bool:
+        """Whether it stores nothing whoever sends it: a review, or a token."""
+        return self.group in ("authentication.k8s.io", "authorization.k8s.io") or self.subresource == "token"
+
+    @property
     def counted(self) -> bool:
         """Whether it is a write as the write budget counts them.
 
         Left out: Leases and Events, and the requests that only ask (reviews, tokens, dry runs).
         """
-        asks = self.group in ("authentication.k8s.io", "authorization.k8s.io") or self.subresource == "token"
         own = self.resource == "events" or (self.group, self.resource) == ("coordination.k8s.io", "leases")
-        return not (asks or own or self.dry_run)
+        return not (self.asks or own or self.dry_run)
 
     def __str__(self) -> str:
         what = "/".join(part for part in (self.resource, self.subresource) if part)
