@@ -6,9 +6,10 @@ from typing import Final
 
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.check.proofs.expected import Expecter, Scene
-from binnacle.check.proofs.feeds import VOLUME, Feeder, NoSeriesError, Series, sample
+from binnacle.check.proofs.feeds import VOLUME, Feeder, NoSeriesError, Series
 from binnacle.check.proofs.moments import Calendar
 from binnacle.check.proofs.promtool import Case, Expectation
+from binnacle.check.proofs.samples import sample
 from binnacle.check.proofs.shapes import Shape
 from binnacle.check.proofs.timeline import Segment, Timeline, Truth
 from binnacle.compile.slo.subject import Subject

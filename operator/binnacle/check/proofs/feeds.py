@@ -8,14 +8,14 @@ from typing import Final
 
 from binnacle.api.slo import SLO
 from binnacle.api.slo_indicators import HistogramType
-from binnacle.check.proofs.labelling import labels_for, takes
+from binnacle.check.proofs.labelling import labels_for, passed_over
+from binnacle.check.proofs.samples import gap, run, sample, spelled
 from binnacle.check.proofs.timeline import Segment, Timeline
 from binnacle.compile import units
 from binnacle.compile.contract import Contract
 from binnacle.compile.slo.indicator import Counted
 from binnacle.compile.slo.indicators.latency import limit_in
 from binnacle.promql import to_text
-from binnacle.promql.build import eq
 from binnacle.promql.nodes import MatchOp, Selector
 
 Series = tuple[str, str]
@@ -29,8 +29,8 @@ _GRAIN: Final = 2.0**-18
 """What counters grow by is a multiple of this, so that sums of it are exact: a counter that is a rounding error lower has begun anew."""
 _PARTS: Final = 10
 """How many series a gauge has where it is told apart which part of them is bad."""
-_PART: Final = "part"
-_PROCESSES: Final = (0.75, 0.25)
+PART: Final = "part"
+PROCESSES: Final = (0.75, 0.25)
 """How much of the traffic each of the processes has that count events."""
 
 
@@ -127,31 +127,24 @@ class Feeder:
         """
         failing = Timeline((Segment(timeline.length, share=1.0),))
         found: dict[str, str] = {}
-        for selector in self.counted.selectors:
-            for matcher in selector.matchers:
-                others = [one for one in selector.matchers if one is not matcher]
-                labels = labels_for(others, against=[matcher], given={} if matcher.name in group else group)
-                if labels is None or any(
-                    takes(one, labels) for one in self.counted.selectors if one.name == selector.name
-                ):
-                    continue
-                name = selector.name or ""
-                if self.weighs_time:
-                    for number, value in enumerate(self._gauge_values()):
-                        found[_spelled(name, {**labels, _PART: str(number)})] = self._always(timeline, value)
-                elif self.slo.spec.indicator.windowed is not None:
-                    found[_spelled(name, labels)] = self._always(timeline, self._gauge_values()[1])
-                elif self._is_native():
-                    found[_spelled(name, labels)] = self._histogram(failing)
-                else:
-                    found[_spelled(name, labels)] = self._counter(failing, lambda one: one.volume)
+        for selector, labels in passed_over(self.counted.selectors, group):
+            name = selector.name or ""
+            if self.weighs_time:
+                for number, value in enumerate(self._gauge_values()):
+                    found[spelled(name, {**labels, PART: str(number)})] = self._always(timeline, value)
+            elif self.slo.spec.indicator.windowed is not None:
+                found[spelled(name, labels)] = self._always(timeline, self._gauge_values()[1])
+            elif self._is_native():
+                found[spelled(name, labels)] = self._histogram(failing)
+            else:
+                found[spelled(name, labels)] = self._counter(failing, lambda one: one.volume)
         return tuple(found.items())
 
     # -- events ---------------------------------------------------------------------------------------------------
 
     def _events(self, timeline: Timeline, group: Labels, *, late: bool, new: bool) -> tuple[Series, ...]:
         if self._is_native():
-            return ((_spelled(*self._named(self.counted.selectors[0], group)), self._histogram(timeline)),)
+            return ((spelled(*self._named(self.counted.selectors[0], group)), self._histogram(timeline)),)
         total, part = self.counted.selectors
         ratio = self.slo.spec.indicator.ratio
         counts_bad = ratio is not None and ratio.errors is not None
@@ -177,9 +170,9 @@ class Feeder:
         self, name: str, labels: Labels, timeline: Timeline, amount: Callable[[Segment], float], *, late: bool = False
     ) -> Iterator[Series]:
         """Yield a counter as two processes have it: what is summed must be told from what is not."""
-        for number, weight in enumerate(_PROCESSES):
+        for number, weight in enumerate(PROCESSES):
             values = self._counter(timeline, lambda one, weight=weight: amount(one) * weight, late=late)  # type: ignore[misc]
-            yield _spelled(name, {**labels, _PART: str(number)}), values
+            yield spelled(name, {**labels, PART: str(number)}), values
 
     def _is_native(self) -> bool:
         latency = self.slo.spec.indicator.latency
@@ -202,11 +195,11 @@ class Feeder:
             samples = segment.units * per_unit
             growth = round(amount(segment) * VOLUME / per_unit / _GRAIN) * _GRAIN
             if not segment.present:
-                items += _gap(samples, first="stale" if there else "_")
+                items += gap(samples, first="stale" if there else "_")
                 there = False
                 continue
             if late and not counted and growth == 0:
-                items += _gap(samples, first="_")
+                items += gap(samples, first="_")
                 continue
             if late and not counted:
                 # It appears at nought: what it had counted before it was first seen, nobody knows.
@@ -217,11 +210,11 @@ class Feeder:
                 half = per_unit // 2
                 for _ in range(segment.units):
                     grown = round(growth * per_unit / half / _GRAIN) * _GRAIN
-                    items += [_run(value + grown, grown, half), _run(value + grown * half, 0.0, per_unit - half)]
+                    items += [run(value + grown, grown, half), run(value + grown * half, 0.0, per_unit - half)]
                     value += grown * half
                 continue
             value = growth if segment.restarts else value + growth
-            items.append(_run(value, growth, samples))
+            items.append(run(value, growth, samples))
             value += growth * (samples - 1)
         return " ".join(items)
 
@@ -251,7 +244,7 @@ class Feeder:
 
         for segment in timeline.segments:
             if not segment.present:
-                items += _gap(segment.units * per_unit, first="stale")
+                items += gap(segment.units * per_unit, first="stale")
                 continue
             counted = per_unit // 2 if segment.early and per_unit > 1 else per_unit
             more = (round(_good(segment) * VOLUME / counted), round(_bad(segment) * VOLUME / counted))
@@ -269,8 +262,8 @@ class Feeder:
         total, errors = self.counted.selectors
         scale = float(every) * VOLUME
         return (
-            (_spelled(*self._named(total, group)), self._held(timeline, lambda one: (one.volume * scale, 0.0))),
-            (_spelled(*self._named(errors, group)), self._held(timeline, lambda one: (_bad(one) * scale, 0.0))),
+            (spelled(*self._named(total, group)), self._held(timeline, lambda one: (one.volume * scale, 0.0))),
+            (spelled(*self._named(errors, group)), self._held(timeline, lambda one: (_bad(one) * scale, 0.0))),
         )
 
     def _gauges(self, timeline: Timeline, group: Labels) -> tuple[Series, ...]:
@@ -280,7 +273,7 @@ class Feeder:
         def part(number: int) -> str:
             return self._held(timeline, lambda one: self._gauge_values()[number < round(one.share * _PARTS)])
 
-        return tuple((_spelled(name, {**labels, _PART: str(number)}), part(number)) for number in range(_PARTS))
+        return tuple((spelled(name, {**labels, PART: str(number)}), part(number)) for number in range(_PARTS))
 
     def _gauge_values(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return a good and a bad value, each with its growth by sample; both near the limit."""
@@ -311,10 +304,10 @@ class Feeder:
         for segment in timeline.segments:
             samples = segment.units * per_unit + (not items)
             if not segment.present:
-                items += _gap(samples, first="stale" if items else "_")
+                items += gap(samples, first="stale" if items else "_")
             else:
                 base, pace = value(segment)
-                items.append(_run(base + pace * at, pace, samples))
+                items.append(run(base + pace * at, pace, samples))
             at += samples
         return " ".join(items)
 
@@ -351,30 +344,9 @@ def _good(segment: Segment) -> float:
     return segment.volume * (1 - segment.share)
 
 
-def _run(first: float, step: float, samples: int) -> str:
-    if samples == 1:
-        return sample(first)
-    return f"{sample(first)}{'-' if step < 0 else '+'}{sample(abs(step))}x{samples - 1}"
-
-
-def _gap(samples: int, first: str) -> list[str]:
-    rest = [f"_x{samples - 1}"] if samples > 1 else []
-    return [first, *rest]
-
-
-def _shortened(gap: str) -> list[str]:
+def _shortened(missing: str) -> list[str]:
     """Return a gap whose last sample is nought."""
-    if gap == "_":
+    if missing == "_":
         return ["0"]
-    number = int(gap.removeprefix("_x"))
+    number = int(missing.removeprefix("_x"))
     return [f"_x{number - 1}", "0"] if number > 1 else ["0"]
-
-
-def sample(value: float) -> str:
-    """Return a sample as promtool reads it."""
-    text = f"{value:.18f}".rstrip("0").rstrip(".")
-    return "0" if text in ("", "-0") else text
-
-
-def _spelled(name: str, labels: Labels) -> str:
-    return to_text(Selector(name, tuple(eq(*pair) for pair in sorted(labels.items()))))

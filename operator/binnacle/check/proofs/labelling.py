@@ -1,6 +1,6 @@
 """Labels that a selector takes, and labels that it does not: what test series need to be found, or to be passed over."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import re2
@@ -37,6 +37,22 @@ def labels_for(
 def takes(selector: Selector, labels: Mapping[str, str]) -> bool:
     """Say whether a selector takes a series of its metric with these labels."""
     return all(_holds(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers)
+
+
+def passed_over(selectors: Sequence[Selector], given: Mapping[str, str]) -> Iterator[tuple[Selector, dict[str, str]]]:
+    """Yield labels of series that no selector takes, with the one that would but for a single matcher; as many as can be found.
+
+    Args:
+        selectors: what is read.
+        given: labels that are set already, but for the one that such a matcher is about.
+    """
+    for selector in selectors:
+        same = [one for one in selectors if one.name == selector.name]
+        for matcher in selector.matchers:
+            others = [one for one in selector.matchers if one is not matcher]
+            labels = labels_for(others, against=[matcher], given={} if matcher.name in given else given)
+            if labels is not None and not any(takes(one, labels) for one in same):
+                yield selector, labels
 
 
 def _solved(wanted: Iterable[tuple[Matcher, bool]], given: Mapping[str, str]) -> dict[str, str] | None:

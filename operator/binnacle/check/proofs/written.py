@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from binnacle.check.proofs.expected import Expecter
-from binnacle.check.proofs.feeds import NoSeriesError, Series, sample
-from binnacle.check.proofs.labelling import labels_for, takes
+from binnacle.check.proofs.feeds import PART, PROCESSES, NoSeriesError, Series
+from binnacle.check.proofs.labelling import labels_for, passed_over
 from binnacle.check.proofs.moments import at_date
 from binnacle.check.proofs.promtool import Case, Expectation
+from binnacle.check.proofs.samples import gap, run, spelled
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.promql import build as q
@@ -22,7 +23,6 @@ from binnacle.promql.sentinels import with_window
 _PACES: Final[Sequence[tuple[int, float | None]]] = ((4, 1.0), (2, -1.0), (2, 2.0), (3, 0.0), (2, 0.5), (4, None))
 """How many units the paces last, and by which power of their number the series differ in it: 0 is none, None are no series."""
 _GROWTH: Final = 0.01
-_PROCESSES: Final = (0.75, 0.25)
 _CLOSE: Final = 1e-9
 
 
@@ -59,8 +59,8 @@ def written(
             labels = labels_for(selector.matchers, given=group)
             if labels is None or not selector.name:
                 raise NoSeriesError(f"no series was found that {to_text(selector)} takes")
-            for part, weight in enumerate(_PROCESSES):
-                name = _spelled(selector.name, {**labels, "part": str(part)})
+            for part, weight in enumerate(PROCESSES):
+                name = spelled(selector.name, {**labels, PART: str(part)})
                 fed.setdefault(name, _grown(number + 1 + place, weight, step // interval))
     counted = _counted(at_date(node, begin), expecter, timing)
     times, at = [1], 0
@@ -111,14 +111,8 @@ def _same(recorded: Node, truth: Node, groups: Sequence[str]) -> Iterator[str]:
 
 def _strangers(selectors: Sequence[Selector], groups: Sequence[Mapping[str, str]], samples: int) -> Iterator[Series]:
     """Yield series that the expression must pass over; they differ from what it reads in one label."""
-    for number, selector in enumerate(selectors):
-        same = [one for one in selectors if one.name == selector.name]
-        for matcher in selector.matchers:
-            others = [one for one in selector.matchers if one is not matcher]
-            given = {} if matcher.name in groups[0] else groups[0]
-            labels = labels_for(others, against=[matcher], given=given)
-            if labels is not None and not any(takes(one, labels) for one in same):
-                yield _spelled(selector.name or "", labels), _grown(number + 3, 1.0, samples)
+    for selector, labels in passed_over(selectors, groups[0]):
+        yield spelled(selector.name or "", labels), _grown(selectors.index(selector) + 3, 1.0, samples)
 
 
 def _grown(number: int, weight: float, samples: int) -> str:
@@ -127,13 +121,9 @@ def _grown(number: int, weight: float, samples: int) -> str:
     for units, power in _PACES:
         count = units * samples
         if power is None:
-            items += ["stale", *([f"_x{count - 1}"] if count > 1 else [])]
+            items += gap(count, first="stale")
             continue
         growth = 0.0 if power == 0 else _GROWTH * weight * float(number) ** power
-        items.append(f"{sample(value + growth)}+{sample(growth)}x{count - 1}" if count > 1 else sample(value + growth))
+        items.append(run(value + growth, growth, count))
         value += growth * count
     return " ".join(items)
-
-
-def _spelled(name: str, labels: Mapping[str, str]) -> str:
-    return to_text(q.sel(name, *(q.eq(*pair) for pair in sorted(labels.items()))))
