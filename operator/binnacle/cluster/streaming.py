@@ -28,6 +28,7 @@ from binnacle.cluster.client import Client, cause
 from binnacle.cluster.connection import Connection
 from binnacle.cluster.refusals import Call, refusal
 from binnacle.cluster.watches import ATTEMPT_SECONDS, Phase, Watch, WatchState
+from binnacle.control.backoff import doubled
 from binnacle.control.ports import Gone, Present
 from binnacle.errors import BinnacleError, SpecError, TransientError
 from binnacle.intent.refs import ObjectRef
@@ -256,7 +257,7 @@ class Streaming:
 
     def _pause(self, failures: int) -> float:
         """Return the seconds to wait after so many failures in a row, not the same for all watches."""
-        return min(_LAST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures - 1, 10)) * (0.75 + self._random() / 2)
+        return doubled(failures - 1, _FIRST_BACKOFF, _LAST_BACKOFF) * (0.75 + self._random() / 2)
 
     def _failed(self, error: str) -> None:
         if error != self._error:

@@ -13,6 +13,8 @@ there is at most one compilation and one status for each time of asking.
 from dataclasses import dataclass
 from typing import Final
 
+from binnacle.control.backoff import doubled
+
 FIRST_PAUSE: Final = 1.0
 LAST_PAUSE: Final = 60.0
 """Seconds within which the truth is compiled once all say the same."""
@@ -41,7 +43,7 @@ class Dispute:
         if self.other is None:
             return None
         if self.due is None:
-            self.due = now + min(LAST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.asked, 32))
+            self.due = now + doubled(self.asked, FIRST_PAUSE, LAST_PAUSE)
         return self.due - now
 
     def heard(self, known: bytes, told: bytes) -> None:

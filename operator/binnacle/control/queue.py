@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from binnacle.control.backoff import doubled
 from binnacle.control.metrics import QueueMetrics
 from binnacle.control.ports import Clock
 
@@ -186,7 +187,7 @@ class WorkQueue(Generic[K]):
         self._failures[key] = failures + 1
         if self._metrics is not None:
             self._metrics.retries.inc()
-        ceiling = min(self._backoff_cap, self._backoff_base * 2.0 ** min(failures, 32))
+        ceiling = doubled(failures, self._backoff_base, self._backoff_cap)
         # A pause of nearly nothing would make the first retries useless: jitter spans the upper half.
         pause = max(ceiling / 2 + self._rng.random() * ceiling / 2, at_least)
         self.add_after(key, pause)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
+from binnacle.control.backoff import doubled
 from binnacle.errors import BinnacleError
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Reloads:
         try:
             request.result()
         except BinnacleError as error:
-            pause = min(CAP, BASE * 2.0 ** min(one.failures, 32))
+            pause = doubled(one.failures, BASE, CAP)
             one.failures += 1
             one.due = self._monotonic() + pause
             log.warning("reload failed", extra={"url": one.url, "error": str(error), "retry": f"{pause:g}s"})
