@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -251,8 +252,13 @@ class QueueMetrics:
     longest_seconds: Gauge
 
 
-VERDICTS = ("allowed", "warned", "denied", "unchecked")
-"""What the webhook says of a resource."""
+class WebhookVerdict(StrEnum):
+    """What the webhook says of a resource."""
+
+    ALLOWED = "allowed"
+    WARNED = "warned"
+    DENIED = "denied"
+    UNCHECKED = "unchecked"
 
 
 class WebhookMetrics:
@@ -315,5 +321,5 @@ class WebhookMetrics:
         self.seconds.labels(path)
         self.requests.labels(path, "200")
         for kind in kinds:
-            for verdict in VERDICTS:
+            for verdict in WebhookVerdict:
                 self.verdicts.labels(kind, verdict)

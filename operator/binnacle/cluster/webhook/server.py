@@ -21,7 +21,7 @@ from binnacle.cluster.webhook.certificate import Certificate
 from binnacle.cluster.webhook.review import Review
 from binnacle.cluster.webhook.threads import Threads
 from binnacle.control.admission import Body, Verdict, is_unchanged
-from binnacle.control.metrics import WebhookMetrics
+from binnacle.control.metrics import WebhookMetrics, WebhookVerdict
 from binnacle.control.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -238,11 +238,17 @@ class WebhookServer:
 
     def _unchecked(self, review: Review, why: str) -> bytes:
         log.warning("not checked", extra={"resource": review.subject, "uid": review.uid, "why": why})
-        self._metrics.verdicts.labels(review.kind, "unchecked").inc()
+        self._metrics.verdicts.labels(review.kind, WebhookVerdict.UNCHECKED).inc()
         return reviews.pass_unjudged(review, f"not checked, {why}: see its status, or `binnacle check`.")
 
     def _note(self, review: Review, verdict: Verdict) -> None:
-        outcome = "denied" if verdict.refused else "warned" if verdict.told else "allowed"
+        outcome = (
+            WebhookVerdict.DENIED
+            if verdict.refused
+            else WebhookVerdict.WARNED
+            if verdict.told
+            else WebhookVerdict.ALLOWED
+        )
         self._metrics.verdicts.labels(review.kind, outcome).inc()
         if verdict.refused:
             findings = ", ".join(f"{one.reason} at {one.path or '.'}" for one in verdict.refused[:5])
