@@ -62,8 +62,13 @@ def address(url: str) -> str:
         return "an address that is no URL"
     if not host:
         # Without `http://` what is before a colon is read as the scheme.
-        return url.split("?")[0].split("#")[0].rpartition("@")[2]
+        return _bare(url).rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def _bare(url: str) -> str:
+    """Return `url` without query and fragment, even if it is not quite one."""
+    return url.split("?")[0].split("#")[0]
 
 
 def tidy(text: str) -> str:
@@ -88,7 +93,7 @@ class Backend:
     ) -> None:
         self._name = name
         self._setting = setting
-        self._base = url.split("?")[0].split("#")[0].rstrip("/")
+        self._base = _bare(url).rstrip("/")
         self._session = session
         self._limits = limits or Limits()
         self._has_scheme = "//" in url
