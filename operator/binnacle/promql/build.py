@@ -134,11 +134,6 @@ def sum_by(labels: Iterable[str], expr: Node) -> Aggregate:
     return aggregate("sum", labels, expr)
 
 
-def sum_without(labels: Iterable[str], expr: Node) -> Aggregate:
-    """`sum without (labels) (expr)`."""
-    return Aggregate("sum", expr, grouping=Grouping(tuple(labels), without=True))
-
-
 def max_without(labels: Iterable[str], expr: Node) -> Aggregate:
     """`max without (labels) (expr)`."""
     return Aggregate("max", expr, grouping=Grouping(tuple(labels), without=True))
