@@ -27,12 +27,11 @@ from bench.windows import window_figures
 from bench.writes import writes
 
 _CLUSTER: dict[str, Callable[[Ground, argparse.Namespace], list[Figure]]] = {
-    "cold": lambda place, options: asyncio.run(cold(place, options.resources, quick=options.quick)),
     "latency": lambda place, options: asyncio.run(latency(place, options.resources[0], 50 if options.quick else 200)),
     "memory": lambda place, options: asyncio.run(memory(place, options.resources[-1:])),
     "writes": lambda place, options: asyncio.run(writes(place, min(options.resources[0], 200))),
 }
-NAMES = ("compile", "slo", "webhook", *_CLUSTER)
+NAMES = ("compile", "slo", "webhook", "cold", *_CLUSTER)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run("slo", lambda: slo_figures(quick=options.quick) + ([] if options.quick else window_figures()))
     if "webhook" in names:
         run("webhook", lambda: webhook_figures(50 if options.quick else 300))
+    if "cold" in names:
+        run("cold", lambda: cold(options.resources, quick=options.quick))
     wanted = [name for name in _CLUSTER if name in names]
     if wanted or options.profile:
         console.print("bench: starting a control plane", style="dim")
