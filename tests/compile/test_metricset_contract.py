@@ -158,3 +158,23 @@ def test_a_declared_metric_is_never_unknown(names: set[str], other: str) -> None
     reasons = [reason for reason, _ in told(made, f"{{__name__='{other}'}}")]
     known = other in names or not names or other == "up" or other.startswith(("node_", "kube_"))
     assert reasons == ([] if known else [Reason.UNKNOWN_METRIC])
+
+
+def test_what_is_read_once_is_read_anew_when_anything_is_another() -> None:
+    shop, web = metric_set(metrics=[REQUESTS]), metric_set("web", metrics=[SECONDS])
+    both = Contract.from_sets([shop, web])
+    assert Contract.from_sets([shop, web]).metrics is both.metrics
+    assert Contract.from_sets([shop]).metrics.keys() == {"http_requests_total"}
+    assert Contract.from_sets([shop, web]) == both
+    # The same text in another object may belong to another version of the world: it is read.
+    assert Contract.from_sets([shop, metric_set("web", metrics=[SECONDS])]).metrics is not both.metrics
+
+
+def test_searches_for_one_resource_take_nothing_from_another() -> None:
+    sets = [metric_set(metrics=[REQUESTS])]
+    hostile = Contract.from_sets(sets)
+    for number in range(50):
+        told(hostile, f"http_request_total{number}")
+    (found,) = Contract.from_sets(sets).findings(parse("http_request_total"), "spec.x")
+    assert found.fix is not None
+    assert "Write http_requests_total" in found.fix

@@ -8,6 +8,9 @@ are warnings: Prometheus may well hold more than somebody has written down.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
+from operator import is_
+from types import MappingProxyType
 from typing import Final
 
 from binnacle.api.findings import Finding, Severity
@@ -89,21 +92,7 @@ class Contract:
     @classmethod
     def from_sets(cls, sets: Iterable[MetricSet], fence: Fence = OPEN) -> "Contract":
         """Return what these MetricSets declare together."""
-        metrics: dict[str, Declared] = {}
-        recorded: dict[str, frozenset[str] | None] = {}
-        probes = False
-        for one in sets:
-            added = frozenset(one.spec.labels)
-            for metric in one.spec.metrics:
-                new = _declared(metric, added)
-                metrics[metric.name] = _agreed(metrics[metric.name], new) if metric.name in metrics else new
-            recorded.update((item.record, None) for item in one.spec.recording)
-            probes = probes or bool(one.spec.probes)
-        series = recorded if metrics else {}
-        for declared in metrics.values():
-            for name in _series(declared):
-                series[name] = declared.labels
-        return cls(metrics, series, probes, fence)
+        return cls(*_together(_Sets(sets)), fence)
 
     def declared(self, name: str) -> Declared | None:
         """Return how the metric `name` is declared (a histogram by its name without `_bucket`), or None."""
@@ -200,6 +189,40 @@ class Contract:
             or name.startswith(WELL_KNOWN_PREFIXES)
             or (self.probes and name.startswith(_PROBE_PREFIX) and name not in self.series)
         )
+
+
+class _Sets(tuple[MetricSet, ...]):
+    """MetricSets that are the same only as long as each is the very same object: to compare what they say takes as long as to read it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sets) and len(self) == len(other) and all(map(is_, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+
+@lru_cache(maxsize=8)  # the resources of a namespace are compiled one after the other, against the same MetricSets
+def _together(
+    sets: _Sets,
+) -> tuple[Mapping[str, Declared], Mapping[str, frozenset[str] | None], bool]:
+    """Return the metrics, the series and whether there are probes, as `Contract` has them."""
+    metrics: dict[str, Declared] = {}
+    recorded: dict[str, frozenset[str] | None] = {}
+    probes = False
+    for one in sets:
+        added = frozenset(one.spec.labels)
+        for metric in one.spec.metrics:
+            new = _declared(metric, added)
+            metrics[metric.name] = _agreed(metrics[metric.name], new) if metric.name in metrics else new
+        recorded.update((item.record, None) for item in one.spec.recording)
+        probes = probes or bool(one.spec.probes)
+    series = recorded if metrics else {}
+    for declared in metrics.values():
+        for name in _series(declared):
+            series[name] = declared.labels
+    return MappingProxyType(metrics), MappingProxyType(series), probes
 
 
 def metric_set_key(namespace: str, name: str) -> Key:
