@@ -17,7 +17,6 @@ from binnacle.compile.dashboard.template import Part
 from binnacle.compile.world import Compiled, World
 from binnacle.intent.dashboard import OWN_KIND, Board, dashboard_uid
 from binnacle.intent.refs import Key
-from binnacle.promql import parse
 
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
 
@@ -76,8 +75,7 @@ def compile_dashboard(dashboard: Dashboard, world: World) -> Compiled:
 
 def _undeclared(parts: Sequence[Part], contract: Contract) -> list[Finding]:
     """Return what no MetricSet declares of the metrics that a template takes for granted, each once."""
-    texts = (query.text for part in parts for panel in part.panels for query in panel.queries)
-    found = (one for text in texts for one in contract.findings(parse(text, variables=True), "spec.template"))
+    found = (one for part in parts for read in part.reads for one in contract.findings(read, "spec.template"))
     return list(dict.fromkeys(found))
 
 

@@ -30,45 +30,45 @@ def red(service: str, datasources: Datasources, contract: Contract) -> Part:
         raise ValueError("there is always a datasource to choose")
     own = q.eq("service", service)
 
+    reads: list[Node] = []
+
     def query(name: str, expr: Node, legend: str) -> Query:
-        return Query(name, to_text(contract.fence.around(expr)), source, Shown.RANGE, legend)
+        reads.append(contract.fence.around(expr))
+        return Query(name, to_text(reads[-1]), source, Shown.RANGE, legend)
 
     durations = tuple(
         query(f"P{percent}", _quantile(share, own, contract), f"p{percent}") for percent, share in _PERCENTILES
     )
-    return Part(
-        "red",
-        f"{service}: requests, errors, duration",
-        (
-            Sketch(
-                "requests",
-                PanelType.TIMESERIES,
-                "Requests",
-                "Requests per second, by status code.",
-                "reqps",
-                (query("A", q.sum_by(("code",), _rate(q.sel(_REQUESTS, own))), "{{code}}"),),
-                8,
-            ),
-            Sketch(
-                "errors",
-                PanelType.TIMESERIES,
-                "Errors",
-                "Share of requests that were answered with a status from 500 on.",
-                "percentunit",
-                (query("A", _errors(own), "errors"),),
-                8,
-            ),
-            Sketch(
-                "duration",
-                PanelType.TIMESERIES,
-                "Duration",
-                "How long requests take: half of them, 95% and 99% are faster.",
-                "s",
-                durations,
-                8,
-            ),
+    panels = (
+        Sketch(
+            "requests",
+            PanelType.TIMESERIES,
+            "Requests",
+            "Requests per second, by status code.",
+            "reqps",
+            (query("A", q.sum_by(("code",), _rate(q.sel(_REQUESTS, own))), "{{code}}"),),
+            8,
+        ),
+        Sketch(
+            "errors",
+            PanelType.TIMESERIES,
+            "Errors",
+            "Share of requests that were answered with a status from 500 on.",
+            "percentunit",
+            (query("A", _errors(own), "errors"),),
+            8,
+        ),
+        Sketch(
+            "duration",
+            PanelType.TIMESERIES,
+            "Duration",
+            "How long requests take: half of them, 95% and 99% are faster.",
+            "s",
+            durations,
+            8,
         ),
     )
+    return Part("red", f"{service}: requests, errors, duration", panels, tuple(reads))
 
 
 def _rate(selector: Selector) -> Call:

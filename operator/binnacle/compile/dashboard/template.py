@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from binnacle.api.dashboard_panels import PanelType
 from binnacle.intent.dashboard import Query
+from binnacle.promql.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A row of a template."""
+    """A row of a template; `reads` is what its queries in PromQL are, as trees."""
 
     name: str
     title: str
     panels: tuple[Sketch, ...]
+    reads: tuple[Node, ...] = ()
