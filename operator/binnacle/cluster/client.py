@@ -44,8 +44,9 @@ class Client:
         body: bytes | None = None,
         content_type: str = JSON,
         params: Mapping[str, str] | None = None,
+        read: Callable[[bytes], Any] = json.loads,
     ) -> dict[str, Any]:
-        """Send one request and return the object of the answer.
+        """Send one request and return the object of the answer, as `read` reads JSON.
 
         Raises:
             NotFoundError, TransientError, ConflictError, SpecError: as `refusal` decides; no answer within the
@@ -54,7 +55,7 @@ class Client:
         status, retry_after, answer = await self._exchange(method, call, body, content_type, JSON, params)
         if status >= 400:
             raise refusal(call, status, retry_after, answer, self._who)
-        return _object(str(call), answer)
+        return _object(str(call), answer, read)
 
     async def metadata(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         """Yield the metadata of every object of a collection, in pages, without bodies.

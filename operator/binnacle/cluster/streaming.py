@@ -372,7 +372,7 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         return {}
 
     def fetch(self, **_: Any) -> Any:
-        return None
+        return {}  # the same as is built: where one were absent, all would be a difference, and be looked through
 
     def store(self, **_: Any) -> None:
         pass
