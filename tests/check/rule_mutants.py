@@ -38,6 +38,11 @@ EQUIVALENT = {
     r"short slo:sli_error:ratio_rate(\w+): slo:(events|errors):rate\1 without \w+": "both sides of the division have all labels of "
     "the SLO, so what another one has recorded meets nothing",
     r".*: rate is increase in histogram_fraction": "a histogram that is a multiple of another one has the same shares",
+    r".*: sum is max where only presence counts": "the largest of some is there when their sum is",
+    r"\w+ slo:\w+:\w+: (rate is increase|1 times [\d.]+) where only presence counts": "what is asked of an expression is whether it "
+    "is there and a number, and both stay as they are",
+    r"\w+ slo:errors:\w+: >= bool is < bool": "what is not a number is 0 by both, and what is one has an element already",
+    r"short alert: count_over_time is last_over_time": "what is asked is whether there was anything",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
 }
 """Changes that change nothing, by what is said of them, and why."""
@@ -107,6 +112,10 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
                         yield what, changed
         case Call("max_over_time"):
             return
+        case Binary(">=", lhs, return_bool=True):
+            yield ">= bool is < bool", rebuild(replace(node, op="<"))
+            for what, changed in _changes(lhs, _side(node, "lhs", rebuild)):
+                yield f"{what} where only presence counts", changed
         case Binary(">", lhs, rhs) if facts.metrics(lhs) and facts.metrics(rhs):
             yield "> is <", rebuild(replace(node, op="<"))
             for side in ("lhs", "rhs"):

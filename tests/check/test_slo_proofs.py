@@ -70,6 +70,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         },
         {},
     ),
+    "expression that is missed": (
+        {
+            "indicator": {
+                "expression": {
+                    "errorRatio": 'sum by (region) (rate(a_total{job="a"}[$window])) / sum by (region) (rate(b_total[$window]))'
+                }
+            },
+            "groupBy": ["region"],
+            "alerting": {"noData": {"action": "Alert", "for": "12m"}},
+        },
+        {},
+    ),
 }
 
 NIGHT = {"name": "night", "timeZone": "Europe/Berlin", "weekdays": ["saturday"]}
@@ -203,6 +215,21 @@ def test_every_cell_is_proved(indicator: str) -> None:
             assert period, (indicator, window, shape)
         dated = {"reset", "periods"} & found.documents.keys()
         assert dated == ({"reset", "periods"} if "calendar" in window else set())
+
+
+def test_every_shape_is_proved_of_what_an_expression_is_counted_as() -> None:
+    """What it counts of its series is proved by itself; what comes of that, of events that are given."""
+    spec, clocks = CASES["expression that is missed"]
+    slo = make_slo(**spec)
+    cases = {case.name: case for case in proofs_of(slo, compiled(slo, **clocks), make_world()).documents["short"].cases}
+    for shape in SHAPES:
+        assert any("slo:sli_error:ratio_rate" in one.expr for one in cases[shape].expected), shape
+    missing = 'count(ALERTS{alertname="SLONoData",'
+    told = {
+        shape: {one.expr.endswith("bool 1") for one in cases[shape].expected if missing in one.expr} for shape in SHAPES
+    }
+    assert told.pop("absent") == {True, False}
+    assert set(map(frozenset, told.values())) == {frozenset({False})}
 
 
 def test_dependencies_hush_what_fires() -> None:

@@ -21,6 +21,8 @@ from binnacle.promql import to_text
 
 _SECOND: Final = 1000
 _DAY: Final = Duration.of(days=1)
+_LATELY: Final = Duration.of(minutes=4)
+"""How old the last increment is where that matters: nearly what an instant looks back, and nearly a step."""
 _ORDER: Final = tuple(AlertSeverity)
 
 
@@ -75,7 +77,7 @@ class Stage:
         if shape.empty:
             last = timeline.length * step
             told = self.expecter.never_measured(last)
-            fed = dict(self._crowd(shape, timeline.length * (step // feeder.interval)))
+            fed = dict(self.crowd(shape, timeline.length * (step // feeder.interval)))
             return Case(shape.name, feeder.interval, tuple(fed.items()), () if told is None else (told,))
         calm = feeder.rounded(Timeline((Segment(timeline.length, share=float(self.subject.budget) / 4),)))
         fed = dict(feeder.strangers(timeline, self.groups[0]))
@@ -91,7 +93,7 @@ class Stage:
             resets = self._resets(begin, step, timeline.length)
             scene = Scene(truth, self._known(), True, feeder.volume, resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-        fed |= dict(self._crowd(shape, timeline.length * samples))
+        fed |= dict(self.crowd(shape, timeline.length * samples))
         return Case(shape.name, feeder.interval, tuple(fed.items()), (*expected, *self._days(timeline.length * step)))
 
     def given(self, shape: Shape, begin: int, given: Given, *, by_period: bool = False) -> Case:
@@ -113,17 +115,32 @@ class Stage:
             fed |= dict(self._increments(course, group, given, periods))
             scene = Scene(Truth(course, unit), given.windows, given.rates, (VOLUME, VOLUME), resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-        fed |= dict(self._crowd(shape, given.parts * timeline.length))
+        fed |= dict(self.crowd(shape, given.parts * timeline.length))
         return Case(
             shape.name, unit // given.parts, tuple(fed.items()), (*expected, *self._days(timeline.length * unit))
         )
+
+    def forgotten(self, unit: int, known: int) -> Case:
+        """Return a test in which a group goes, is missed for so many units, and two units later no longer; the other one stays."""
+        gone = Timeline((Segment(3), Segment(known, present=False), Segment(2, present=False)))
+        stays = Timeline((Segment(gone.length),))
+        given = Given(unit, frozenset(), rates=True, parts=unit // _LATELY.ms)
+        fed: dict[str, str] = {}
+        for timeline, group in zip((gone, stays), self.groups, strict=True):
+            fed |= dict(self._increments(timeline, group, given, None))
+        expected = (
+            self.expecter.missed(at * unit, group, fires=group == self.groups[0] and at == 3 + known)
+            for at in gone.ends()
+            for group in self.groups
+        )
+        return Case("a group that is gone is missed for a while", _LATELY.ms, tuple(fed.items()), tuple(expected))
 
     def _days(self, at: int) -> list[Expectation]:
         return [self.expecter.days(at, self.subject.window.ms / _DAY.ms)] if self.rolls else []
 
     # -- series ---------------------------------------------------------------------------------------------------
 
-    def _crowd(self, shape: Shape, samples: int) -> Iterator[Series]:
+    def crowd(self, shape: Shape, samples: int) -> Iterator[Series]:
         """Yield what there is of other SLOs in all groups, where a shape is tested among them."""
         for group in self.groups:
             if shape.crowded:
@@ -153,7 +170,7 @@ class Stage:
         """Yield increments; each with the period that its unit is of, where those are told."""
         step = self.timing.step
         for name, bad in ((series.events_increase(step), False), (series.errors_increase(step), True)):
-            values = [one.volume * VOLUME * (one.share if bad else 1) for one in timeline.units()]
+            values = [_amount(one, bad) for one in timeline.units()]
             if periods is None:
                 yield self._given_series(name, group, values, given.parts)
                 continue
@@ -162,9 +179,8 @@ class Stage:
                 yield self._given_series(name, {**group, series.BINNACLE_PERIOD: str(period)}, own, given.parts)
         if given.rates:
             for name, bad in ((series.events_rate(step), False), (series.errors_rate(step), True)):
-                rates = [
-                    one.volume * VOLUME * (one.share if bad else 1) / (step.ms / _SECOND) for one in timeline.units()
-                ]
+                amounts = (_amount(one, bad) for one in timeline.units())
+                rates = (None if one is None else one / (step.ms / _SECOND) for one in amounts)
                 yield self._given_series(name, group, rates, given.parts)
 
     def _given_series(self, name: str, group: Mapping[str, str], values: Iterable[float | None], parts: int) -> Series:
@@ -196,3 +212,8 @@ class Stage:
 
     def _known(self) -> frozenset[int]:
         return frozenset((*self.expecter.windows(), self.subject.window.ms))
+
+
+def _amount(segment: Segment, bad: bool) -> float | None:
+    """Return how many events a unit has, or how many bad ones; None where nothing is there to be measured."""
+    return segment.volume * VOLUME * (segment.share if bad else 1) if segment.present else None

@@ -131,6 +131,14 @@ class Expecter:
         nobody = dict.fromkeys(self.subject.groups, "")
         return Expectation(at, self._firing(self._no_data_labels(nobody), fires=True))
 
+    def missed(self, at: int, group: Mapping[str, str], *, fires: bool) -> Expectation:
+        """Return that the alert about missing data fires for a group or does not, at a time in milliseconds."""
+        return Expectation(at, self._firing(self._no_data_labels(group), fires=fires))
+
+    def missing_data(self) -> Selector:
+        """Select the alerts about missing data that fire, of whichever groups."""
+        return q.sel("ALERTS", *(q.eq(*pair) for pair in sorted(self._no_data_labels({}).items())))
+
     # -- shares ---------------------------------------------------------------------------------------------------
 
     def _shares(self, scene: Scene, at: int, group: Mapping[str, str]) -> Iterator[str | tuple[str]]:

@@ -93,7 +93,11 @@ class Feeder:
         return Timeline(
             tuple(
                 replace(
-                    one, volume=1.0, share=round(one.share * _PARTS) / _PARTS, present=one.present and one.volume > 0
+                    one,
+                    volume=1.0,
+                    share=round(one.share * _PARTS) / _PARTS,
+                    present=one.present and one.volume > 0,
+                    early=False,
                 )
                 for one in timeline.segments
             )
@@ -115,7 +119,8 @@ class Feeder:
         if indicator.ratio is not None or indicator.latency is not None:
             return self._events(timeline, group, late=late or new, new=new)
         if indicator.windowed is not None:
-            return self._windows(timeline, group, Decimal(indicator.windowed.every.ms) / self.unit)
+            every = Decimal(indicator.windowed.every.ms) / self.unit
+            return tuple(self._windows(timeline, group, every, late=late or new, new=new))
         if indicator.expression is not None:
             raise NoSeriesError("what series an expression needs cannot be told from it")
         return self._gauges(timeline, group)
@@ -258,13 +263,19 @@ class Feeder:
 
     # -- gauges ---------------------------------------------------------------------------------------------------
 
-    def _windows(self, timeline: Timeline, group: Labels, every: Decimal) -> tuple[Series, ...]:
+    def _windows(self, timeline: Timeline, group: Labels, every: Decimal, *, late: bool, new: bool) -> Iterator[Series]:
+        """Yield gauges that count what there was in `every`, as two parts of a service have them: they must be summed."""
         total, errors = self.counted.selectors
-        scale = float(every) * VOLUME
-        return (
-            (spelled(*self._named(total, group)), self._held(timeline, lambda one: (one.volume * scale, 0.0))),
-            (spelled(*self._named(errors, group)), self._held(timeline, lambda one: (_bad(one) * scale, 0.0))),
+        counts: tuple[tuple[Selector, Callable[[Segment], float], bool], ...] = (
+            (total, lambda one: one.volume, new),
+            (errors, _bad, late),
         )
+        for selector, amount, appears in counts:
+            name, labels = self._named(selector, group)
+            for number, weight in enumerate(PROCESSES):
+                scale = float(every) * VOLUME * weight
+                values = self._held(timeline, lambda one, a=amount, by=scale: (a(one) * by, 0.0), late=appears)  # type: ignore[misc]
+                yield spelled(name, {**labels, PART: str(number)}), values
 
     def _gauges(self, timeline: Timeline, group: Labels) -> tuple[Series, ...]:
         gauge = self.counted.selectors[0]
@@ -296,20 +307,35 @@ class Feeder:
             return (VOLUME, 0.0), (VOLUME, 0.0)
         return (1.0, 0.0), (0.0, 0.0)
 
-    def _held(self, timeline: Timeline, value: Callable[[Segment], tuple[float, float]]) -> str:
-        """Return the samples of a gauge; one whose value has a pace keeps that distance from the time of the sample."""
-        per_unit = self.unit // self.interval
+    def _held(self, timeline: Timeline, value: Callable[[Segment], tuple[float, float]], *, late: bool = False) -> str:
+        """Return the samples of a gauge; one whose value has a pace keeps that distance from the time of the sample.
+
+        One that is `late` is not there before it has something to count.
+        """
         items: list[str] = []
         at = 0
-        for segment in timeline.segments:
-            samples = segment.units * per_unit + (not items)
-            if not segment.present:
+        for scrapes, segment in self._pieces(timeline):
+            samples = scrapes + (not items)
+            base, pace = value(segment)
+            late = late and not (segment.present and base > 0)
+            if late or not segment.present:
                 items += gap(samples, first="stale" if items else "_")
             else:
-                base, pace = value(segment)
                 items.append(run(base + pace * at, pace, samples))
             at += samples
         return " ".join(items)
+
+    def _pieces(self, timeline: Timeline) -> Iterator[tuple[int, Segment]]:
+        """Yield how long a gauge keeps its value, in samples, and what there is then: what comes early is gone by half a unit."""
+        per_unit = self.unit // self.interval
+        half = per_unit // 2
+        for segment in timeline.segments:
+            if not segment.early or not half:
+                yield segment.units * per_unit, segment
+                continue
+            for _ in range(segment.units):
+                yield half, replace(segment, volume=segment.volume * per_unit / half)
+                yield per_unit - half, replace(segment, volume=0.0)
 
     def _always(self, timeline: Timeline, value: tuple[float, float]) -> str:
         """Return the samples of a gauge that has the same value all the time, or the same distance from it."""

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any, Final
 
 from binnacle.api.slo import SLO
-from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.check.base import TestResult
@@ -29,10 +28,9 @@ from binnacle.check.proofs.shapes import Shape
 from binnacle.check.proofs.timeline import Segment, Timeline
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
-from binnacle.compile.slo import indicators, maintenance
+from binnacle.compile.slo import indicators, maintenance, nodata
 from binnacle.compile.slo.burn import percent
 from binnacle.compile.slo.compile import subject_of
-from binnacle.compile.slo.nodata import FOR
 from binnacle.compile.slo.spent import MARGIN, SETTLED
 from binnacle.compile.slo.timing import Timing
 from binnacle.compile.world import Compiled, World
@@ -79,6 +77,7 @@ def proofs_of(slo: SLO, compiled: Compiled, world: World) -> Proofs:
         ("windows", maker.windows),
         ("longest", maker.longest),
         ("spent", maker.spent),
+        ("forgotten", maker.forgotten),
         ("reset", maker.reset),
         ("periods", maker.periods),
         ("maintenance-begins", maker.maintenance_begins),
@@ -128,12 +127,11 @@ class _Maker:
     def traffic(self) -> Document:
         """Return the tests that feed what is scraped."""
         step = self.stage.timing.step.ms
+        if (self._waited() or 0) + written.GONE > _MOST_GONE:
+            self.cannot("missing data is told of", "It is waited for too long to be shown.")
         if self.slo.spec.indicator.expression is not None:
             return self._of_expression()
-        missed = self._tells_of_missing_data()
-        wanted = list(shapes.shapes(self.stage.subject.budget, self._gone(), missed=missed))
-        if not missed:
-            wanted = [one for one in wanted if not one.empty]
+        wanted = self._shapes()
         for pair in self.stage.expecter.pairs:
             if self.stage.expecter.is_fresh(pair.short) and not self.stage.feeder.weighs_time:
                 wanted += self._edges(pair, step)
@@ -153,6 +151,9 @@ class _Maker:
         fresh = [one for one in pairs if self.stage.expecter.is_fresh(one.short)]
         wanted = [shape for one in fresh for shape in self._edges(one, step)]
         wanted += self._few(fresh, step)
+        if self.slo.spec.indicator.expression is not None:
+            # What is fed to an expression comes to whatever it says: the shapes of traffic are those of what it is counted as.
+            wanted += [one for one in self._shapes() if not one.empty]
         if not wanted:
             return None
         known = frozenset(window for one in pairs for window in (one.long, one.short)) | {step}
@@ -194,6 +195,20 @@ class _Maker:
         begin = self.stage.calendar.first if self.stage.calendar.maintenance else 0
         given = Given(unit, frozenset({whole}))
         return self._document(begin, unit, [self.stage.given(one, begin, given) for one in wanted])
+
+    def forgotten(self) -> Document | None:
+        """Return the test that a group which is gone is missed for as long as it is remembered."""
+        asked = nodata.asked(self.slo.spec.alerting)
+        if asked is None or len(self.stage.groups) == 1:
+            return None
+        timing, memory = self.stage.timing, nodata.remembered(asked[0])
+        unit = _HOUR * nodata.looked(timing, memory).ms
+        known = (memory.ms - timing.step.ms) // unit
+        begin = self.stage.calendar.quiet((known + 6) * unit // _SECOND) if self.stage.calendar.maintenance else 0
+        if begin is None:
+            self.cannot("for how long a group is missed", "The time between maintenance is too short for it.")
+            return None
+        return self._document(begin, unit, [self.stage.forgotten(unit, known)])
 
     def reset(self) -> Document | None:
         """Return the test of a period's end: the budget is full at the first evaluation of the next one."""
@@ -266,12 +281,17 @@ class _Maker:
 
     def _of_expression(self) -> Document:
         stage, step = self.stage, self.stage.timing.step.ms
-        begin = self._quiet([Shape("an expression", Timeline((Segment(written.length()),)))])
-        counted = stage.feeder.counted
-        case = written.written(
-            counted.sources[0].node, counted.selectors, stage.groups, stage.expecter, stage.feeder.interval, begin
+        waited = self._waited()
+        if waited is not None and waited + written.GONE > _MOST_GONE:
+            waited = None
+        crowd = Shape("an expression", Timeline((Segment(written.length(waited)),)), crowded=waited is not None)
+        begin = self._quiet([crowd])
+        counted, interval = stage.feeder.counted, stage.feeder.interval
+        cases = written.written(
+            counted.sources[0].node, counted.selectors, stage.groups, stage.expecter, interval, begin, waited
         )
-        return self._document(begin, step, [case])
+        others = tuple(stage.crowd(crowd, crowd.timeline.length * (step // interval)))
+        return self._document(begin, step, [replace(one, series=(*one.series, *others)) for one in cases])
 
     def _of_windows(self, given: Given) -> Document:
         """Return the tests of windows, each shown to be as long as it says, and of the alerts about them."""
@@ -295,6 +315,14 @@ class _Maker:
             wanted.append(shapes.lasting(length, min(1.0, 1.001 * lowest.limit)))
         begin = self.stage.calendar.first if self.stage.calendar.maintenance else 0
         return self._document(begin, unit, [self.stage.given(one, begin, given) for one in wanted])
+
+    def _shapes(self) -> list[Shape]:
+        """Return the shapes of traffic; where there is nothing at all is shown only where that is told of."""
+        waited = self._waited()
+        missed = waited is not None
+        gone = _HOUR if waited is None else max(_HOUR, min(waited + written.GONE, _MOST_GONE))
+        found = shapes.shapes(self.stage.subject.budget, gone, missed=missed)
+        return [one for one in found if missed or not one.empty]
 
     def _edges(self, pair: Pair, unit: int) -> list[Shape]:
         long, short, held = (-(-one // unit) for one in (pair.long, pair.short, pair.held))
@@ -339,19 +367,10 @@ class _Maker:
 
     # -- the SLO --------------------------------------------------------------------------------------------------
 
-    def _tells_of_missing_data(self) -> bool:
-        asked = self.slo.spec.alerting.no_data
-        return asked is not None and asked.action is NoDataAction.ALERT
-
-    def _gone(self) -> int:
-        """Return for how many steps a service must be gone until that is told."""
-        asked = self.slo.spec.alerting.no_data
-        if asked is None or asked.action is not NoDataAction.ALERT:
-            return _HOUR
-        needed = -(-(asked.for_ or FOR).ms // self.stage.timing.step.ms) + 4
-        if needed > _MOST_GONE:
-            self.cannot("missing data is told of", "It is waited for too long to be shown.")
-        return max(_HOUR, min(needed, _MOST_GONE))
+    def _waited(self) -> int | None:
+        """Return for how many steps there must be no data until that is told; None where it is not."""
+        asked = nodata.asked(self.slo.spec.alerting)
+        return None if asked is None else -(-asked[0].ms // self.stage.timing.step.ms)
 
     def _is_given(self, window: int) -> bool:
         return window >= self.stage.timing.step.ms and window % self.stage.timing.step.ms == 0

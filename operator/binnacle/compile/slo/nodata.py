@@ -62,6 +62,12 @@ def remembered(lasting: Duration) -> Duration:
     return Duration(lasting.ms + MEMORY.ms)
 
 
+def looked(timing: Timing, memory: Duration) -> Duration:
+    """Return how far apart the moments are at which it is looked whether a group was there: whole steps."""
+    step = timing.step.ms
+    return Duration(-(-memory.ms // (_LOOKS * step)) * step)
+
+
 def _missing(subject: Subject, timing: Timing, memory: Duration) -> Node:
     current = subject.now(series.events_rate(timing.step))
     nothing = q.aggregate("group", (), q.call("absent", current))
@@ -79,8 +85,7 @@ def _known(subject: Subject, timing: Timing, memory: Duration) -> Node:
     All increments of a month would cost more with each evaluation than all other rules of an SLO. A group that was there for less
     time than there is between two looks may be missed by them: then it is forgotten at once.
     """
-    increments, step = subject.history(series.events_increase(timing.step)), timing.step.ms
-    apart = -(-memory.ms // (_LOOKS * step)) * step
-    if apart == step:
+    increments, apart = subject.history(series.events_increase(timing.step)), looked(timing, memory)
+    if apart == timing.step:
         return q.over(increments, memory.ms)
-    return q.subquery(q.call("last_over_time", q.over(increments, step)), memory.ms, apart)
+    return q.subquery(q.call("last_over_time", q.over(increments, timing.step.ms)), memory.ms, apart.ms)
