@@ -701,11 +701,11 @@ async def test_a_permission_is_told_in_status_or_where_that_cannot_say_so_by_an_
     denied = TransientError("the operator has no permission to do that", reason="PermissionDenied")
     denied.for_ever = True  # type: ignore[attr-defined]
     async with Running(cluster) as run:
-        cluster.put(thing("a", text="hello", elsewhere=True))
+        cluster.put(thing("a", text="hello", elsewhere="other"))
         await run.settle()
         cluster.fail[verb.split()[0]] = [denied]
         if verb == "status":
-            cluster.put(thing("a", text="other", elsewhere=True))
+            cluster.put(thing("a", text="other", elsewhere="other"))
         elif verb == "delete":
             cluster.put(thing("a", empty=True))
         else:

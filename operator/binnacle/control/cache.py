@@ -1,11 +1,12 @@
 """What the loop knows: resources, children, and who read whom. Rebuilt from the source; nothing here is kept elsewhere.
 
-Resources are held as JSON text, not as trees of Python objects: a tenth of the memory, and a compile parses it in
-microseconds. Of children only identity, version, owner and fingerprint are held.
+Resources are held as JSON text, packed against others of their kind, not as trees of Python objects: a hundredth of the
+memory, and a compile reads it in microseconds. Of children only identity, version, owner and fingerprint are held.
 """
 
 import json
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any
 from binnacle.compile.world import Claim, Listing, Read
 from binnacle.control.desired import Desired
 from binnacle.control.dispute import Dispute
+from binnacle.control.packing import Packing
 from binnacle.control.ports import Mark, Observed
 from binnacle.intent.readback import Readback
 from binnacle.intent.refs import Key, ObjectRef
@@ -45,13 +47,20 @@ WorkKey = Key | AggregateKey
 
 
 @dataclass(slots=True)
+class Texts:
+    """How the texts of one kind's resources are held."""
+
+    spec: Packing = field(default_factory=Packing)
+    status: Packing = field(default_factory=Packing)
+
+
+@dataclass(slots=True)
 class Resource:
     """One resource as last seen, and what the loop has made of it.
 
     Attributes:
         uid, resource_version, generation: from its metadata (`generation` 0 outside a cluster).
-        spec: apiVersion, kind, name, namespace and spec as canonical JSON text.
-        status: the live status as canonical JSON text.
+        texts: packs and unpacks `spec` and `status`.
         reads: what its last compilation asked the world for.
         marks, readback: what is to be observed of it; set once its outputs are applied, and so unknown of one that has not
             compiled since the start.
@@ -71,8 +80,9 @@ class Resource:
     uid: str
     resource_version: str
     generation: int
-    spec: bytes
-    status: bytes
+    texts: Texts
+    _spec: bytes = field(default=b"", init=False)
+    _status: bytes = field(default=b"", init=False)
     reads: frozenset[Read] = frozenset()
     marks: tuple[Mark, ...] = ()
     readback: Readback | None = None
@@ -85,6 +95,24 @@ class Resource:
     kept: tuple[date, Desired] | None = None
     echo: bool = False
     dispute: Dispute | None = None
+
+    @property
+    def spec(self) -> bytes:
+        """Its apiVersion, kind, name, namespace and spec as canonical JSON text."""
+        return self.texts.spec.unpack(self._spec)
+
+    @spec.setter
+    def spec(self, text: bytes) -> None:
+        self._spec = self.texts.spec.pack(text)
+
+    @property
+    def status(self) -> bytes:
+        """The live status as canonical JSON text."""
+        return self.texts.status.unpack(self._status)
+
+    @status.setter
+    def status(self, text: bytes) -> None:
+        self._status = self.texts.status.pack(text)
 
     def document(self) -> dict[str, Any]:
         """Return apiVersion, kind, metadata (name, namespace) and spec."""
@@ -159,13 +187,23 @@ def _hear(known: Resource, spec: bytes) -> None:
 def resource_key(body: Mapping[str, Any]) -> Key:
     """Return the key of one of our resources."""
     metadata = body["metadata"]
-    return Key(body["kind"], metadata.get("namespace", ""), metadata["name"])
+    return _key(body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def object_ref(body: Mapping[str, Any]) -> ObjectRef:
     """Return the identity of any object."""
     metadata = body["metadata"]
-    return ObjectRef(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
+    version, kind, namespace = body["apiVersion"], body["kind"], metadata.get("namespace", "")
+    return ObjectRef(_shared(version), _shared(kind), _shared(namespace), metadata["name"])
+
+
+def _key(kind: str, namespace: str, name: str) -> Key:
+    return Key(_shared(kind), _shared(namespace), name)
+
+
+def _shared(text: str) -> str:
+    """Return the one text for all who say the same, so that it is not held once for each object."""
+    return sys.intern(text)
 
 
 def owner_of(body: Mapping[str, Any]) -> WorkKey | None:
@@ -176,7 +214,7 @@ def owner_of(body: Mapping[str, Any]) -> WorkKey | None:
     if aggregate:
         return AggregateKey(aggregate, metadata.get("namespace", ""))
     try:
-        return Key(labels[conventions.LABEL_KIND], labels[conventions.LABEL_NAMESPACE], labels[conventions.LABEL_NAME])
+        return _key(labels[conventions.LABEL_KIND], labels[conventions.LABEL_NAMESPACE], labels[conventions.LABEL_NAME])
     except KeyError:
         return None
 
@@ -204,6 +242,7 @@ class Cache:
     _by_owner: dict[WorkKey, tuple[ObjectRef, ...]] = field(default_factory=dict)
     _readers: dict[Read, set[Key]] = field(default_factory=lambda: defaultdict(set))
     _namespaces: dict[Listing, set[Key]] = field(default_factory=lambda: defaultdict(set))
+    _texts: dict[str, Texts] = field(default_factory=lambda: defaultdict(Texts))
 
     def counts(self) -> dict[str, int]:
         """Return how many objects of each kind are held."""
@@ -229,8 +268,9 @@ class Cache:
         if known is None or known.uid != uid:
             # A resource that was deleted and made anew is a new one, also when the deletion was not seen.
             self.forget_reads(key)
-            status = compact(body.get("status") or {})
-            self.resources[key] = Resource(uid, version, _generation(body), _spec(body), status)
+            made = Resource(uid, version, _generation(body), self._texts[key.kind])
+            made.spec, made.status = _spec(body), compact(body.get("status") or {})
+            self.resources[key] = made  # whole, because the webhook's threads look on
             self._namespaces[Listing(key.kind, key.namespace)].add(key)
             self._outdate(self.readers(key, appeared_or_vanished=True))
             return key, Change.APPEARED
