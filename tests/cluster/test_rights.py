@@ -129,17 +129,18 @@ async def test_each_verb_that_is_taken_away_is_found_and_nothing_else(
 
 
 class Answering:
-    """An API server that lists no rules, allows what it is asked for one by one, or refuses to be asked."""
+    """An API server that lists no rules, allows what it is asked for one by one (or does not), or refuses to be asked."""
 
     def __init__(self) -> None:
         self.refuses = False
+        self.allows = True
         self.asked: list[str] = []
 
     async def request(self, _method: str, call: Any, *, body: bytes) -> Object:
         self.asked.append(call.resource.kind)
         if self.refuses:
             raise TransientError("the operator has no permission to create selfsubjectrulesreviews")
-        return {"status": {"allowed": True, "incomplete": True, "resourceRules": []}}
+        return {"status": {"allowed": self.allows, "incomplete": True, "resourceRules": []}}
 
 
 RIGHT = Right("", "binnacle.dev", "slos/status", "patch")
@@ -158,6 +159,24 @@ async def test_an_authorizer_that_cannot_list_its_rules_is_asked_for_each() -> N
     client.refuses = False
     await looking.look()
     assert looking.account() == ""
+
+
+async def test_what_was_missing_before_it_led_is_told_by_an_event_once_it_does() -> None:
+    client, told = Answering(), Told()
+    looking = told.looking(client, (RIGHT,))
+    client.allows = False
+    told.guard.mine.clear()
+    await looking.look()
+    assert (looking.missing, told.events) == ((RIGHT,), [])
+    told.guard.mine.set()
+    for _ in range(2):
+        await looking.look()
+        assert told.events == [f"the operator has no permission to {RIGHT}"]
+    client.allows = True
+    await looking.look()
+    client.allows = False
+    await looking.look()
+    assert len(told.events) == 2
 
 
 @pytest.mark.parametrize("answer", [{}, {"status": None}, {"status": "Success"}, {"status": []}])

@@ -65,11 +65,17 @@ def fixed_rules(children: Iterable[Resource]) -> dict[str, list[Rule]]:
     }
 
 
-def lease_rules(instance: str) -> list[Rule]:
-    """Return the rules for the Lease. `create` cannot be tied to a name: there is none yet when it is asked for."""
+def lease_rules(where: Installation) -> list[Rule]:
+    """Return the rules for the Lease and the Events about it, which are in the operator's own namespace.
+
+    `create` cannot be tied to a name: there is none yet when it is asked for.
+    """
     named = _rule(LEASE.group, [LEASE.plural], ("get", "update"))
-    named["resourceNames"] = [conventions.lease_name(instance)]
-    return [_rule(LEASE.group, [LEASE.plural], ("create",)), named]
+    named["resourceNames"] = [conventions.lease_name(where.instance)]
+    rules = [_rule(LEASE.group, [LEASE.plural], ("create",)), named]
+    if where.namespaces and where.namespace not in where.namespaces:  # else `served_rules` gives it there
+        rules.append(_rule(EVENT.group, [EVENT.plural], ("create",)))
+    return rules
 
 
 def manifests(kinds: Sequence[Resource], children: Sequence[Resource], where: Installation) -> list[dict[str, Any]]:
@@ -96,7 +102,7 @@ def manifests(kinds: Sequence[Resource], children: Sequence[Resource], where: In
         objects += _role(name, "", rules, where)
     for namespace, fixed in fixed_rules(children).items():
         objects += _role(f"{name}-outputs", namespace, fixed, where)
-    return objects + _role(f"{name}-lease", where.namespace, lease_rules(where.instance), where)
+    return objects + _role(f"{name}-lease", where.namespace, lease_rules(where), where)
 
 
 def render(objects: Iterable[dict[str, Any]]) -> str:

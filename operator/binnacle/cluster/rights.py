@@ -83,7 +83,7 @@ def needed(kinds: Sequence[Resource], children: Sequence[Resource], where: Insta
     found = {right for namespace in where.namespaces or ("",) for right in _rights(namespace, served)}
     for namespace, rules in fixed_rules(children).items():
         found |= _rights(namespace, rules)
-    return tuple(sorted(found | _rights(where.namespace, lease_rules(where.instance))))
+    return tuple(sorted(found | _rights(where.namespace, lease_rules(where))))
 
 
 def _rights(namespace: str, rules: Iterable[Rule]) -> set[Right]:
@@ -125,6 +125,7 @@ class Rights:
         self._report = report
         self._refused = refused
         self._show(())
+        self._reported: frozenset[Right] = frozenset()
         self.missing: tuple[Right, ...] = ()
         """What the last look found missing."""
         self.unknown = ""
@@ -168,9 +169,12 @@ class Rights:
         self._show(missing)
         for right in found:
             log.error("has no permission", extra={"right": str(right)})
-        if found and self._guard.held():
+        if not self._guard.held():
+            return  # who leads tells; once this one does, it tells what it has found before
+        untold, self._reported = [right for right in missing if right not in self._reported], frozenset(missing)
+        if untold:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            self._report(Reason.PERMISSION_DENIED, f"{OPERATOR} has no permission to {found[0]}{more}")
+            self._report(Reason.PERMISSION_DENIED, f"{OPERATOR} has no permission to {untold[0]}{more}")
 
     def _show(self, missing: Sequence[Right]) -> None:
         """Show every right that is needed, so that one of which nothing is missing is told from one of which nothing is known."""
