@@ -10,10 +10,11 @@ write for a resource that is to be left alone, and after an end nothing tells wh
 
 import asyncio
 import copy
+import itertools
 import logging
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -190,6 +191,8 @@ class Survival(RuleBasedStateMachine):
         self.foreign: dict[ObjectRef, dict[str, Any]] = {}
         self.good: dict[str, list[Any]] = {}
         """Resource -> what may be applied of it while it is left alone: what was applied, and what was good since."""
+        self.unheard: dict[ObjectRef, dict[str, Any] | None] = {}
+        """Resources that were changed with no word of it since the loop last had everything -> as it may still know them."""
         self.free: set[str] = set()
         """Resources of which no more is known than that they are not somebody else's."""
         self.lost = 0
@@ -268,13 +271,30 @@ class Survival(RuleBasedStateMachine):
     def change(self, unseen: bool, work: Callable[[], object]) -> None:
         """Do something that the watches tell of, or not."""
         self.forget_what_is_over()
+        before = self.resources()
         self.cluster.deaf = unseen
         work()
         self.cluster.deaf = False
-        wanted = self.wanted()
-        for key, wants in wanted.desired.items():
-            if key not in wanted.left:
-                self.good.setdefault(key.name, [set()]).append(_texts(wants.outputs, wants.shares))
+        after = self.resources()
+        for ref in (ref for ref in before | after if before.get(ref) is not after.get(ref)):
+            if unseen:
+                self.unheard.setdefault(ref, before.get(ref))
+            else:
+                self.unheard.pop(ref, None)
+        for wanted in self.beliefs():
+            for key, wants in wanted.desired.items():
+                if key not in wanted.left:
+                    self.good.setdefault(key.name, [set()]).append(_texts(wants.outputs, wants.shares))
+
+    def resources(self) -> dict[ObjectRef, dict[str, Any] | None]:
+        return {ref: body for ref, body in self.cluster.objects.items() if ref.kind == "SLO"}
+
+    def beliefs(self) -> Iterator[onepass.Pass]:
+        """What is wanted as far as the loop knows: of each change that was not told it may have heard or not."""
+        live = self.resources()
+        for known in itertools.product(*((live.get(ref), old) for ref, old in self.unheard.items())):
+            bodies = live | dict(zip(self.unheard, known, strict=True))
+            yield onepass.run(TOOLS, [body for body in bodies.values() if body is not None], TODAY)
 
     def forget_what_is_over(self) -> None:
         """Where all that is wanted is there and status says so, no change is under way: no earlier version may come back."""
@@ -371,6 +391,7 @@ class Survival(RuleBasedStateMachine):
         if self.life is None:
             self.start({}, 0.0)
         self.rest()
+        self.unheard.clear()
         self.check()
         if restart:
             self.end(orderly=True)
@@ -393,7 +414,7 @@ class Survival(RuleBasedStateMachine):
         self.do(rest())
 
     def wanted(self) -> onepass.Pass:
-        return onepass.run(TOOLS, [one for ref, one in self.cluster.objects.items() if ref.kind == "SLO"], TODAY)
+        return onepass.run(TOOLS, [one for one in self.resources().values() if one is not None], TODAY)
 
     def check(self) -> None:
         wanted = self.wanted()
