@@ -2,8 +2,13 @@
 
 import io
 import json
+import math
 import os
+import random
 import string
+import struct
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,8 @@ from binnacle.folder.scalars import resolve
 from binnacle.intent.refs import Key
 
 EXAMPLES = int(os.environ.get("BINNACLE_FUZZ_EXAMPLES", "150"))
+SHRUNK = min(EXAMPLES, 2000)
+"""Examples that hypothesis draws: twenty times as slowly as they are read, but what it finds it makes small."""
 
 CHECKOUT = """\
 apiVersion: binnacle.dev/v1alpha1
@@ -401,13 +408,14 @@ TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff\u2028\u2029"), max_size=12
 )
 KEYS = st.text(string.ascii_letters + "./-_", min_size=1, max_size=8)
+ODD = (*("on", "no", "0777", "1_0", "1e3", "~", "<<", "2026-01-01", "12:30:45", "0x1F", "=", "y"), None, True, False)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63)
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT
-    | st.sampled_from(["on", "no", "0777", "1_0", "1e3", "~", "<<", "2026-01-01", "12:30:45", "0x1F", "=", "y"]),
+    | st.sampled_from(ODD),
     lambda below: st.lists(below, max_size=4) | st.dictionaries(KEYS, below, max_size=4),
     max_leaves=20,
 )
@@ -433,19 +441,15 @@ def represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
 Dumper.add_representer(str, represent_text)
 
 
-@given(spec=VALUES, flow=st.sampled_from([True, False, None]), unicode=st.booleans())
-@settings(max_examples=EXAMPLES, deadline=None)
-def test_what_is_dumped_as_yaml_is_read_back(spec: Any, flow: bool | None, unicode: bool) -> None:
+def is_read_back_from_yaml(spec: Any, flow: bool | None, unicode: bool) -> None:
     text = yaml.dump(resource(spec), Dumper=Dumper, default_flow_style=flow, allow_unicode=unicode)
     (document,) = read_text(text).documents
-    assert document.obj == resource(spec)
+    assert document.obj == resource(spec), text
 
 
-@given(spec=VALUES, indent=st.sampled_from([None, 2, "\t"]), ascii_only=st.booleans())
-@settings(max_examples=EXAMPLES, deadline=None)
-def test_what_is_dumped_as_json_is_read_back(spec: Any, indent: int | str | None, ascii_only: bool) -> None:
-    document = only(read_text(json.dumps(resource(spec), indent=indent, ensure_ascii=ascii_only)))
-    assert document.obj == resource(spec)
+def is_read_back_from_json(spec: Any, indent: int | str | None, ascii_only: bool) -> None:
+    text = json.dumps(resource(spec), indent=indent, ensure_ascii=ascii_only)
+    assert only(read_text(text)).obj == resource(spec), text
 
 
 def paths(value: Any, at: tuple[str | int, ...] = ()) -> Any:
@@ -458,9 +462,7 @@ def paths(value: Any, at: tuple[str | int, ...] = ()) -> Any:
             yield from paths(item, (*at, index))
 
 
-@given(spec=st.dictionaries(KEYS.filter(lambda key: "." not in key), VALUES, min_size=1, max_size=4))
-@settings(max_examples=EXAMPLES, deadline=None)
-def test_every_key_is_where_its_position_says(spec: Any) -> None:
+def has_every_key_where_its_position_says(spec: Any) -> None:
     text = yaml.dump(resource(spec), Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000)
     (document,) = read_text(text).documents
     lines = text.split("\n")
@@ -468,4 +470,73 @@ def test_every_key_is_where_its_position_says(spec: Any) -> None:
         if path and isinstance(path[-1], str) and not any("name" in str(step) for step in path):
             place = document.position(dotted(path))
             written = lines[place.line - 1][place.column - 1 :]
-            assert written.lstrip("'\"").startswith(path[-1])
+            assert written.lstrip("'\"").startswith(path[-1]), text
+
+
+FLOWS, INDENTS = (True, False, None), (None, 2, "\t")
+
+
+@given(spec=VALUES, flow=st.sampled_from(FLOWS), unicode=st.booleans())
+@settings(max_examples=SHRUNK, deadline=None)
+def test_what_is_dumped_as_yaml_is_read_back(spec: Any, flow: bool | None, unicode: bool) -> None:
+    is_read_back_from_yaml(spec, flow, unicode)
+
+
+@given(spec=VALUES, indent=st.sampled_from(INDENTS), ascii_only=st.booleans())
+@settings(max_examples=SHRUNK, deadline=None)
+def test_what_is_dumped_as_json_is_read_back(spec: Any, indent: int | str | None, ascii_only: bool) -> None:
+    is_read_back_from_json(spec, indent, ascii_only)
+
+
+@given(spec=st.dictionaries(KEYS.filter(lambda key: "." not in key), VALUES, min_size=1, max_size=4))
+@settings(max_examples=SHRUNK, deadline=None)
+def test_every_key_is_where_its_position_says(spec: Any) -> None:
+    has_every_key_where_its_position_says(spec)
+
+
+class Plain:
+    """Values like those of `VALUES`, drawn by nothing but a random number: as fast as they are read."""
+
+    _letters = string.ascii_letters + "./-_"
+    _signs = "{}[],:-?&*!|>'\"%@`#\\ ~=<"
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def one_of(self, choices: Sequence[Any]) -> Any:
+        return self._random.choice(choices)
+
+    def mapping(self, depth: int, fewest: int = 0, letters: str = _letters) -> dict[str, Any]:
+        lengths = [self._random.randint(1, 8) for _ in range(self._random.randint(fewest, 4))]
+        return {"".join(self._random.choices(letters, k=length)): self.value(depth + 1) for length in lengths}
+
+    def value(self, depth: int = 0) -> Any:
+        what = self._random.random()
+        if depth < 4 and what < 0.3:
+            return self.mapping(depth)
+        if depth < 4 and what < 0.5:
+            return [self.value(depth + 1) for _ in range(self._random.randint(0, 4))]
+        return self.one_of((self._number, self._text, self._text, lambda: self.one_of(ODD)))()
+
+    def _number(self) -> float:
+        if self._random.random() < 0.5:
+            return self._random.randint(-(2**63), 2**63) >> self._random.randint(0, 64)
+        (number,) = struct.unpack("d", self._random.randbytes(8))
+        return number if math.isfinite(number) else 0.5
+
+    def _text(self) -> str:
+        return "".join(self._character() for _ in range(self._random.randint(0, 12)))
+
+    def _character(self) -> str:
+        if self._random.random() < 0.7:
+            return str(self.one_of(self._signs + self._letters))
+        one = chr(self._random.randint(0x20, self.one_of((0x17F, 0xFFFF, 0x10FFFF))))
+        return "." if unicodedata.category(one) in ("Cs", "Cc") or one in "\ufeff\u2028\u2029" else one
+
+
+def test_the_laws_hold_of_plainly_random_values() -> None:
+    for seed in range(EXAMPLES):
+        plain = Plain(seed)
+        has_every_key_where_its_position_says(plain.mapping(0, 1, string.ascii_letters + "/-_"))
+        is_read_back_from_yaml(plain.value(), plain.one_of(FLOWS), plain.one_of((True, False)))
+        is_read_back_from_json(plain.value(), plain.one_of(INDENTS), plain.one_of((True, False)))

@@ -1,6 +1,8 @@
 """Hostile files: each is read in a process of its own, which must end by itself, soon, and with findings."""
 
+import io
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -16,6 +18,8 @@ from binnacle.folder.reader import read, read_text
 from servers.waiting import PATIENCE
 
 EXAMPLES = int(os.environ.get("BINNACLE_FUZZ_EXAMPLES", "150"))
+SHRUNK = min(EXAMPLES, 2000)
+"""Examples that hypothesis draws: many times as slowly as they are read, but what it finds it makes small."""
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 
 HEAD = "apiVersion: binnacle.dev/v1alpha1\nkind: SLO\nmetadata: {name: a}\nspec:\n"
@@ -108,18 +112,14 @@ def test_problems_are_listed_up_to_a_limit_and_an_error_is_never_lost() -> None:
     assert reading.findings[-1].finding.reason is Reason.DUPLICATE_FIELD
 
 
-PIECES = st.sampled_from(
-    (
-        *"{}[],:-?&*!|>'\"%@`#\n\t ~.0\0\ufeff\x85\u2028😀",
-        *("---\n", "...\n", "- ", ": ", "<<: ", "&a ", "*a", "!!str ", "a: ", "on", "\r\n", "%YAML 1.1\n"),
-        *(HEAD, "kind: List\nitems:\n", "\x1b[31m"),
-    )
+PIECES = (
+    *"{}[],:-?&*!|>'\"%@`#\n\t ~.0\0\ufeff\x85\u2028😀",
+    *("---\n", "...\n", "- ", ": ", "<<: ", "&a ", "*a", "!!str ", "a: ", "on", "\r\n", "%YAML 1.1\n"),
+    *(HEAD, "kind: List\nitems:\n", "\x1b[31m"),
 )
 
 
-@given(st.lists(PIECES | st.text(max_size=3), max_size=40).map("".join))
-@settings(max_examples=EXAMPLES * 4, deadline=None)
-def test_any_text_gives_documents_and_findings_inside_it(text: str) -> None:
+def gives_documents_and_findings_inside_it(text: str) -> None:
     reading = read_text(text.encode("utf-8", "replace").decode())
     last = text.count("\n") + text.count("\r") + text.count("\x85") + text.count("\u2028") + text.count("\u2029") + 2
     for item in reading.findings:
@@ -132,9 +132,26 @@ def test_any_text_gives_documents_and_findings_inside_it(text: str) -> None:
         assert 1 <= document.position("spec.a.b", 3).line <= last
 
 
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40).map("".join))
+@settings(max_examples=SHRUNK * 4, deadline=None)
+def test_any_text_gives_documents_and_findings_inside_it(text: str) -> None:
+    gives_documents_and_findings_inside_it(text)
+
+
+def test_any_plainly_random_text_gives_documents_and_findings_inside_it() -> None:
+    for seed in range(EXAMPLES):
+        plain = random.Random(seed)
+        pieces = [plain.choice(PIECES) if plain.random() < 0.8 else chr(plain.randrange(0xD800)) for _ in range(40)]
+        gives_documents_and_findings_inside_it("".join(pieces[: plain.randint(0, 40)]))
+
+
 @given(st.binary(max_size=200))
-@settings(max_examples=EXAMPLES, deadline=None)
-def test_any_bytes_give_findings(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
-    file.write_bytes(data)
-    read([str(file)])
+@settings(max_examples=SHRUNK, deadline=None)
+def test_any_bytes_give_findings(data: bytes) -> None:
+    read(["-"], stdin=io.BytesIO(data))
+
+
+def test_any_plainly_random_bytes_give_findings() -> None:
+    for seed in range(EXAMPLES):
+        plain = random.Random(seed)
+        read(["-"], stdin=io.BytesIO(plain.randbytes(plain.randint(0, 200))))
