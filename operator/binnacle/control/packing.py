@@ -7,8 +7,11 @@ status says is mostly its field names and the sentences of its conditions. To pa
 import zlib
 from typing import Final
 
-_RAW: Final = -zlib.MAX_WBITS
-"""Neither header nor checksum, twelve bytes for each text. What is unpacked was packed by this process."""
+_RAW: Final = -13
+"""A window of 8 kB, which what is learnt and a text fit into, and neither header nor checksum: twelve bytes for each text. What is
+unpacked was packed by this process."""
+_ROOM: Final = 6
+"""zlib's `memLevel`. With these a packer works in blocks of 16 kB; of 64 kB each, they would tear up the heap that the rest lies on."""
 _LEARNT: Final = 4096
 """Bytes that are learnt: of each text they are looked at once more."""
 _WORTH: Final = 256
@@ -30,7 +33,7 @@ class Packing:
 
         The same text packed twice may give different bytes.
         """
-        packer = zlib.compressobj(1, wbits=_RAW, zdict=self._learnt)
+        packer = zlib.compressobj(1, wbits=_RAW, memLevel=_ROOM, zdict=self._learnt)
         packed = packer.compress(text) + packer.flush()
         room = _LEARNT - len(self._learnt)
         if room > 0 and len(text) >= _WORTH:
