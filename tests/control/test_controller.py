@@ -4,6 +4,7 @@ import asyncio
 import copy
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from binnacle.control.ports import Gone, Liveness, MetricsSeen, Observed
 from binnacle.errors import SpecError, TransientError
 from binnacle.intent.refs import Key, ObjectRef
 from control.memory_world import LoopClock, MemoryCluster, Running, ScriptedObserver, Write, thing
+from servers.waiting import PATIENCE
 
 
 def child(name: str, namespace: str = "shop") -> ObjectRef:
@@ -813,6 +815,33 @@ async def test_a_replica_that_lost_the_lease_breaks_off_what_it_was_writing(clus
         ending.set()
         await task
     assert broken_off.is_set()
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+async def test_what_is_not_done_in_time_at_the_end_is_broken_off_and_that_is_known(
+    cluster: MemoryCluster, finishes: bool
+) -> None:
+    begun, answered, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    apply = cluster.apply
+
+    async def waiting(body: Mapping[str, Any], *, new: bool) -> Mapping[str, Any]:
+        begun.set()
+        await answered.wait()
+        return await apply(body, new=new)
+
+    cluster.apply = waiting  # type: ignore[method-assign]
+    cluster.put(thing("a", text="x"))
+    run = Running(cluster)
+    run.controller.settings = replace(run.controller.settings, drain_period=60.0 if finishes else 0.01)
+    async with asyncio.timeout(PATIENCE):
+        task = asyncio.create_task(run.controller.run(ending))
+        await begun.wait()
+        ending.set()
+        if finishes:
+            answered.set()
+        await task
+    assert run.controller.broken_off is not finishes
+    assert (child("a") in cluster.objects) is finishes
 
 
 async def test_live_and_the_figures_settle_in_one_write_and_stay_quiet(cluster: MemoryCluster) -> None:

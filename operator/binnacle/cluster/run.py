@@ -347,8 +347,9 @@ async def _serve(
                 try:
                     await controller.run(stop)
                 finally:
-                    # Nothing is written any more: the next replica need not wait for the lease to run out.
-                    await guard.release()
+                    # Where nothing is written any more, the next replica need not wait for the lease to run out.
+                    if not controller.broken_off:
+                        await guard.release()
 
 
 @asynccontextmanager

@@ -161,6 +161,8 @@ class Controller:
         self._workers: list[asyncio.Task[None]] = []
         self.worked = 0
         """Keys worked on since the start."""
+        self.broken_off = False
+        """Whether `run` ended with work under way: the API server may still be doing what that asked for."""
 
     # What the health endpoints ask.
 
@@ -205,6 +207,7 @@ class Controller:
             # Without the lease another replica may write any moment: what is under way is broken off, not finished.
             if self._workers and self.ports.guard.held():
                 await asyncio.wait(self._workers, timeout=self.settings.drain_period)
+            self.broken_off = not all(worker.done() for worker in self._workers)
             await _cancel([*tasks, stopping])
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
