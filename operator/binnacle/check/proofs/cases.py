@@ -85,6 +85,8 @@ class Stage:
         masked = self._masked(begin, step, timeline.length)
         if None in masked:
             raise NoSeriesError("maintenance comes so often that no time is without it")
+        if not masked[-1]:
+            expected += self.expecter.no_others(timeline.length * step, len(self.groups))
         samples = step // feeder.interval
         for number, group in enumerate(self.groups):
             course = calm if number else timeline
@@ -93,6 +95,10 @@ class Stage:
             resets = self._resets(begin, step, timeline.length)
             scene = Scene(truth, self._known(), True, feeder.volume, resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
+        if shape.new and feeder.appears_at_nought:
+            first = next(at for at, one in enumerate(timeline.units()) if one.present)
+            counts = (_amount(timeline.units()[first], bad) or 0.0 for bad in (False, True))
+            expected += self.expecter.counted((first + 1) * step, self.groups[0], *counts)
         fed |= dict(self.crowd(shape, timeline.length * samples))
         return Case(shape.name, feeder.interval, tuple(fed.items()), (*expected, *self._days(timeline.length * step)))
 

@@ -123,6 +123,20 @@ class Expecter:
         """Return that the SLO's window is so many days long, at a time in milliseconds."""
         return Expectation(at, _is_near(self.sel(series.TIME_PERIOD, {}), days))
 
+    def counted(self, at: int, group: Mapping[str, str], events: float, errors: float) -> Iterator[Expectation]:
+        """Yield that so much was counted in the step that ends at a time in milliseconds.
+
+        In the first step of a series it does not matter how ranges are cut: there was nothing before.
+        """
+        for name, count in ((series.events_increase, events), (series.errors_increase, errors)):
+            yield Expectation(at, _is_near(self.sel(name(self.timing.step), group), count))
+
+    def no_others(self, at: int, groups: int) -> Iterator[Expectation]:
+        """Yield that so many groups are counted and no more, at a time in milliseconds: what must be passed over may look like one."""
+        for name in (series.events_rate, series.errors_rate, series.events_increase, series.errors_increase):
+            counted = q.aggregate("count", (), self.sel(name(self.timing.step), {}))
+            yield Expectation(at, to_text(q.cmp("==", counted, q.num(groups), return_bool=True)))
+
     def never_measured(self, at: int) -> Expectation | None:
         """Return that the alert about missing data fires, at a time in milliseconds; of which groups, nobody knows."""
         asked = self.slo.spec.alerting.no_data

@@ -77,6 +77,11 @@ class Feeder:
         return float(samples * _PARTS), float((samples + 1) * _PARTS)
 
     @property
+    def appears_at_nought(self) -> bool:
+        """Whether what is new is first seen before it has counted anything, so that all it counts is known."""
+        return not self.weighs_time and not self._is_native()
+
+    @property
     def begins(self) -> tuple[float, ...]:
         """How often the first unit may count: at the beginning of a test a gauge has a sample, and a counter has not grown yet."""
         if self.slo.spec.indicator.windowed is not None:
@@ -213,6 +218,7 @@ class Feeder:
             there = True
             if segment.early and per_unit > 1:
                 half = per_unit // 2
+                value = 0.0 if segment.restarts else value
                 for _ in range(segment.units):
                     grown = round(growth * per_unit / half / _GRAIN) * _GRAIN
                     items += [run(value + grown, grown, half), run(value + grown * half, 0.0, per_unit - half)]
@@ -256,8 +262,8 @@ class Feeder:
             if counted == per_unit:
                 grow(more, segment.units * per_unit, anew=segment.restarts)
                 continue
-            for _ in range(segment.units):
-                grow(more, counted)
+            for number in range(segment.units):
+                grow(more, counted, anew=segment.restarts and number == 0)
                 grow((0, 0), per_unit - counted)
         return " ".join(items)
 

@@ -51,7 +51,12 @@ def shapes(budget: Fraction, gone: int = _HOUR, *, missed: bool = False) -> tupl
     return (
         _shape("steady", Segment(1, share=little), Segment(3 * _HOUR, share=little), crowded=True),
         _shape("bursty", *chain.from_iterable(repeat((burst, rest), 5))),
-        _shape("bursts in each step", Segment(1, 2.0, little, early=True), Segment(_HOUR, 2.0, little, early=True)),
+        _shape(
+            "bursts in each step",
+            Segment(1, 2.0, little, early=True),
+            Segment(_HOUR, 2.0, little, early=True),
+            Segment(1, 2.0, little, early=True, restarts=True),
+        ),
         # For a while a window still sees what was before.
         _shape(
             "idle",
