@@ -20,9 +20,12 @@ from compile.rule_tests import Promtool
 pytestmark = pytest.mark.thorough
 
 FULL = bool(os.environ.get("BINNACLE_FULL"))
-PARTS = frozenset({"traffic", "reset", "periods"})
+DATED = frozenset({"reset", "periods"})
+PARTS = frozenset({"traffic", *DATED})
 """What depends on the indicator and on the window together."""
-CELLS = [(indicator, window) for indicator in KINDS for window in SPANS]
+OF_EXPRESSIONS = frozenset({"traffic", "short", "periods"})
+"""The same of expressions, which are given what they are counted as."""
+CELLS = [(indicator, window) for indicator in (*KINDS, "expression") for window in SPANS]
 SAMPLE = [("windowed", SPANS[2]), ("freshness", SPANS[3])]
 
 
@@ -36,14 +39,14 @@ def test_right_rules_pass(promtool: Promtool, tmp_path: Path, cell: tuple[str, d
     indicator, window = cell
     slo = make_slo(indicator=CASES[indicator][0]["indicator"], window=window, objective="99%")
     outcome = compiled(slo)
-    names = []
+    names, parts = [], OF_EXPRESSIONS if indicator == "expression" else PARTS
     for part, document in proofs_of(slo, outcome, make_world()).documents.items():
-        if part not in PARTS:
+        if part not in parts:
             continue
         rules = f"{document.begin}.rules.yaml"
         (tmp_path / rules).write_text(rule_text(moved(rules_of(outcome), document.begin), key_of(slo)))
         names.append(f"{part}.yaml")
         (tmp_path / names[-1]).write_text(json.dumps(document.body([rules])))
-    assert len(names) == (3 if "calendar" in window else 1)
+    assert len(names) == len(parts if "calendar" in window else parts - DATED)
     ended = promtool("test", "rules", *names, cwd=tmp_path, check=False, timeout=900)
     assert ended.returncode == 0, (ended.stdout + ended.stderr).strip()[:3000]
