@@ -73,7 +73,8 @@ async def _resident(ground: Ground, count: int) -> int:
             expected = census.statuses + sum(census.children.values())
             # On a busy machine a pause of the writes is not their end.
             while len(await asyncio.to_thread(ground.writes, mark)) < expected:
-                pass
+                if not operator.process.running:
+                    raise RuntimeError(f"the operator ended before its work was done:\n{operator.process.tail()}")
             return await asyncio.to_thread(_settle, operator)
         finally:
             operator.stop()

@@ -191,8 +191,8 @@ class Survival(RuleBasedStateMachine):
         self.foreign: dict[ObjectRef, dict[str, Any]] = {}
         self.good: dict[str, list[Any]] = {}
         """Resource -> what may be applied of it while it is left alone: what was applied, and what was good since."""
-        self.unheard: dict[ObjectRef, dict[str, Any] | None] = {}
-        """Resources that were changed with no word of it since the loop last had everything -> as it may still know them."""
+        self.unheard: dict[ObjectRef, list[dict[str, Any] | None]] = {}
+        """Resources that were changed with no word of it since the loop last had everything -> as it may know them, by a list."""
         self.free: set[str] = set()
         """Resources of which no more is known than that they are not somebody else's."""
         self.lost = 0
@@ -276,11 +276,9 @@ class Survival(RuleBasedStateMachine):
         work()
         self.cluster.deaf = False
         after = self.resources()
-        for ref in (ref for ref in before | after if before.get(ref) is not after.get(ref)):
-            if unseen:
-                self.unheard.setdefault(ref, before.get(ref))
-            else:
-                self.unheard.pop(ref, None)
+        for ref in before | after if unseen else ():
+            if before.get(ref) is not after.get(ref):
+                self.unheard.setdefault(ref, []).append(before.get(ref))
         for wanted in self.beliefs():
             for key, wants in wanted.desired.items():
                 if key not in wanted.left:
@@ -292,7 +290,7 @@ class Survival(RuleBasedStateMachine):
     def beliefs(self) -> Iterator[onepass.Pass]:
         """What is wanted as far as the loop knows: of each change that was not told it may have heard or not."""
         live = self.resources()
-        for known in itertools.product(*((live.get(ref), old) for ref, old in self.unheard.items())):
+        for known in itertools.product(*((live.get(ref), *olds) for ref, olds in self.unheard.items())):
             bodies = live | dict(zip(self.unheard, known, strict=True))
             yield onepass.run(TOOLS, [body for body in bodies.values() if body is not None], TODAY)
 
