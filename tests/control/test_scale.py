@@ -140,6 +140,29 @@ def _reconciles(run: Running) -> float:
     return sum(sample.value for one in metric.collect() for sample in one.samples if sample.name.endswith("_total"))
 
 
+async def test_a_look_at_everything_lets_others_have_their_turn(cluster: MemoryCluster) -> None:
+    """The lease is renewed, a probe is answered and an edit is heard of between two keys, also where no key waits for anything."""
+    for number in range(200):
+        cluster.put(thing(f"t{number:03}", text="own"))
+    async with Running(cluster) as run:
+        await run.settle()
+        writes, begun = len(cluster.writes), run.controller.worked
+        longest, worked, edited = 0, begun, 0
+        run.controller._enqueue_everything()
+        while cluster.objects[child("t199")]["data"] != {"text": "edited"}:
+            await asyncio.sleep(0)
+            longest, worked = max(longest, run.controller.worked - worked), run.controller.worked
+            if not edited and worked - begun >= 100:
+                cluster.put(thing("t199", text="edited"))
+                edited = worked
+        # One that begins where another one ends that has waited for an answer.
+        assert longest <= 2
+        # It goes before those that were there first, and until it was heard of there were a few of them.
+        assert worked - edited < 10
+        await run.settle()
+        assert len(cluster.writes) == writes + 2
+
+
 async def test_what_a_watch_tells_before_the_answer_to_its_apply_is_no_reason_to_look_once_more(
     cluster: MemoryCluster,
 ) -> None:
