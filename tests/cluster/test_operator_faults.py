@@ -21,6 +21,7 @@ from binnacle.api.registry import KINDS
 from cluster.operator_signs import Signs
 from cluster.operator_world import World, Worlds, condition, ours, ready, rule_path, slo, slo_path
 from servers import sufferings
+from servers.audit import WriteRecord
 from servers.faults import Asked, Faulty, Suffering
 from servers.http import fetch
 from servers.pace import paced
@@ -313,10 +314,16 @@ def test_cell(behind: World, proxy: Faulty, place: str, fault: str, happening: s
     w.watching()
     w.leading()
     doing.ended()
-    written = w.writes(mark, namespace=place)
+    written: list[WriteRecord] = []
+
+    def rests() -> bool:
+        # What is told to all takes its time until it is taken back, and what is quiet for a second may be at work.
+        written[:] = w.writes(mark, namespace=place)
+        return ready(w.api.get(slo_path(place, "bystander")))
+
+    eventually(rests, what="the bystander as it was")
     rules = w.api.get(rule_path(place)) or {}
     assert {one["metadata"]["name"] for one in rules["items"]} == doing.expected() | {"binnacle-slo-bystander"}
-    assert ready(w.api.get(slo_path(place, "bystander")))
     done = Counter((one.name, one.subresource) for one in written if one.ok)
     child = f"binnacle-slo-{doing.resource}"
     assert done.pop((child, ""), 0) == doing.children, written
