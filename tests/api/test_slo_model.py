@@ -91,6 +91,23 @@ def test_an_unknown_field_is_refused_with_the_name_that_was_meant(field: str, me
     assert meant in finding.fix
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "fields"),
+    [
+        ("spec.window", "30d", "rolling, calendar"),
+        ("spec.alerting.runbook", "https://runbooks.example", "url"),
+        ("spec.alerting.burnRates", ["fast"], "name, severity"),
+    ],
+)
+def test_a_value_where_fields_are_wanted_is_told_which(path: str, value: object, fields: str) -> None:
+    obj = good_slo()
+    put(path, value)(obj)
+    model, (finding,) = parse(obj)
+    assert model is None
+    assert finding.message.startswith("This must be a map of fields, and is text.")
+    assert finding.fix.startswith(f"Write the fields indented below it; known here: {fields}")
+
+
 def test_a_field_that_is_not_built_is_refused_and_not_ignored() -> None:
     obj = good_slo()
     put("spec.window", {"rolling": "30d", "startTime": "2026-01-01"})(obj)

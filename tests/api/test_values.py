@@ -101,7 +101,12 @@ def test_a_computed_percentage_may_be_negative() -> None:
     ("value", "fix"),
     [
         ("99.9", "Write 99.9%."),
-        (99.9, "Write 99.9%"),
+        (99.9, "Write 99.9% (with the percent sign)."),
+        (0.999, "Write 99.9%, or 0.999%"),
+        ("0.05", "Write 5%, or 0.05%"),
+        ("0.05 %", "Write 0.05%."),
+        (1e-300, "Write 1e-300%"),
+        (float("nan"), "Write nan%"),
         (99, "Write 99%"),
         ("99.9 %", "Write 99.9%."),
         ("ninety", "such as 99.9%"),

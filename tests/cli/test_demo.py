@@ -49,6 +49,7 @@ def test_the_tour_shows_each_step_and_leaves_nothing_behind(tmp_path: Path) -> N
         assert f"$ kubectl -n shop get {kind}" in parts[STEPS[2]]
     assert "False" not in parts[STEPS[2]]
     assert "Left out: prometheus and promtool are not on the PATH." in parts[STEPS[3]]
+    assert "on Debian and Ubuntu" in parts[STEPS[3]]
     assert "-    expr: '1 - slo:period_error:ratio{…} / 0.001'" in parts[STEPS[4]]
     assert "+    expr: '1 - slo:period_error:ratio{…} / 0.0005'" in parts[STEPS[4]]
     assert "checkout-slo.yaml:20:35: error[PromQLSyntax]" in parts[STEPS[5]]

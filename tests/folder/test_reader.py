@@ -114,6 +114,31 @@ def test_others_resources_are_passed_over_with_a_note() -> None:
     assert [item.line for item in reading.findings] == [1, 5]
 
 
+@pytest.mark.parametrize("version", ["binnacel.dev/v1alpha1", "binnacle.io/v1", "binnacle/v1alpha1", ""])
+def test_a_group_that_is_nearly_ours_is_told(version: str) -> None:
+    head = f"apiVersion: {version}\n" if version else ""
+    reading = read_text("# head\n" + head + CHECKOUT.split("\n", 1)[1])
+    assert reading.documents == ()
+    assert reasons(reading) == [(Severity.WARNING, Reason.NOT_A_RESOURCE)]
+    assert "apiVersion: binnacle.dev/v1alpha1" in reading.findings[0].finding.fix
+    assert reading.findings[0].line == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("openslo/v1", "SLO"),
+        ("perses.dev/v1alpha1", "Dashboard"),
+        ("7", "SLO"),
+        ("binnacel.dev/v1", "Pod"),
+        ("v1", "[]"),
+    ],
+)
+def test_what_is_somebody_elses_is_no_more_than_noted(version: str, kind: str) -> None:
+    reading = read_text(f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n")
+    assert reasons(reading) == [(Severity.INFO, Reason.NOT_A_RESOURCE)]
+
+
 def test_what_is_wrong_with_others_yaml_is_theirs() -> None:
     reading = read_text("Resources: {A: !Ref B, 1: 2, A: on}\n")
     assert reasons(reading) == [(Severity.INFO, Reason.NOT_A_RESOURCE)]

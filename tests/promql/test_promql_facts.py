@@ -175,6 +175,22 @@ def test_anything_else_is_no_bare_selector(text: str) -> None:
     assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("rate(x[5m])", "`rate` is added for you."),
+        ("sum by (job) (rate(x[5m]))", "`sum` and `rate` are added for you."),
+        ("sum(increase(x[5m]))", "`sum` and `increase` are added for you."),
+        ("sum(x)", "`sum` is added for you."),
+        ("max(rate(x[5m]))", "Only a metric with matchers may stand here."),
+    ],
+)
+def test_what_is_added_anyway_is_named(text: str, says: str) -> None:
+    with pytest.raises(PromQLError) as caught:
+        build.bare_selector(text)
+    assert caught.value.message == says
+
+
 TEMPLATES = [
     "rate(x[$window])",
     "sum(rate(x[$__rate_interval]))",

@@ -28,8 +28,6 @@ _EXPECTED: Final = {
     "tuple_type": ("a list", "Write a list: each item on its own line after a dash, or [a, b]."),
     "list_type": ("a list", "Write a list: each item on its own line after a dash, or [a, b]."),
     "dict_type": ("a map", "Write names with values: {name: value}."),
-    "model_type": ("a map of fields", "Write the fields indented below it."),
-    "model_attributes_type": ("a map of fields", "Write the fields indented below it."),
 }
 _OURS: Final = frozenset(reason.value for reason in Reason)
 
@@ -99,6 +97,12 @@ def _say(detail: ErrorDetails, place: Location, model: type[BaseModel]) -> tuple
     if kind in _EXPECTED:
         wanted, how = _EXPECTED[kind]
         return Reason.INVALID_VALUE, f"This must be {wanted}, and is {_type_name(detail['input'])}.", how
+    if kind in ("model_type", "model_attributes_type"):
+        return (
+            Reason.INVALID_VALUE,
+            f"This must be a map of fields, and is {_type_name(detail['input'])}.",
+            _fields_to_write(place, model),
+        )
     for say in _SAYERS.get(kind, ()):
         message, fix = say(context, detail["input"])
         return Reason.INVALID_VALUE, message, fix
@@ -158,6 +162,11 @@ def _unknown(name: str, place: Location, model: type[BaseModel]) -> tuple[Reason
     near = nearest(name, known)
     fix = f"Write {near}." if near else f"Leave it out. Known here: {', '.join(known)}."
     return Reason.UNKNOWN_FIELD, f"There is no field {name}.", fix
+
+
+def _fields_to_write(place: Location, model: type[BaseModel]) -> str:
+    known = _fields(_model_at(model, place))
+    return f"Write the fields indented below it{'; known here: ' if known else ''}{', '.join(known)}."
 
 
 def _fields(model: type[BaseModel] | None) -> list[str]:

@@ -115,6 +115,15 @@ def _spelled(ms: int) -> str:
     return "".join(parts)
 
 
+def _with_sign(number: str, end: str) -> str:
+    """Return the fix for a percentage without its sign: a number below 1 is a share more often than a small percentage."""
+    share = Decimal(number)
+    whole = f"{share.scaleb(2).normalize():f}%" if share.is_finite() and 0 < share < 1 else ""
+    if _PERCENTAGE.fullmatch(whole):
+        return f"Write {whole}, or {number}% if it is as small as that."
+    return f"Write {number}%{end}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Percentage:
     """A share, held as an exact ratio: `99.9%` is `Decimal('0.999')`. `str()` is canonical: no trailing zeros, with the sign."""
@@ -134,16 +143,16 @@ class Percentage:
             if _PERCENTAGE.fullmatch(value):
                 return cls(Decimal(value[:-1]).scaleb(-2))
             bare = value.strip().rstrip("%").strip()
-            fix = (
-                f"Write {bare}%."
-                if _BARE_NUMBER.fullmatch(bare)
-                else "Write a number with a percent sign, such as 99.9%."
-            )
+            fix = "Write a number with a percent sign, such as 99.9%."
+            if _BARE_NUMBER.fullmatch(bare):
+                fix = f"Write {bare}%." if "%" in value else _with_sign(bare, ".")
             if _BARE_NUMBER.fullmatch(bare) and not _PERCENTAGE.fullmatch(f"{bare}%"):
                 fix = "Use at most three digits before the point and eight after it."
             raise SpecError(f"{shown(value)} is not a percentage.", fix=fix)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            raise SpecError(f"{value} is a number, not a percentage.", fix=f"Write {value}% (with the percent sign).")
+            raise SpecError(
+                f"{value} is a number, not a percentage.", fix=_with_sign(str(value), " (with the percent sign).")
+            )
         raise SpecError(
             f"{shown(value)} is not a percentage.", fix="Write a number with a percent sign, such as 99.9%."
         )

@@ -56,6 +56,11 @@ ProofFiles = Callable[[Any, Compiled, World], tuple[File, ...]]
 """The generated tests of one kind as files that an engine's own test program reads."""
 
 
+WHERE_PROMTOOL_IS = (
+    "It comes with Prometheus: in its image, its archive, and the package prometheus of Debian and Ubuntu."
+)
+
+
 def without_promtool(name: str, path: str = "") -> TestResult:
     """Return the outcome of a test of rules where Prometheus' own program for it is missing."""
     return TestResult(
@@ -63,5 +68,5 @@ def without_promtool(name: str, path: str = "") -> TestResult:
         passed=False,
         unproved="promtool is not on the PATH",
         path=path,
-        fix="It comes with Prometheus, in its image and its archive.",
+        fix=WHERE_PROMTOOL_IS,
     )

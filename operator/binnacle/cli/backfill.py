@@ -19,6 +19,7 @@ from binnacle.api.slo import SLO
 from binnacle.api.values import Duration
 from binnacle.check import backfill as history
 from binnacle.check.backtest.slo import Plan
+from binnacle.check.base import WHERE_PROMTOOL_IS
 from binnacle.check.explain.words import counted, lasting
 from binnacle.cli.compiling import compile_paths, offline
 from binnacle.cli.history import (
@@ -97,7 +98,7 @@ def backfill(
     length = None if since is None else length_of(since)
     promtool = shutil.which("promtool")
     if promtool is None:
-        raise BinnacleError("promtool is not on the PATH. It comes with Prometheus, in its image and its archive.")
+        raise BinnacleError(f"promtool is not on the PATH. {WHERE_PROMTOOL_IS}")
     done = compile_paths(paths, context, until)
     config = offline(read_config(context))
     wanted = [key for key in done.documents if key.kind == SLO.__name__ and is_compiled(done, key)]

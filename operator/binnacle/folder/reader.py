@@ -14,8 +14,10 @@ from pathlib import Path as FilePath
 from typing import Any, BinaryIO, NoReturn
 
 from binnacle.api.findings import Finding, Severity
-from binnacle.api.meta import GROUP
+from binnacle.api.meta import API_VERSION, GROUP
+from binnacle.api.problems import nearest
 from binnacle.api.reasons import Reason
+from binnacle.api.registry import KINDS
 from binnacle.errors import BinnacleError
 from binnacle.folder.compose import LIMITS, Budget, Composed, Limits, Path, Problem, Unreadable, compose
 from binnacle.folder.document import Document, Piece, Position, dotted, key_of
@@ -271,7 +273,19 @@ class _Reader:
     def _note(self, document: Document, position: Position) -> None:
         key = key_of(document.obj)
         what = f"{key.kind} {key.name}".strip() or "A document without a kind"
-        finding = Finding(Severity.INFO, Reason.NOT_A_RESOURCE, "", f"{what} is not of {GROUP} and is passed over.")
+        message = f"{what} is not of {GROUP} and is passed over."
+        if _is_nearly_ours(document.obj):
+            # Silence would say that it is good.
+            finding = Finding(
+                Severity.WARNING,
+                Reason.NOT_A_RESOURCE,
+                "apiVersion",
+                message,
+                f"Write apiVersion: {API_VERSION}, if it is meant to be.",
+            )
+            position = document.position("apiVersion")
+        else:
+            finding = Finding(Severity.INFO, Reason.NOT_A_RESOURCE, "", message)
         self.findings.append(Located(finding, key, document.file, *position))
 
     def _add(self, file: str, problem: Problem, first_line: int | None = None, key: Key = NO_KEY) -> None:
@@ -328,6 +342,14 @@ def _without_directives(piece: str) -> str:
 def _is_ours(obj: dict[str, Any]) -> bool:
     version = obj.get("apiVersion")
     return isinstance(version, str) and version.startswith(f"{GROUP}/")
+
+
+def _is_nearly_ours(obj: dict[str, Any]) -> bool:
+    """Say whether a document has one of our kinds, and a group that is spelled almost as ours or missing."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    if not (isinstance(kind, str) and kind in KINDS):
+        return False
+    return version is None or (isinstance(version, str) and bool(nearest(version.partition("/")[0], (GROUP,))))
 
 
 def _is_list(obj: dict[str, Any]) -> bool:

@@ -92,6 +92,13 @@ def _not_bare(node: Node) -> tuple[str, str]:
             )
         case Call(func=("rate" | "irate" | "increase") as func):
             return f"`{func}` is added for you.", "Write only the metric and its matchers, without function and range."
+        case Aggregate(op="sum", expr=Call(func=("rate" | "irate" | "increase") as func)):
+            return (
+                f"`sum` and `{func}` are added for you.",
+                "Write only the metric and its matchers, without functions and range.",
+            )
+        case Aggregate(op="sum"):
+            return "`sum` is added for you.", "Write only the metric and its matchers, without function."
         case _:
             return (
                 "Only a metric with matchers may stand here.",

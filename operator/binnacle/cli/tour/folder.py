@@ -140,8 +140,8 @@ class Tour:
         absent = missing()
         if absent:
             self._stage.remark(
-                f"Left out: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not on the PATH. Where they are, "
-                "the rules are loaded and the SLO watches over made-up traffic."
+                f"Left out: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not on the PATH. Where they are "
+                "(on Debian and Ubuntu: apt install prometheus), the rules are loaded and the SLO watches over made-up traffic."
             )
             return
         rules = {
