@@ -189,6 +189,25 @@ def test_results_name_what_failed() -> None:
     assert all(one.message for one in failed)
 
 
+WAITS: dict[str, dict[str, Any]] = {
+    "at once": {"indicator": RATIO, "groupBy": ["region"], "for": "0s"},
+    "an expression at once": {**CASES["expression that is missed"][0], "for": "0s"},
+    "a month": {"indicator": {"availability": {"gauge": "up"}}, "groupBy": ["job"], "for": "30d"},
+    "never": {"indicator": {"expression": {"errorRatio": "sum(rate(a[$window])) or vector(0)"}}, "for": "10m"},
+}
+
+
+def test_right_rules_pass_however_long_missing_data_is_waited_for(promtool: Promtool, tmp_path: Path) -> None:
+    """A group that never was there is not missed; what is waited for too long is not shown; and what is never missing is not given."""
+    tests = []
+    for name, given in WAITS.items():
+        alerting = {"burnRates": [], "noData": {"action": "Alert", "for": given["for"]}}
+        spec = {**{field: value for field, value in given.items() if field != "for"}, "alerting": alerting}
+        tests += [test for test in written(tmp_path, name, spec, {}) if ".windows." not in test]
+    ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False, timeout=900)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
+
+
 SHAPES = ("steady", "bursty", "idle", "reset", "absent", "late errors", "partial outage", "total outage", "recovery")
 KINDS = ("ratio", "good", "latency", "availability", "probe", "below", "above", "freshness", "windowed")
 SPANS: tuple[dict[str, str], ...] = (

@@ -21,7 +21,7 @@ from binnacle.promql import to_text
 
 _SECOND: Final = 1000
 _DAY: Final = Duration.of(days=1)
-_LATELY: Final = Duration.of(minutes=4)
+LATELY: Final = Duration.of(minutes=4)
 """How old the last increment is where that matters: nearly what an instant looks back, and nearly a step."""
 _ORDER: Final = tuple(AlertSeverity)
 
@@ -130,7 +130,7 @@ class Stage:
         """Return a test in which a group goes, is missed for so many units, and two units later no longer; the other one stays."""
         gone = Timeline((Segment(3), Segment(known, present=False), Segment(2, present=False)))
         stays = Timeline((Segment(gone.length),))
-        given = Given(unit, frozenset(), rates=True, parts=unit // _LATELY.ms)
+        given = Given(unit, frozenset(), rates=True, parts=unit // LATELY.ms)
         fed: dict[str, str] = {}
         for timeline, group in zip((gone, stays), self.groups, strict=True):
             fed |= dict(self._increments(timeline, group, given, None))
@@ -139,7 +139,7 @@ class Stage:
             for at in gone.ends()
             for group in self.groups
         )
-        return Case("a group that is gone is missed for a while", _LATELY.ms, tuple(fed.items()), tuple(expected))
+        return Case("a group that is gone is missed for a while", LATELY.ms, tuple(fed.items()), tuple(expected))
 
     def _days(self, at: int) -> list[Expectation]:
         return [self.expecter.days(at, self.subject.window.ms / _DAY.ms)] if self.rolls else []

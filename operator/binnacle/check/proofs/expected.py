@@ -308,6 +308,9 @@ class Expecter:
         asked = self.slo.spec.alerting.no_data
         if asked is None or asked.action is not NoDataAction.ALERT:
             return
+        if self.subject.groups and not scene.truth.was_there(at):
+            # Of a group that was never there nobody knows.
+            return
         wait = (asked.for_ or FOR).ms
         # The alert waits from the first evaluation on that finds nothing; maintenance begins the wait anew.
         units = -(-wait // scene.truth.unit)

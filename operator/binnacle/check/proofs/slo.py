@@ -18,7 +18,7 @@ from binnacle.api.slo_window import CalendarUnit
 from binnacle.api.values import AlertSeverity, Duration
 from binnacle.check.base import TestResult
 from binnacle.check.proofs import shapes, written
-from binnacle.check.proofs.cases import Given, Stage
+from binnacle.check.proofs.cases import LATELY, Given, Stage
 from binnacle.check.proofs.dependencies import inhibitions, targets_of
 from binnacle.check.proofs.expected import Expecter, Pair
 from binnacle.check.proofs.feeds import VOLUME, Feeder, NoSeriesError, groups_of
@@ -49,6 +49,7 @@ _FEWEST_UNITS: Final = 24
 _MOST_GONE: Final = 600
 """Steps of an absence, about two days: a course that is longer takes promtool too long."""
 _HALF_DAY: Final = _DAY.ms // 2
+_QUARTER: Final = _DAY.ms // 4
 _DAYS: Final = {CalendarUnit.WEEK: 1, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
 """How many days at a time all periods of the calendar are gone through; of each, that is not much."""
 _ORDER: Final = tuple(AlertSeverity)
@@ -146,12 +147,17 @@ class _Maker:
         """Return the tests of short windows that give what the last scrapes said, where no scrapes can say it finely enough."""
         if not self.stage.feeder.weighs_time:
             return None
+        told = self.slo.spec.indicator.expression is not None
+        if told and written.is_always_there(self.stage.feeder.counted.sources[0].node):
+            raise NoSeriesError(
+                "the expression may have a value without any series, and so be recorded beside what is given"
+            )
         step = self.stage.timing.step.ms
         pairs = [one for one in self.stage.expecter.pairs if self._is_given(one.short) and self._is_given(one.long)]
         fresh = [one for one in pairs if self.stage.expecter.is_fresh(one.short)]
         wanted = [shape for one in fresh for shape in self._edges(one, step)]
         wanted += self._few(fresh, step)
-        if self.slo.spec.indicator.expression is not None:
+        if told:
             # What is fed to an expression comes to whatever it says: the shapes of traffic are those of what it is counted as.
             wanted += [one for one in self._shapes() if not one.empty]
         if not wanted:
@@ -202,11 +208,17 @@ class _Maker:
         if asked is None or len(self.stage.groups) == 1:
             return None
         timing, memory = self.stage.timing, nodata.remembered(asked[0])
-        unit = _HOUR * nodata.looked(timing, memory).ms
+        apart = 4 * nodata.looked(timing, memory).ms
+        unit = apart * max(1, min(3, _QUARTER // apart))
         known = (memory.ms - timing.step.ms) // unit
         begin = self.stage.calendar.quiet((known + 6) * unit // _SECOND) if self.stage.calendar.maintenance else 0
-        if begin is None:
-            self.cannot("for how long a group is missed", "The time between maintenance is too short for it.")
+        if begin is None or (known - 1) * unit < asked[0].ms or unit % LATELY.ms:
+            why = (
+                "The time between maintenance is too short for it."
+                if begin is None
+                else "It is waited for too long to be shown."
+            )
+            self.cannot("for how long a group is missed", why)
             return None
         return self._document(begin, unit, [self.stage.forgotten(unit, known)])
 
@@ -319,9 +331,9 @@ class _Maker:
     def _shapes(self) -> list[Shape]:
         """Return the shapes of traffic; where there is nothing at all is shown only where that is told of."""
         waited = self._waited()
-        missed = waited is not None
-        gone = _HOUR if waited is None else max(_HOUR, min(waited + written.GONE, _MOST_GONE))
-        found = shapes.shapes(self.stage.subject.budget, gone, missed=missed)
+        needed = 0 if waited is None else waited + written.GONE
+        missed = 0 < needed <= _MOST_GONE
+        found = shapes.shapes(self.stage.subject.budget, max(_HOUR, needed) if missed else _HOUR, missed=missed)
         return [one for one in found if missed or not one.empty]
 
     def _edges(self, pair: Pair, unit: int) -> list[Shape]:

@@ -139,6 +139,10 @@ class Truth:
         lately = self._present[max(0, at - _SETTLING) : at]
         return False if all(lately) else None if any(lately) else True
 
+    def was_there(self, at: int) -> bool:
+        """Say whether anything was scraped up to a time."""
+        return any(self._present[:at])
+
     def over(self, at: int, window: int, held: int, limit: float, *, fresh: bool) -> bool | None:
         """Say whether the share was above a limit within the last `held` milliseconds; None when it depends."""
         answers = set()

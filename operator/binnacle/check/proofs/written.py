@@ -22,7 +22,7 @@ from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.promql import build as q
 from binnacle.promql import to_text
-from binnacle.promql.nodes import Node, Selector
+from binnacle.promql.nodes import Call, Node, Selector, map_nodes
 from binnacle.promql.sentinels import with_window
 
 
@@ -47,6 +47,8 @@ _STILL: Final = 3
 GONE: Final = 4
 """Units for which series stand still and are gone, beyond those that missing data is waited for; of these, a unit or two still
 see what was before."""
+_OF_NOTHING: Final = frozenset({"vector", "absent", "absent_over_time"})
+"""Functions that have a value where there is no series."""
 _GROWTH: Final = 0.01
 _CLOSE: Final = 1e-9
 
@@ -61,6 +63,19 @@ def paces(waited: int | None) -> tuple[Pace, ...]:
         Pace(GONE + more, first=False, others=False),
         *back,
     )
+
+
+def is_always_there(node: Node) -> bool:
+    """Say whether an expression may have a value where none of its series are."""
+    calls: set[str] = set()
+
+    def look(one: Node) -> Node:
+        if isinstance(one, Call):
+            calls.add(one.func)
+        return one
+
+    map_nodes(node, look)
+    return bool(calls & _OF_NOTHING)
 
 
 def length(waited: int | None) -> int:
