@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import fleet, mix
 from bench.figures import Figure
 from bench.ground import Ground, Http, Usage, clear, create, ground
-from bench.replay import Write, addressed, record, replay
+from bench.replay import Write, record, replay
 from binnacle.control.controller import Settings
 from binnacle.targets import conventions
 from servers.audit import WriteRecord
@@ -53,10 +52,10 @@ class Run:
 
 
 def cold(counts: Sequence[int] = (1000,), *, quick: bool = False) -> list[Figure]:
-    """Alternate cold starts and replays, each on a control plane of its own, and compare their rates; for each number of resources.
+    """Alternate cold starts and replays, each in fresh namespaces, and compare their rates; for each number of resources.
 
-    On one control plane whoever comes second finds an API server that has grown its memory already, and after some rounds all find
-    one that holds gigabytes of what was deleted: the same writes then take it up to a quarter more processor time.
+    Each pair has a control plane of its own. After some pairs on one of them its API server holds gigabytes of what was deleted, and
+    the very same requests take it up to a quarter more processor time.
     """
     figures: list[Figure] = []
     rates: dict[int, float] = {}
@@ -74,24 +73,19 @@ def _rounds(count: int, *, quick: bool) -> int:
 
 
 async def _round(name: str, count: int) -> tuple[Run, Run]:
-    async with _furnished(name, count) as (place, http):
-        started, writes = await start(place, count)
-        recorded = await record(http, writes)
-    async with _furnished(name, count) as (place, http):
-        return started, await _replay(place, await addressed(http, recorded))
-
-
-@contextlib.asynccontextmanager
-async def _furnished(name: str, count: int) -> AsyncIterator[tuple[Ground, Http]]:
-    """A control plane on which an operator has worked once, and then `count` resources were created."""
     with ground() as place:
         async with place.client() as http:
-            # The API server makes some things once, and so does etcd.
-            await create(http, fleet.namespaces("warm", _WARM_UP), mix.resources("warm", _WARM_UP))
-            await start(place, _WARM_UP)
-            await clear(http, fleet.namespaces("warm", _WARM_UP))
-            await create(http, fleet.namespaces(name, count), mix.resources(name, count))
-            yield place, http
+            await _pair(place, http, "w", _WARM_UP)  # the API server makes some things once
+            await clear(http, [*fleet.namespaces("cold-w", _WARM_UP), *fleet.namespaces("copy-w", _WARM_UP)])
+            return await _pair(place, http, name, count)
+
+
+async def _pair(place: Ground, http: Http, name: str, count: int) -> tuple[Run, Run]:
+    mine, theirs = f"cold-{name}", f"copy-{name}"
+    await create(http, fleet.namespaces(mine, count), mix.resources(mine, count))
+    started, writes = await start(place, count)
+    await create(http, fleet.namespaces(theirs, count), mix.resources(theirs, count))
+    return started, await _replay(place, await record(http, writes, mine, theirs))
 
 
 async def start(ground: Ground, count: int) -> tuple[Run, list[WriteRecord]]:

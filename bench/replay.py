@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.ground import Http, collection, each
-from binnacle.api.registry import KINDS
 from binnacle.targets import conventions
 from servers.audit import WriteRecord
 
@@ -23,19 +22,6 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One write as the operator meant it: where it goes, with the query, and what it says.
-
-    Attributes:
-        path: of the request.
-        body: everything that the operator says of an object and nothing of what the server adds.
-    """
-
-    path: str
-    body: Object
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """One request as it goes over the wire: its path with the query, and its body."""
 
@@ -43,39 +29,39 @@ class Write:
     body: bytes
 
 
-async def record(http: Http, writes: Sequence[WriteRecord]) -> list[Said]:
-    """Return the writes of a run, in its order.
+async def record(http: Http, writes: Sequence[WriteRecord], before: str, after: str) -> list[Write]:
+    """Return the writes of a run, in its order, for other namespaces.
 
-    Of an object that was written more than once the last version is live; its earlier ones are taken to have had a part of
-    it, which grew evenly.
+    The bodies are those that the operator sent: everything that it says of an object and nothing of what the server
+    adds. Of an object that was written more than once the last version is live; its earlier ones are taken to have had
+    a part of it, which grew evenly.
+
+    Args:
+        http: the client.
+        writes: what the operator wrote.
+        before, after: what is in the names of its namespaces, and what it is for the copies; both of one length, so
+            that the bytes are as many. The copies of the resources must exist: statuses are theirs, and owner
+            references name them.
     """
     live = {one: await _items(http, *one) for one in {(write.group, write.resource) for write in writes}}
+    uids = {
+        (one["kind"], *place): one["metadata"]["uid"]
+        for (group, _), objects in live.items()
+        if group == conventions.API_GROUP
+        for place, one in objects.items()
+    }
     times = Counter(map(_identity, writes))
     sent: Counter[tuple[str, ...]] = Counter()
-    recorded = []
+    copies = []
     for write in writes:
         identity = _identity(write)
         sent[identity] += 1
         body = live[write.group, write.resource][write.namespace, write.name]
-        said = _status(body) if write.subresource else _child(body)
+        said = _status(body) if write.subresource else _child(body, uids, before, after)
         if sent[identity] < times[identity]:
             said = _part(said, sent[identity] / times[identity])
-        recorded.append(Said(_path(write), said))
-    return recorded
-
-
-async def addressed(http: Http, recorded: Sequence[Said]) -> list[Write]:
-    """Return recorded writes as they are sent to another API server, where the same resources exist.
-
-    Owner references name the resources there: the bytes are as many.
-    """
-    groups = {(conventions.API_GROUP, kind): info.plural for kind, info in KINDS.items()}
-    uids = {
-        (kind, *place): one["metadata"]["uid"]
-        for (group, kind), plural in groups.items()
-        for place, one in (await _items(http, group, plural)).items()
-    }
-    return [Write(one.path, conventions.canonical(_owned(one.body, uids))) for one in recorded]
+        copies.append(_moved(write, said, before, after))
+    return copies
 
 
 async def replay(http: Http, writes: Sequence[Write], workers: int) -> float:
@@ -91,24 +77,16 @@ def _identity(write: WriteRecord) -> tuple[str, ...]:
     return write.group, write.resource, write.subresource, write.namespace, write.name
 
 
-def _child(live: Object) -> Object:
-    kept = {
-        key: live["metadata"][key]
-        for key in ("name", "namespace", "labels", "annotations", "ownerReferences")
-        if key in live["metadata"]
-    }
-    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": kept}
-
-
-def _owned(body: Object, uids: Mapping[tuple[str, ...], str]) -> Object:
-    metadata = body["metadata"]
-    if "ownerReferences" not in metadata:
-        return body
+def _child(live: Object, uids: Mapping[tuple[str, ...], str], before: str, after: str) -> Object:
+    metadata = live["metadata"]
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
     owners = [
-        {**owner, "uid": uids[owner["kind"], metadata["namespace"], owner["name"]]}
-        for owner in metadata["ownerReferences"]
+        {**owner, "uid": uids[owner["kind"], metadata["namespace"].replace(before, after, 1), owner["name"]]}
+        for owner in metadata.get("ownerReferences", ())
     ]
-    return {**body, "metadata": {**metadata, "ownerReferences": owners}}
+    if owners:
+        kept["ownerReferences"] = owners
+    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": kept}
 
 
 def _status(live: Object) -> Object:
@@ -126,11 +104,16 @@ def _part(body: Object, share: float) -> Object:
     return {**body, "data": data}
 
 
-def _path(write: WriteRecord) -> str:
+def _moved(write: WriteRecord, body: Object, before: str, after: str) -> Write:
+    """Spell a write for the copies. What lies in a namespace that all share gets a name of its own there."""
+    name, namespace = write.name, write.namespace.replace(before, after, 1)
+    if namespace == write.namespace:
+        name = name.replace(before, after, 1) if before in name else f"{after}-{name}"
+    body = {**body, "metadata": {**body["metadata"], "name": name}}
     query = urllib.parse.urlencode(_STATUS if write.subresource else _CHILD)
-    path = f"{collection(write.group, write.resource, write.namespace)}/{write.name}"
+    path = f"{collection(write.group, write.resource, namespace)}/{name}"
     path += f"/{write.subresource}" if write.subresource else ""
-    return f"{path}?{query}"
+    return Write(f"{path}?{query}", conventions.canonical(body).replace(before.encode(), after.encode()))
 
 
 async def _items(http: Http, group: str, resource: str) -> dict[tuple[str, str], Object]:
