@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import orjson
-
 from binnacle.cluster.client import APPLY_PATCH, MERGE_PATCH, Client
 from binnacle.cluster.refusals import Call, NotFoundError
 from binnacle.cluster.surplus import surplus
@@ -73,9 +71,8 @@ class KubernetesStore:
             body = {**body, "metadata": {**metadata, "resourceVersion": _OF_NOTHING}}
         ref = ObjectRef(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
         call = self._call("patch", ref)
-        # We write no numbers that orjson would read inexactly, and what others put there is taken away below.
         live = await self._client.request(
-            "PATCH", call, body=_apply_patch(body), content_type=APPLY_PATCH, params=_APPLY, read=orjson.loads
+            "PATCH", call, body=_apply_patch(body), content_type=APPLY_PATCH, params=_APPLY
         )
         extra = surplus(body, live)
         if not extra:
