@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from binnacle.api.config import Config
+from binnacle.control.cache import Resource
 from binnacle.control.firstpass import LONGEST, FirstPass
+from binnacle.control.ports import Liveness, Observed
 from binnacle.control.toolchain import shipped
 from binnacle.intent.refs import Key
 from binnacle.targets.base import AggregateKey
 from binnacle.targets.registry import TARGETS
-from control.memory_world import MemoryCluster, Running, Write, thing
+from control.memory_world import MemoryCluster, Running, ScriptedObserver, Write, thing
 from control.test_controller import AGGREGATE, child, owner
 
 FILE = AggregateKey("things", "monitoring")
@@ -161,6 +163,34 @@ async def test_a_look_at_everything_lets_others_have_their_turn(cluster: MemoryC
         assert worked - edited < 10
         await run.settle()
         assert len(cluster.writes) == writes + 2
+
+
+async def test_a_look_at_the_backends_lets_others_have_their_turn(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+    live_status = Resource.live_status
+
+    def counted(resource: Resource) -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return live_status(resource)
+
+    observer = ScriptedObserver()
+    for number in range(300):
+        cluster.put(thing(f"t{number:03}", text="own"))
+        observer.answers[Key("SLO", "shop", f"t{number:03}")] = Observed(Liveness.LOADED)
+    async with Running(cluster, observer=observer) as run:
+        await run.settle()
+        monkeypatch.setattr(Resource, "live_status", counted)
+        longest, before, looking = 0, read, asyncio.create_task(run.controller.observe())
+        while not looking.done():
+            await asyncio.sleep(0)
+            longest, before = max(longest, read - before), read
+        await looking
+        assert read >= 600
+        # A stride of this look, and perhaps one of the regular one.
+        assert longest <= 200
 
 
 async def test_what_a_watch_tells_before_the_answer_to_its_apply_is_no_reason_to_look_once_more(

@@ -7,9 +7,9 @@ to stop. Standby replicas run the intake (their caches are warm and they count a
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from binnacle.api.conditions import ConditionStatus, ConditionType
 from binnacle.api.registry import KINDS
@@ -53,6 +53,10 @@ from binnacle.targets.base import AggregateKey
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+_STRIDE = 50
+"""Resources whose status is read before everything else has its turn: some milliseconds."""
 _NOT_SEEN = frozenset({Liveness.UNCONFIGURED, Liveness.UNASKED})
 """What no look at a backend finds."""
 
@@ -499,7 +503,7 @@ class Controller:
         for backend, observer in self.ports.observers.items():
             if isinstance(observer, Unconfigured):
                 continue  # it would say the same again
-            expectations = self._expectations(backend)
+            expectations = await self._expectations(backend)
             if not expectations:
                 continue
             with self.metrics.observe_seconds.labels(backend).time():
@@ -509,7 +513,7 @@ class Controller:
                 self.metrics.observed.labels(backend, liveness.value).set(count)
             for key, one in answers.items():
                 found.setdefault(key, []).append(one)
-        for key, observations in found.items():
+        async for key, observations in _with_turns(found.items()):
             resource = self.cache.resources.get(key)
             if resource is None:
                 continue
@@ -517,10 +521,10 @@ class Controller:
             if self._says_something_new(key, resource):
                 self.queue.add(key, Priority.OBSERVED)
 
-    def _expectations(self, backend: str) -> list[Expectation]:
+    async def _expectations(self, backend: str) -> list[Expectation]:
         """Return what is to be known from one backend: of every resource that it loads or has something of."""
         expectations = []
-        for key, resource in self.cache.resources.items():
+        async for key, resource in _with_turns(self.cache.resources.items()):
             marks = tuple(mark.name for mark in resource.marks if mark.backend == backend)
             readback = resource.readback if resource.readback and resource.readback.backend == backend else None
             if marks or (readback is not None and readback.metrics):
@@ -562,6 +566,14 @@ def _present(status: Mapping[str, Any]) -> bool | None:
     if said is None or said.status is ConditionStatus.UNKNOWN:
         return None
     return said.status is ConditionStatus.TRUE
+
+
+async def _with_turns(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield what there is now; everything else has its turn in between, because ten thousand take a second."""
+    for number, item in enumerate(tuple(items), 1):
+        yield item
+        if number % _STRIDE == 0:
+            await asyncio.sleep(0)
 
 
 async def _wait(event: asyncio.Event) -> None:
