@@ -112,3 +112,35 @@ async def test_what_the_other_side_does_not_take_in_is_dropped(tmp_path: Path) -
         server.reads.set()
         await asyncio.wait_for(server.ended.wait(), PATIENCE)
     assert len(server.received[0]) < len(LARGE)
+
+
+async def test_a_write_without_an_answer_counts_until_the_server_has_given_it_up(tmp_path: Path) -> None:
+    now = 100.0
+    fence = Fence(lambda: 7.0, 5.0, lambda: now)
+    arrived = asyncio.Event()
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'"}')
+        arrived.set()
+        writer.transport.abort()
+
+    listening = await asyncio.start_server(drop, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    write_kubeconfig(tmp_path / "kubeconfig", server=url, authority=b"", user=Credentials(token="t"))
+    async with await connect(str(tmp_path / "kubeconfig")) as connection, connection.session(1) as session:
+        writing = Client(session, fence=fence)
+        assert fence.settled
+        with pytest.raises(TransientError, match="cannot reach the API server"):
+            await writing.request("PATCH", WRITE, body=b'{"data":"x"}')
+        assert arrived.is_set()
+        assert not fence.settled
+        now += 11.9
+        assert not fence.settled
+        now += 0.1
+        assert fence.settled
+        # What found nobody there has not been sent.
+        listening.close()
+        await listening.wait_closed()
+        with pytest.raises(TransientError, match="cannot reach the API server"):
+            await writing.request("PATCH", WRITE, body=b'{"data":"x"}')
+        assert fence.settled

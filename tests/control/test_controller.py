@@ -844,6 +844,34 @@ async def test_what_is_not_done_in_time_at_the_end_is_broken_off_and_that_is_kno
     assert (child("a") in cluster.objects) is finishes
 
 
+async def test_a_defect_beside_a_write_breaks_it_off_and_that_is_known(cluster: MemoryCluster) -> None:
+    begun = asyncio.Event()
+
+    async def waiting(_body: Mapping[str, Any], *, new: bool) -> Mapping[str, Any]:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    cluster.apply = waiting  # type: ignore[method-assign]
+    cluster.put(thing("a", text="x"))
+    run = Running(cluster)
+    begin = run.controller.journal.begin
+
+    def breaks(key: Any, now: Any) -> Any:
+        if begun.is_set():
+            raise RuntimeError("boom")
+        return begin(key, now)
+
+    run.controller.journal.begin = breaks  # type: ignore[method-assign]
+    async with asyncio.timeout(PATIENCE):
+        task = asyncio.create_task(run.controller.run(asyncio.Event()))
+        await begun.wait()
+        cluster.put(thing("b", text="x"))
+        with pytest.raises(RuntimeError, match="boom"):
+            await task
+    assert run.controller.broken_off
+
+
 async def test_live_and_the_figures_settle_in_one_write_and_stay_quiet(cluster: MemoryCluster) -> None:
     observer = ScriptedObserver()
     key = Key("SLO", "shop", "a")

@@ -44,9 +44,8 @@ class Client:
         body: bytes | None = None,
         content_type: str = JSON,
         params: Mapping[str, str] | None = None,
-        read: Callable[[bytes], Any] = json.loads,
     ) -> dict[str, Any]:
-        """Send one request and return the object of the answer, as `read` reads JSON.
+        """Send one request and return the object of the answer.
 
         Raises:
             NotFoundError, TransientError, ConflictError, SpecError: as `refusal` decides; no answer within the
@@ -55,7 +54,7 @@ class Client:
         status, retry_after, answer = await self._exchange(method, call, body, content_type, JSON, params)
         if status >= 400:
             raise refusal(call, status, retry_after, answer, self._who)
-        return _object(str(call), answer, read)
+        return _object(str(call), answer)
 
     async def metadata(self, call: Call, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         """Yield the metadata of every object of a collection, in pages, without bodies.
@@ -144,6 +143,8 @@ class Client:
                 return response.status, response.headers.get("Retry-After"), await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             if fence is not None:
+                if not isinstance(error, aiohttp.ClientConnectorError):
+                    fence.lost()
                 fence.check()
             raise _unreachable(str(call), error) from error
 

@@ -13,8 +13,10 @@ The margin lies between the last moment at which the holder writes and the first
 """
 
 import io
+import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import aiohttp
@@ -23,17 +25,30 @@ from aiohttp.abc import AbstractStreamWriter
 from binnacle.errors import TransientError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fence:
-    """The right to send, as the session's requests see it.
+    """The right to send, as the session's requests see it, and what became of them.
 
     Attributes:
         left: seconds for which writing is still allowed; 0 when it is not.
         margin: seconds from then on in which nobody writes.
+        clock: monotonic seconds.
     """
 
     left: Callable[[], float]
     margin: float
+    clock: Callable[[], float] = time.monotonic
+    _unanswered: float = field(default=-math.inf, init=False)
+    """Until when the server may work on a write of which no answer came."""
+
+    def lost(self) -> None:
+        """Take note that a write has ended without an answer. The server may be doing it all the same, until its limit."""
+        self._unanswered = max(self._unanswered, self.clock() + self.left() + self.margin)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every write has been answered, or is too old to be done any more."""
+        return self.clock() >= self._unanswered
 
     def check(self) -> None:
         """Raise `TransientError` when nothing may be sent any more."""

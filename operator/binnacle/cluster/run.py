@@ -309,7 +309,8 @@ async def _serve(
             on_lost,
             options.lease,
         )
-        writing = Client(session, fence=Fence(guard.left, options.lease.margin))
+        fence = Fence(guard.left, options.lease.margin)
+        writing = Client(session, fence=fence)
         recorder = EventRecorder(writing, clock, host)
         lacking = Rights(
             Client(session),
@@ -348,7 +349,7 @@ async def _serve(
                     await controller.run(stop)
                 finally:
                     # Where nothing is written any more, the next replica need not wait for the lease to run out.
-                    if not controller.broken_off:
+                    if not controller.broken_off and fence.settled:
                         await guard.release()
 
 

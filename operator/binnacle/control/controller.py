@@ -209,10 +209,11 @@ class Controller:
                     raise BinnacleError(f"{task.get_name()} ended although nobody stopped it")
         finally:
             self.queue.close()
+            self.broken_off = bool(self._workers)  # until it is known that it is not so
             # Without the lease another replica may write any moment: what is under way is broken off, not finished.
             if self._workers and self.ports.guard.held():
                 await asyncio.wait(self._workers, timeout=self.settings.drain_period)
-            self.broken_off = not all(worker.done() for worker in self._workers)
+            self.broken_off = not all(worker.done() and not worker.cancelled() for worker in self._workers)
             await _cancel([*tasks, stopping])
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
