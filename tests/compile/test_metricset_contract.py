@@ -14,7 +14,7 @@ from binnacle.api.metricset import MetricSet
 from binnacle.api.reasons import Reason
 from binnacle.api.slo_indicators import HistogramType
 from binnacle.compile.contract import Contract
-from binnacle.compile.world import Listing
+from binnacle.compile.world import Listing, Memory
 from binnacle.intent.refs import Key
 from binnacle.promql import parse
 from compile.building import make_world
@@ -160,21 +160,33 @@ def test_a_declared_metric_is_never_unknown(names: set[str], other: str) -> None
     assert reasons == ([] if known else [Reason.UNKNOWN_METRIC])
 
 
-def test_what_is_read_once_is_read_anew_when_anything_is_another() -> None:
+def test_what_is_put_together_once_is_put_together_anew_when_anything_is_another() -> None:
     shop, web = metric_set(metrics=[REQUESTS]), metric_set("web", metrics=[SECONDS])
-    both = Contract.from_sets([shop, web])
-    assert Contract.from_sets([shop, web]).metrics is both.metrics
-    assert Contract.from_sets([shop]).metrics.keys() == {"http_requests_total"}
-    assert Contract.from_sets([shop, web]) == both
+    memory = Memory()
+
+    def made(*sets: MetricSet) -> Contract:
+        keys = {Key("MetricSet", "shop", one.metadata.name): one for one in sets}
+        world = replace(make_world(), lookup=keys.get, listing=lambda *_: keys, memory=memory)
+        return Contract.of(world, "shop")
+
+    both = made(shop, web)
+    assert made(shop, web).metrics is both.metrics
+    assert made(shop).metrics.keys() == {"http_requests_total"}
+    assert made(shop, web) == both
     # The same text in another object may belong to another version of the world: it is read.
-    assert Contract.from_sets([shop, metric_set("web", metrics=[SECONDS])]).metrics is not both.metrics
+    before = made(shop, web)
+    assert made(shop, metric_set("web", metrics=[SECONDS])).metrics is not before.metrics
+    assert made().metrics == {}
 
 
 def test_searches_for_one_resource_take_nothing_from_another() -> None:
-    sets = [metric_set(metrics=[REQUESTS])]
-    hostile = Contract.from_sets(sets)
+    sets, memory = [metric_set(metrics=[REQUESTS])], Memory()
+    world = replace(
+        make_world(), lookup=lambda _: sets[0], listing=lambda *_: [Key("MetricSet", "shop", "shop")], memory=memory
+    )
+    hostile = Contract.of(world, "shop")
     for number in range(50):
         told(hostile, f"http_request_total{number}")
-    (found,) = Contract.from_sets(sets).findings(parse("http_request_total"), "spec.x")
+    (found,) = Contract.of(world, "shop").findings(parse("http_request_total"), "spec.x")
     assert found.fix is not None
     assert "Write http_requests_total" in found.fix

@@ -8,8 +8,6 @@ are warnings: Prometheus may well hold more than somebody has written down.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
-from operator import is_
 from types import MappingProxyType
 from typing import Final
 
@@ -87,12 +85,13 @@ class Contract:
         """Return what the MetricSets of `namespace` declare; reads each of them, so that a change there is followed."""
         found = (world.get(key) for key in world.list(KIND, namespace))
         fence = Fence.of(world.config, namespace)
-        return cls.from_sets((one for one in found if isinstance(one, MetricSet)), fence)
+        sets = tuple(one for one in found if isinstance(one, MetricSet))
+        return cls(*world.memory.of(sets, _together), fence)
 
     @classmethod
     def from_sets(cls, sets: Iterable[MetricSet], fence: Fence = OPEN) -> "Contract":
         """Return what these MetricSets declare together."""
-        return cls(*_together(_Sets(sets)), fence)
+        return cls(*_together(tuple(sets)), fence)
 
     def declared(self, name: str) -> Declared | None:
         """Return how the metric `name` is declared (a histogram by its name without `_bucket`), or None."""
@@ -191,21 +190,8 @@ class Contract:
         )
 
 
-class _Sets(tuple[MetricSet, ...]):
-    """MetricSets that are the same only as long as each is the very same object: to compare what they say takes as long as to read it."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Sets) and len(self) == len(other) and all(map(is_, self, other))
-
-    def __hash__(self) -> int:
-        return hash(tuple(map(id, self)))
-
-
-@lru_cache(maxsize=8)  # the resources of a namespace are compiled one after the other, against the same MetricSets
 def _together(
-    sets: _Sets,
+    sets: tuple[MetricSet, ...],
 ) -> tuple[Mapping[str, Declared], Mapping[str, frozenset[str] | None], bool]:
     """Return the metrics, the series and whether there are probes, as `Contract` has them."""
     metrics: dict[str, Declared] = {}

@@ -8,7 +8,8 @@ again, and no kind has to know who refers to it.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from operator import is_
+from typing import Any, TypeVar
 
 from binnacle.api.config import Config
 from binnacle.api.findings import Finding
@@ -35,6 +36,23 @@ class Claim:
 
 
 Read = Key | Listing | Claim
+P = TypeVar("P")
+W = TypeVar("W")
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was put together last, and of what: the resources of a namespace are compiled one after the other, against the same others."""
+
+    parts: tuple[Any, ...] = ()
+    whole: Any = None
+
+    def of(self, parts: tuple[P, ...], make: Callable[[tuple[P, ...]], W]) -> W:
+        """Return what `make` makes of `parts`; it is not made again while each of them is the very same object."""
+        if self.whole is None or len(parts) != len(self.parts) or not all(map(is_, parts, self.parts)):
+            self.parts, self.whole = parts, make(parts)
+        whole: W = self.whole
+        return whole
 
 
 @dataclass(slots=True)
@@ -47,6 +65,7 @@ class World:
         lookup: returns the parsed resource of a key, or None.
         listing: returns the keys of a kind in a namespace.
         claimants: returns the keys of the resources whose last compilation claimed a name.
+        memory: shared with the worlds of those that are compiled before and after.
         reads: what was asked so far.
     """
 
@@ -55,6 +74,7 @@ class World:
     lookup: Callable[[Key], Any | None] = lambda _key: None
     listing: Callable[[str, str], Iterable[Key]] = lambda _kind, _namespace: ()
     claimants: Callable[[Claim], Iterable[Key]] = lambda _claim: ()
+    memory: Memory = field(default_factory=Memory)
     reads: set[Read] = field(default_factory=set)
 
     def get(self, key: Key) -> Any | None:

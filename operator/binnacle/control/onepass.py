@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
 from binnacle.check.base import ProofFiles, TestResult, Tests
-from binnacle.compile.world import Claim, World
+from binnacle.compile.world import Claim, Memory, World
 from binnacle.control.aggregates import Aggregates
 from binnacle.control.cache import owner_of, resource_key
 from binnacle.control.desired import Desired, Toolchain, desire
@@ -158,8 +158,10 @@ def run(
     spelled: list[File] = []
     printed: list[tuple[ObjectRef, File]] = []
 
+    memory = Memory()
+
     def world() -> World:
-        return World(tools.config, today, known.lookup, known.listing, known.claimants)
+        return World(tools.config, today, known.lookup, known.listing, known.claimants, memory)
 
     def make(key: Key) -> Made:
         wants = desire(tools, by_key[key], Owner(key), world(), files=files)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from binnacle.api.conditions import ConditionType
 from binnacle.api.meta import Mode
 from binnacle.api.reasons import Reason
-from binnacle.compile.world import World
+from binnacle.compile.world import Memory, World
 from binnacle.control.aggregates import Aggregate, Aggregates, Part
 from binnacle.control.backends import Backends
 from binnacle.control.cache import Cache, Resource, WorkKey, compact
@@ -98,6 +98,7 @@ class Reconciler:
         self._metrics = metrics
         self._journal = journal
         self._models = Models(tools.parse)
+        self._memory = Memory()
         self._fallen: dict[str, Problem | None] = {}
         """Kind -> why what stands for all its resources cannot be written."""
         self.deliver: Callable[[Event], None] = lambda _event: None
@@ -594,6 +595,7 @@ class Reconciler:
             lookup=self._lookup,
             listing=self._cache.keys_in,
             claimants=self._cache.claimants,
+            memory=self._memory,
         )
 
     def _lookup(self, key: Key) -> Any | None:

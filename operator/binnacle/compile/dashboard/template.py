@@ -27,4 +27,4 @@ class Part:
     name: str
     title: str
     panels: tuple[Sketch, ...]
-    reads: tuple[Node, ...] = ()
+    reads: tuple[Node, ...]
