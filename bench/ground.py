@@ -106,7 +106,8 @@ class Ground:
         async with aiohttp.ClientSession(
             self._url,
             connector=aiohttp.TCPConnector(limit=connections, ssl=self._tls),
-            headers={"Authorization": f"Bearer {self._tokens[account]}"},
+            # No compression, as the operator: it would take both sides longer.
+            headers={"Authorization": f"Bearer {self._tokens[account]}", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=60),
         ) as session:

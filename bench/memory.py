@@ -10,8 +10,10 @@ import time
 from collections.abc import Sequence
 
 from bench import fleet, mix
+from bench.cold import is_shared
 from bench.figures import Figure
 from bench.ground import REPOSITORY, Ground, Usage, clear, create
+from servers.audit import WriteRecord
 from servers.operator import OperatorProcess
 
 _IMPORTS = """
@@ -22,6 +24,8 @@ print(psutil.Process().memory_info().rss)
 _SETTLED = 30.0
 """Seconds; the operator gives memory back when it has had nothing to do for some, and once more 20 s after."""
 _LIMIT = 120.0
+_LONGEST = 1800.0
+"""Seconds that the work on all resources may take."""
 
 
 async def memory(ground: Ground, counts: Sequence[int] = (1000,)) -> list[Figure]:
@@ -71,14 +75,20 @@ async def _resident(ground: Ground, count: int) -> int:
         try:
             census = mix.census(count)
             expected = census.statuses + sum(census.children.values())
+            deadline = time.monotonic() + _LONGEST
             # On a busy machine a pause of the writes is not their end.
-            while len(await asyncio.to_thread(ground.writes, mark)) < expected:
-                if not operator.process.running:
-                    raise RuntimeError(f"the operator ended before its work was done:\n{operator.process.tail()}")
+            while _own(await asyncio.to_thread(ground.writes, mark)) < expected:
+                if not operator.process.running or time.monotonic() > deadline:
+                    raise RuntimeError(f"the operator has not done its work:\n{operator.process.tail()}")
             return await asyncio.to_thread(_settle, operator)
         finally:
             operator.stop()
             await clear(http, homes)
+
+
+def _own(writes: Sequence[WriteRecord]) -> int:
+    """How many writes are of what belongs to one resource alone."""
+    return sum(one.ok and not is_shared(one) for one in writes)
 
 
 def _settle(operator: OperatorProcess) -> int:

@@ -16,10 +16,12 @@ from binnacle.api.config import Config
 from binnacle.check.proofs.labelling import labels_for, takes
 from binnacle.check.proofs.moments import moved
 from binnacle.check.proofs.slo import key_of, proofs_of
+from binnacle.check.proofs.written import is_always_there
 from binnacle.check.slo import proof_files, run_proofs
 from binnacle.compile.slo.compile import compile_slo
 from binnacle.compile.world import World
 from binnacle.intent.routing import Routing
+from binnacle.promql import parse
 from binnacle.promql.build import bare_selector
 from compile.building import compiled, make_slo, make_world, rule_text, rules_of
 from compile.rule_tests import Promtool
@@ -206,6 +208,20 @@ def test_right_rules_pass_however_long_missing_data_is_waited_for(promtool: Prom
         tests += [test for test in written(tmp_path, name, spec, {}) if ".windows." not in test]
     ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False, timeout=900)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
+
+
+@pytest.mark.parametrize(
+    ("promql", "always"),
+    [
+        ("sum(rate(a[5m])) or vector(0)", True),
+        ("sum(rate(a[5m])) or hour() * 0", True),
+        ("absent(a) * 0 or sum(rate(a[5m]))", True),
+        ("sum(rate(a[5m])) * pi() / time()", False),
+        ("hour(a) / minute(b)", False),
+    ],
+)
+def test_what_has_a_value_without_series_is_known(promql: str, always: bool) -> None:
+    assert is_always_there(parse(promql)) is always
 
 
 SHAPES = ("steady", "bursty", "idle", "reset", "absent", "late errors", "partial outage", "total outage", "recovery")

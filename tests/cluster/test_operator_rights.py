@@ -20,6 +20,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from binnacle.api.reasons import Reason
 from binnacle.targets import conventions
 from cluster.objects import slo
 from cluster.operator_world import Api, Object, condition, ready, rule_kinds
@@ -109,7 +110,13 @@ def operator(
         try:
             with made:
                 events, api = f"/apis/events.k8s.io/v1/namespaces/{home}/events", Api(control_plane)
-                eventually(lambda: (api.get(events) or {})["items"], what="the Event about the right that is missing")
+                eventually(
+                    lambda: any(
+                        one["reason"] == Reason.PERMISSION_DENIED and "podmonitors" in one["note"]
+                        for one in (api.get(events) or {})["items"]
+                    ),
+                    what="the Event about the right that is missing",
+                )
                 control_plane.apply(printed)
                 yield made
         finally:

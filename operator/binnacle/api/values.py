@@ -115,10 +115,15 @@ def _spelled(ms: int) -> str:
     return "".join(parts)
 
 
+_ANY_PERCENTAGE: Final = "Write a number with a percent sign, such as 99.9%."
+
+
 def _with_sign(number: str, end: str) -> str:
     """Return the fix for a percentage without its sign: a number below 1 is a share more often than a small percentage."""
     share = Decimal(number)
     whole = f"{share.scaleb(2).normalize():f}%" if share.is_finite() and 0 < share < 1 else ""
+    if not _PERCENTAGE.fullmatch(f"{number}%"):
+        return f"Write {whole}." if _PERCENTAGE.fullmatch(whole) else _ANY_PERCENTAGE
     if _PERCENTAGE.fullmatch(whole):
         return f"Write {whole}, or {number}% if it is as small as that."
     return f"Write {number}%{end}"
@@ -143,7 +148,7 @@ class Percentage:
             if _PERCENTAGE.fullmatch(value):
                 return cls(Decimal(value[:-1]).scaleb(-2))
             bare = value.strip().rstrip("%").strip()
-            fix = "Write a number with a percent sign, such as 99.9%."
+            fix = _ANY_PERCENTAGE
             if _BARE_NUMBER.fullmatch(bare):
                 fix = f"Write {bare}%." if "%" in value else _with_sign(bare, ".")
             if _BARE_NUMBER.fullmatch(bare) and not _PERCENTAGE.fullmatch(f"{bare}%"):
@@ -153,9 +158,7 @@ class Percentage:
             raise SpecError(
                 f"{value} is a number, not a percentage.", fix=_with_sign(str(value), " (with the percent sign).")
             )
-        raise SpecError(
-            f"{shown(value)} is not a percentage.", fix="Write a number with a percent sign, such as 99.9%."
-        )
+        raise SpecError(f"{shown(value)} is not a percentage.", fix=_ANY_PERCENTAGE)
 
     def __str__(self) -> str:
         plain = f"{self.ratio.scaleb(2).normalize():f}"

@@ -1,6 +1,6 @@
 """Texts that are much alike, held compressed: each against what the first of its sort had in it.
 
-The texts are a kilobyte, so alone they compress to a third, and against others of their kind to a twentieth: what a spec or a
+The texts are a kilobyte, so alone they compress to less than a half, and against others of their kind to a sixteenth: what a spec or a
 status says is mostly its field names and the sentences of its conditions. To pack one takes about ten microseconds, to unpack it one.
 """
 
@@ -8,7 +8,7 @@ import zlib
 from typing import Final
 
 _RAW: Final = -13
-"""A window of 8 kB, which what is learnt and a text fit into, and neither header nor checksum: twelve bytes for each text. What is
+"""A window of 8 kB, which what is learnt and most texts fit into, and neither header nor checksum: ten bytes for each text. What is
 unpacked was packed by this process."""
 _ROOM: Final = 6
 """zlib's `memLevel`. With these a packer works in blocks of 16 kB; of 64 kB each, they would tear up the heap that the rest lies on."""
@@ -22,7 +22,7 @@ class Packing:
     """Packs the texts of one sort. Not for anything that outlives the process.
 
     What is learnt goes before what has been learnt: deflate counts its distances backwards, so what was packed before
-    reads as it was.
+    reads as it was. One thread packs; others may unpack meanwhile, because what is learnt is there before what was packed with it is.
     """
 
     def __init__(self) -> None:

@@ -49,6 +49,8 @@ GONE: Final = 4
 see what was before."""
 _OF_NOTHING: Final = frozenset({"vector", "absent", "absent_over_time"})
 """Functions that have a value where there is no series."""
+_SCALARS: Final = frozenset({"time", "pi"})
+"""Functions without arguments that give a number and not a series; the others, those of the date, give one that is always there."""
 _GROWTH: Final = 0.01
 _CLOSE: Final = 1e-9
 
@@ -70,8 +72,8 @@ def is_always_there(node: Node) -> bool:
     calls: set[str] = set()
 
     def look(one: Node) -> Node:
-        if isinstance(one, Call):
-            calls.add(one.func)
+        if isinstance(one, Call) and (one.args or one.func not in _SCALARS):
+            calls.add(one.func if one.args else "vector")
         return one
 
     map_nodes(node, look)
