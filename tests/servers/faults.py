@@ -167,7 +167,10 @@ class Faulty:
         self._rule = rule
         for transport, exchange in list(self._streams.items()):
             exchange.flowing.set()
-            transport.abort()
+            with contextlib.suppress(
+                AttributeError
+            ):  # of early releases of Python 3.11, where it has been closed twice
+                transport.abort()
 
     async def _silence(self, which: Callable[[Asked], bool]) -> None:
         for exchange in self._streams.values():

@@ -179,7 +179,10 @@ class Streaming:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             if transport is not None:
-                transport.abort()  # no farewell in TLS: a network that has lost its way would leave it unanswered
+                # No farewell in TLS: a network that has lost its way would leave it unanswered. The first releases of Python 3.11
+                # raise where the connection has been closed twice, which is the end of it too.
+                with contextlib.suppress(AttributeError):
+                    transport.abort()
         raise self._explain([end for end in ended if isinstance(end, Exception)])
 
     def _transport(self) -> asyncio.Transport | None:
