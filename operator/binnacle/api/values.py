@@ -148,11 +148,12 @@ class Percentage:
             if _PERCENTAGE.fullmatch(value):
                 return cls(Decimal(value[:-1]).scaleb(-2))
             bare = value.strip().rstrip("%").strip()
-            fix = _ANY_PERCENTAGE
-            if _BARE_NUMBER.fullmatch(bare):
-                fix = f"Write {bare}%." if "%" in value else _with_sign(bare, ".")
-            if _BARE_NUMBER.fullmatch(bare) and not _PERCENTAGE.fullmatch(f"{bare}%"):
+            if not _BARE_NUMBER.fullmatch(bare):
+                fix = _ANY_PERCENTAGE
+            elif not _PERCENTAGE.fullmatch(f"{bare}%"):
                 fix = "Use at most three digits before the point and eight after it."
+            else:
+                fix = f"Write {bare}%." if "%" in value else _with_sign(bare, ".")
             raise SpecError(f"{shown(value)} is not a percentage.", fix=fix)
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise SpecError(

@@ -59,6 +59,7 @@ ProofFiles = Callable[[Any, Compiled, World], tuple[File, ...]]
 WHERE_PROMTOOL_IS = (
     "It comes with Prometheus: in its image, its archive, and the package prometheus of Debian and Ubuntu."
 )
+"""Where the program is found that runs tests of rules."""
 
 
 def without_promtool(name: str, path: str = "") -> TestResult:

@@ -9,14 +9,13 @@ from binnacle.check.proofs.expected import Expecter, Scene
 from binnacle.check.proofs.feeds import VOLUME, Feeder, NoSeriesError, Series
 from binnacle.check.proofs.moments import Calendar
 from binnacle.check.proofs.promtool import Case, Expectation
-from binnacle.check.proofs.samples import sample
+from binnacle.check.proofs.samples import sample, spelled
 from binnacle.check.proofs.shapes import Shape
 from binnacle.check.proofs.timeline import Segment, Timeline, Truth
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.intent.rules import Recording, RuleSet
-from binnacle.promql import build as q
 from binnacle.promql import to_text
 
 _SECOND: Final = 1000
@@ -166,9 +165,8 @@ class Stage:
                     # What was counted under another service's name is the SLO's own history.
                     continue
                 labels = {**dict(self.subject.labels), **group, label: "other"}
-                selector = q.sel(name, *(q.eq(*pair) for pair in sorted(labels.items())))
                 value = VOLUME if name in counts or ":rate" in name else 1
-                yield to_text(selector), f"{sample(value)}+0x{samples}"
+                yield spelled(name, labels), f"{sample(value)}+0x{samples}"
 
     def _increments(
         self, timeline: Timeline, group: Mapping[str, str], given: Given, periods: list[int] | None
@@ -191,10 +189,9 @@ class Stage:
 
     def _given_series(self, name: str, group: Mapping[str, str], values: Iterable[float | None], parts: int) -> Series:
         labels = {**dict(self.subject.labels), **group}
-        selector = q.sel(name, *(q.eq(*pair) for pair in sorted(labels.items())))
         # A part before the evaluation: the rules that record the same series write no sample at that time.
         gap = "_" if parts == 2 else f"_x{parts - 1}"
-        return to_text(selector), " ".join(f"{gap} {'_' if one is None else sample(one)}" for one in values)
+        return spelled(name, labels), " ".join(f"{gap} {'_' if one is None else sample(one)}" for one in values)
 
     # -- dates ----------------------------------------------------------------------------------------------------
 

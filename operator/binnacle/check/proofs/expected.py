@@ -9,12 +9,12 @@ from typing import Any, Final
 from binnacle.api.matchers import Matcher
 from binnacle.api.matchers import MatchOp as RouteOp
 from binnacle.api.slo import SLO
-from binnacle.api.slo_alerting import NoDataAction
 from binnacle.api.values import AlertSeverity, Duration
+from binnacle.check.proofs import samples
 from binnacle.check.proofs.promtool import Expectation
 from binnacle.check.proofs.timeline import Truth, Values, bands
+from binnacle.compile.slo import nodata
 from binnacle.compile.slo.burn import percent
-from binnacle.compile.slo.nodata import FOR
 from binnacle.compile.slo.spent import MARGIN, SETTLED
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import Timing
@@ -139,8 +139,7 @@ class Expecter:
 
     def never_measured(self, at: int) -> Expectation | None:
         """Return that the alert about missing data fires, at a time in milliseconds; of which groups, nobody knows."""
-        asked = self.slo.spec.alerting.no_data
-        if asked is None or asked.action is not NoDataAction.ALERT:
+        if nodata.asked(self.slo.spec.alerting) is None:
             return None
         nobody = dict.fromkeys(self.subject.groups, "")
         return Expectation(at, self._firing(self._no_data_labels(nobody), fires=True))
@@ -151,7 +150,7 @@ class Expecter:
 
     def missing_data(self) -> Selector:
         """Select the alerts about missing data that fire, of whichever groups."""
-        return q.sel("ALERTS", *(q.eq(*pair) for pair in sorted(self._no_data_labels({}).items())))
+        return samples.of("ALERTS", self._no_data_labels({}))
 
     # -- shares ---------------------------------------------------------------------------------------------------
 
@@ -305,13 +304,13 @@ class Expecter:
         return known if shares is not None and len(known) in (0, len(shares)) else None
 
     def _missing(self, scene: Scene, at: int, group: Mapping[str, str]) -> Iterator[tuple[dict[str, str], bool]]:
-        asked = self.slo.spec.alerting.no_data
-        if asked is None or asked.action is not NoDataAction.ALERT:
+        asked = nodata.asked(self.slo.spec.alerting)
+        if asked is None:
             return
         if self.subject.groups and not scene.truth.was_there(at):
             # Of a group that was never there nobody knows.
             return
-        wait = (asked.for_ or FOR).ms
+        wait = asked[0].ms
         # The alert waits from the first evaluation on that finds nothing; maintenance begins the wait anew.
         units = -(-wait // scene.truth.unit)
         times = range(at - units, at + 1)
@@ -332,7 +331,7 @@ class Expecter:
     # -- the SLO --------------------------------------------------------------------------------------------------
 
     def _firing(self, labels: Mapping[str, str], *, fires: bool = True, target: Iterable[LabelMatcher] = ()) -> str:
-        alerts = q.sel("ALERTS", *(q.eq(*pair) for pair in sorted(labels.items())), *target)
+        alerts = q.sel("ALERTS", *samples.of("ALERTS", labels).matchers, *target)
         counted = q.or_(q.aggregate("count", (), alerts), q.call("vector", q.num(0)))
         return to_text(q.cmp("==", counted, q.num(1 if fires else 0), return_bool=True))
 
@@ -346,8 +345,8 @@ class Expecter:
                 yield (*matchers, *group, state, q.eq(series.SEVERITY, labels[series.SEVERITY]))
 
     def _no_data_labels(self, group: Mapping[str, str]) -> dict[str, str]:
-        asked = self.slo.spec.alerting.no_data
-        severity = asked.severity if asked is not None and asked.severity is not None else AlertSeverity.WARNING
+        asked = nodata.asked(self.slo.spec.alerting)
+        severity = asked[1] if asked is not None else AlertSeverity.WARNING
         return {**self._labels(series.ALERT_NO_DATA, severity, group), series.BINNACLE_NO_DATA: "true"}
 
     def _labels(self, alert: str, severity: AlertSeverity, group: Mapping[str, str]) -> dict[str, str]:
@@ -364,7 +363,7 @@ class Expecter:
         """Yield alerts that are no burn alert of this SLO, and differ from one in a single label."""
         own = self._labels(series.ALERT_BUDGET_BURN, severity, group)
         for label in ("alertname", series.SEVERITY, *self._owner()):
-            yield q.sel("ALERTS", *(q.eq(*pair) for pair in sorted({**own, label: "other"}.items())))
+            yield samples.of("ALERTS", {**own, label: "other"})
 
     def _owner(self) -> dict[str, str]:
         return {
@@ -385,7 +384,7 @@ class Expecter:
 
     def sel(self, name: str, group: Mapping[str, str]) -> Selector:
         """Select a series of the SLO and a group."""
-        return q.sel(name, *self._identity(), *(q.eq(*pair) for pair in sorted(group.items())))
+        return q.sel(name, *self._identity(), *samples.of(name, group).matchers)
 
     def windows(self) -> tuple[int, ...]:
         """Return the windows over which shares are recorded, in milliseconds."""

@@ -7,9 +7,14 @@ from binnacle.promql.build import eq
 from binnacle.promql.nodes import Selector
 
 
+def of(name: str, labels: Mapping[str, str]) -> Selector:
+    """Select the series of a name that have these labels."""
+    return Selector(name, tuple(eq(*pair) for pair in sorted(labels.items())))
+
+
 def spelled(name: str, labels: Mapping[str, str]) -> str:
     """Return a series."""
-    return to_text(Selector(name, tuple(eq(*pair) for pair in sorted(labels.items()))))
+    return to_text(of(name, labels))
 
 
 def sample(value: float) -> str:

@@ -48,6 +48,8 @@ _MOST_WAVERING: Final = 1100
 _FEWEST_UNITS: Final = 24
 _MOST_GONE: Final = 600
 """Steps of an absence, about two days: a course that is longer takes promtool too long."""
+_TOO_LONG: Final = "It is waited for too long to be shown."
+_TOO_SHORT: Final = "The time between maintenance is too short for it."
 _HALF_DAY: Final = _DAY.ms // 2
 _QUARTER: Final = _DAY.ms // 4
 _DAYS: Final = {CalendarUnit.WEEK: 1, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
@@ -128,8 +130,8 @@ class _Maker:
     def traffic(self) -> Document:
         """Return the tests that feed what is scraped."""
         step = self.stage.timing.step.ms
-        if (self._waited() or 0) + written.GONE > _MOST_GONE:
-            self.cannot("missing data is told of", "It is waited for too long to be shown.")
+        if self._waited() is not None and self._shown_wait() is None:
+            self.cannot("missing data is told of", _TOO_LONG)
         if self.slo.spec.indicator.expression is not None:
             return self._of_expression()
         wanted = self._shapes()
@@ -213,12 +215,7 @@ class _Maker:
         known = (memory.ms - timing.step.ms) // unit
         begin = self.stage.calendar.quiet((known + 6) * unit // _SECOND) if self.stage.calendar.maintenance else 0
         if begin is None or (known - 1) * unit < asked[0].ms or unit % LATELY.ms:
-            why = (
-                "The time between maintenance is too short for it."
-                if begin is None
-                else "It is waited for too long to be shown."
-            )
-            self.cannot("for how long a group is missed", why)
+            self.cannot("for how long a group is missed", _TOO_SHORT if begin is None else _TOO_LONG)
             return None
         return self._document(begin, unit, [self.stage.forgotten(unit, known)])
 
@@ -293,9 +290,7 @@ class _Maker:
 
     def _of_expression(self) -> Document:
         stage, step = self.stage, self.stage.timing.step.ms
-        waited = self._waited()
-        if waited is not None and waited + written.GONE > _MOST_GONE:
-            waited = None
+        waited = self._shown_wait()
         crowd = Shape("an expression", Timeline((Segment(written.length(waited)),)), crowded=waited is not None)
         begin = self._quiet([crowd])
         counted, interval = stage.feeder.counted, stage.feeder.interval
@@ -330,11 +325,10 @@ class _Maker:
 
     def _shapes(self) -> list[Shape]:
         """Return the shapes of traffic; where there is nothing at all is shown only where that is told of."""
-        waited = self._waited()
-        needed = 0 if waited is None else waited + written.GONE
-        missed = 0 < needed <= _MOST_GONE
-        found = shapes.shapes(self.stage.subject.budget, max(_HOUR, needed) if missed else _HOUR, missed=missed)
-        return [one for one in found if missed or not one.empty]
+        waited = self._shown_wait()
+        gone = _HOUR if waited is None else max(_HOUR, waited + written.GONE)
+        found = shapes.shapes(self.stage.subject.budget, gone, missed=waited is not None)
+        return [one for one in found if waited is not None or not one.empty]
 
     def _edges(self, pair: Pair, unit: int) -> list[Shape]:
         long, short, held = (-(-one // unit) for one in (pair.long, pair.short, pair.held))
@@ -368,7 +362,7 @@ class _Maker:
                 return begin
             for one in [one for one in wanted if one.timeline.length == longest]:
                 wanted.remove(one)
-                self.cannot(one.name, "The time between maintenance is too short for it.")
+                self.cannot(one.name, _TOO_SHORT)
         raise NoSeriesError("maintenance comes so often that no time is without it")
 
     def _edge_of_maintenance(self, side: int) -> tuple[int, int]:
@@ -383,6 +377,11 @@ class _Maker:
         """Return for how many steps there must be no data until that is told; None where it is not."""
         asked = nodata.asked(self.slo.spec.alerting)
         return None if asked is None else -(-asked[0].ms // self.stage.timing.step.ms)
+
+    def _shown_wait(self) -> int | None:
+        """Return the same; None too where that is longer than can be shown."""
+        waited = self._waited()
+        return None if waited is None or waited + written.GONE > _MOST_GONE else waited
 
     def _is_given(self, window: int) -> bool:
         return window >= self.stage.timing.step.ms and window % self.stage.timing.step.ms == 0

@@ -21,8 +21,8 @@ from binnacle.compile.slo import nodata
 from binnacle.compile.slo.timing import Timing
 from binnacle.intent import series
 from binnacle.promql import build as q
-from binnacle.promql import to_text
-from binnacle.promql.nodes import Call, Node, Selector, map_nodes
+from binnacle.promql import facts, to_text
+from binnacle.promql.nodes import Call, Node, Selector
 from binnacle.promql.sentinels import with_window
 
 
@@ -69,15 +69,8 @@ def paces(waited: int | None) -> tuple[Pace, ...]:
 
 def is_always_there(node: Node) -> bool:
     """Say whether an expression may have a value where none of its series are."""
-    calls: set[str] = set()
-
-    def look(one: Node) -> Node:
-        if isinstance(one, Call) and (one.args or one.func not in _SCALARS):
-            calls.add(one.func if one.args else "vector")
-        return one
-
-    map_nodes(node, look)
-    return bool(calls & _OF_NOTHING)
+    calls = (one for one in facts.walk(node) if isinstance(one, Call))
+    return any(one.func in _OF_NOTHING if one.args else one.func not in _SCALARS for one in calls)
 
 
 def length(waited: int | None) -> int:
