@@ -28,7 +28,7 @@ from servers.background import Background
 from servers.controlplane import ControlPlane
 from servers.fixtures import STAND_INS
 from servers.http import fetch
-from servers.operator import USER, OperatorProcess, sweep
+from servers.operator import NAMESPACE, USER, OperatorProcess, sweep
 from servers.waiting import PATIENCE, eventually
 
 Object = dict[str, Any]
@@ -268,6 +268,11 @@ class World:
         Other tests' namespaces may be on their way out meanwhile, and the operator tidies up in them.
         """
         return counted(self.counter.settle(mark, quiet=quiet, limit=limit, user=USER), user=USER, namespace=namespace)
+
+    def holder(self) -> str:
+        """Who holds the Lease; empty when nobody does."""
+        lease = self.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/binnacle-default")
+        return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
 
     def namespace(self, name: str) -> str:
         """Make a namespace; it is deleted at the end of the world."""

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import connect
@@ -20,6 +21,7 @@ from servers.waiting import PATIENCE
 
 pytestmark = pytest.mark.thorough
 
+Take = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 READ, WRITE = Call("get", CONFIG_MAP, "default", "c"), Call("patch", CONFIG_MAP, "default", "c")
 LARGE = b'{"data":"' + b"x" * 2**24 + b'"}'
 """More than the sockets between take in before somebody reads."""
@@ -49,20 +51,29 @@ class Server:
 
 
 @asynccontextmanager
-async def clients(path: Path, left: list[float], *, limit: int = 1) -> AsyncIterator[tuple[Server, Client, Client]]:
-    """A server, a client that reads and one that writes while there is time `left`; they share one connection."""
-    server = Server()
-    listening = await asyncio.start_server(server.take, "127.0.0.1", 0)
+async def session_with(
+    path: Path, take: Take, *, limit: int = 1
+) -> AsyncIterator[tuple[ClientSession, asyncio.Server]]:
+    """A session with a server that does `take` with each connection, and the server."""
+    listening = await asyncio.start_server(take, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     write_kubeconfig(path / "kubeconfig", server=url, authority=b"", user=Credentials(token="t"))
     async with (
         await connect(str(path / "kubeconfig")) as connection,
         connection.session(limit, unacknowledged=1.0) as session,
     ):
+        yield session, listening
+    listening.close()
+
+
+@asynccontextmanager
+async def clients(path: Path, left: list[float], *, limit: int = 1) -> AsyncIterator[tuple[Server, Client, Client]]:
+    """A server, a client that reads and one that writes while there is time `left`; they share one connection."""
+    server = Server()
+    async with session_with(path, server.take, limit=limit) as (session, _):
         yield server, Client(session), Client(session, fence=Fence(lambda: left[0], 5.0))
     server.reads.set()
     server.answers.set()
-    listening.close()
 
 
 async def test_a_write_that_waits_for_a_connection_is_not_sent_when_the_lease_has_gone(tmp_path: Path) -> None:
@@ -124,10 +135,7 @@ async def test_a_write_without_an_answer_counts_until_the_server_has_given_it_up
         arrived.set()
         writer.transport.abort()
 
-    listening = await asyncio.start_server(drop, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    write_kubeconfig(tmp_path / "kubeconfig", server=url, authority=b"", user=Credentials(token="t"))
-    async with await connect(str(tmp_path / "kubeconfig")) as connection, connection.session(1) as session:
+    async with session_with(tmp_path, drop) as (session, listening):
         writing = Client(session, fence=fence)
         assert fence.settled
         with pytest.raises(TransientError, match="cannot reach the API server"):

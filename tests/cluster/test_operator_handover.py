@@ -10,7 +10,7 @@ import pytest
 
 from cluster.operator_world import World, Worlds, ready, slo, slo_path
 from servers.http import fetch
-from servers.operator import NAMESPACE, OperatorProcess
+from servers.operator import OperatorProcess
 from servers.pace import paced
 
 ORDERLY = 2.0
@@ -32,11 +32,6 @@ def led(worlds: Worlds) -> Iterator[World]:
 def standby(led: World, tmp_path: Path) -> Iterator[OperatorProcess]:
     with OperatorProcess(led.plane, tmp_path / "standby") as made:
         yield made
-
-
-def holder(led: World) -> str:
-    lease = led.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/binnacle-default")
-    return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
 
 
 def takeover(led: World, standby: OperatorProcess, end: Callable[[OperatorProcess], None]) -> float:
@@ -82,11 +77,11 @@ def test_a_standby_writes_nothing_and_takes_over_at_once_after_an_orderly_stop(
 
 
 def test_an_orderly_stop_gives_the_lease_back(led: World) -> None:
-    assert holder(led)
+    assert led.holder()
     began = time.monotonic()
     led.operator.stop()
     print(f"stopped after {time.monotonic() - began:.2f} s")
-    assert holder(led) == ""
+    assert led.holder() == ""
     led.operator.start()
     led.leading()
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from cluster.operator_world import World, Worlds, slo
 from servers import faults, sufferings
 from servers.faults import Asked, Exchange, Faulty, Suffering
-from servers.operator import NAMESPACE, REPOSITORY
+from servers.operator import REPOSITORY
 from servers.pace import paced
 from servers.waiting import eventually
 
@@ -37,11 +37,6 @@ def pod_has() -> float:
     return float(pod["terminationGracePeriodSeconds"])
 
 
-def holder(world: World) -> str:
-    lease = world.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/binnacle-default")
-    return str((lease or {})["spec"].get("holderIdentity") or "")
-
-
 @pytest.mark.parametrize("then", [sufferings.half_open, faults.passed], ids=["gone", "there"])
 def test_it_ends_in_time_with_every_worker_waiting_for_an_answer_and_leaves_the_lease_alone(
     world: World, proxy: Faulty, then: Suffering
@@ -58,7 +53,8 @@ def test_it_ends_in_time_with_every_worker_waiting_for_an_answer_and_leaves_the_
     if not world.operator.process.running:
         world.operator.start()
     world.leading()
-    leader = holder(world)
+    leader = world.holder()
+    assert leader
     with proxy.suffering(suffers, suffering):
         world.watching()  # the streams have begun anew
         world.apply(*(slo(world.place, f"{uuid.uuid4()}") for _ in range(2 * WORKERS)))
@@ -71,4 +67,4 @@ def test_it_ends_in_time_with_every_worker_waiting_for_an_answer_and_leaves_the_
         print(f"ended after {took:.1f} s")
         assert took <= paced(pod_has() - 10), world.operator.process.tail()
         # The API server may still be doing what it was asked for: no other replica may write before that is over.
-        assert holder(world) == leader
+        assert world.holder() == leader
