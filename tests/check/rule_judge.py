@@ -91,7 +91,7 @@ class Judge:
     def _passing(self, asked: list[Mutant], document: Document, test: _Test, *, only_own: bool) -> list[Mutant]:
         for number, mutant in enumerate(asked):
             rules = _needed(mutant) if only_own else mutant.rules
-            text = rule_text(moved(rules, document.begin), self._key)
+            text = rule_text(moved(rules, document.begin, document.given), self._key)
             (self._folder / f"{number}.rules.yaml").write_text(text)
             body = document.body([f"{number}.rules.yaml"])
             body["group_eval_order"] = _ordered(document.order, text)

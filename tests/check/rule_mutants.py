@@ -47,8 +47,13 @@ EQUIVALENT = {
     r"\w+ slo:errors:\w+: q_seconds without queue": "the label is the group, and what is not good is told of no group whose events are not "
     "counted",
     r"short alert: a range of 300000 times 2": "a group that is gone for good is forgotten a step later at most",
-    r"short alert: count_over_time is last_over_time": "what is asked is whether there was anything",
+    r"(short alert|long slo:period_error:ratio): count_over_time is last_over_time": "what is asked is whether there was anything",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
+    r"long slo:period_error:ratio: \* is / in a subquery": "what is multiplied with is 1: it is there for its label",
+    r"long slo:period_error:ratio: a range of \d+ times 2( beside >)? in a subquery": "when the last sums were is asked twice of each "
+    "increment, whether it is newer and to label it, and the shorter range of the two decides",
+    r"long slo:period_error:ratio: a subquery over (?!2592000000 )\d+ times 2": "an increment that is older than the range came before "
+    "the last sums, as those are not: its label is of other ones",
 }
 """Changes that change nothing, by what is said of them, and why."""
 
@@ -141,7 +146,8 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
         case Subquery(range=int(length)):
             for factor in LENGTHS:
                 yield f"a subquery over {length} times {factor}", rebuild(replace(node, range=round(length * factor)))
-            yield from _changes(node.expr, lambda new: rebuild(replace(node, expr=new)))
+            for what, changed in _changes(node.expr, lambda new: rebuild(replace(node, expr=new))):
+                yield f"{what} in a subquery", changed
         case Selector(matchers=matchers):
             for place, matcher in enumerate(matchers):
                 rest = (*matchers[:place], *matchers[place + 1 :])

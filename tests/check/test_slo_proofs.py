@@ -136,7 +136,7 @@ HERE = {
     "month": {"reset", "periods", "maintenance-begins", "maintenance-ends"},
     "quarter": {"reset"},
 }
-HERE |= {"year": {"traffic", "short", "reset", "periods"}}
+HERE |= {"year": {"traffic", "short", "summed", "away", "reset", "periods"}}
 """What of a window of the calendar differs from others; the rest is shown in the long run alone."""
 
 
@@ -153,8 +153,8 @@ def written(folder: Path, name: str, spec: Mapping[str, Any], clocks: Mapping[st
     for part, document in proofs_of(slo, outcome, make_world(**clocks)).documents.items():
         if not is_shown(name, part):
             continue
-        rules = f"{name}.{document.begin}.rules.yaml"
-        (folder / rules).write_text(rule_text(moved(rules_of(outcome), document.begin), key_of(slo)))
+        rules = f"{name}.{part}.rules.yaml"
+        (folder / rules).write_text(rule_text(moved(rules_of(outcome), document.begin, document.given), key_of(slo)))
         names.append(f"{name}.{part}.yaml")
         (folder / names[-1]).write_text(json.dumps(document.body([rules])))
     return names
@@ -337,10 +337,16 @@ def test_what_cannot_be_tested_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "window", [{"rolling": "30d"}, {"calendar": "Year", "timeZone": "UTC"}], ids=["rolls", "dated"]
+    ("window", "parts"),
+    [
+        ({"rolling": "30d"}, {"traffic", "windows"}),
+        ({"rolling": "90d"}, {"traffic", "windows", "summed", "away"}),
+        ({"calendar": "Year", "timeZone": "UTC"}, {"traffic", "summed", "away", "reset", "periods"}),
+    ],
+    ids=["rolls", "long", "dated"],
 )
-def test_files_run_where_they_lie(tmp_path: Path, window: dict[str, str]) -> None:
-    """Those of a date bring the rules as they are then."""
+def test_files_run_where_they_lie(tmp_path: Path, window: dict[str, str], parts: set[str]) -> None:
+    """Those of a date bring the rules as they are then, and those that are given sums the rules without them."""
     slo = make_slo(window=window, alerting={"burnRates": []})
     outcome = compiled(slo)
     rules = tmp_path / "prometheus/rules/slo.shop.avail.yaml"
@@ -351,7 +357,7 @@ def test_files_run_where_they_lie(tmp_path: Path, window: dict[str, str]) -> Non
         (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file.path).write_text(file.text)
     tests = sorted(str(path) for path in (tmp_path / "prometheus/tests").glob("*.yaml"))
-    assert len(tests) == (3 if "calendar" in window else 2)
+    assert {Path(test).name.split(".")[3] for test in tests} == parts
     ended = line_3()("test", "rules", *tests, cwd=tmp_path, check=False)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:2000]
     assert files == proof_files(slo, outcome, make_world())

@@ -289,9 +289,9 @@ def test_generated_tests_of_an_slo_hold_within_the_fence(name: str, promtool: Pr
     assert documents
     names = []
     for part, made in documents.items():
-        (tmp_path / f"{made.begin}.rules.yaml").write_text(proof_rules(model, outcome, made.begin))
+        (tmp_path / f"{part}.rules.yaml").write_text(proof_rules(model, outcome, made))
         names.append(f"{part}.yaml")
-        (tmp_path / names[-1]).write_text(json.dumps(made.body([f"{made.begin}.rules.yaml"])))
+        (tmp_path / names[-1]).write_text(json.dumps(made.body([f"{part}.rules.yaml"])))
     ended = promtool("test", "rules", *names, cwd=tmp_path, check=False)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
 

@@ -43,8 +43,8 @@ def test_right_rules_pass(promtool: Promtool, tmp_path: Path, cell: tuple[str, d
     for part, document in proofs_of(slo, outcome, make_world()).documents.items():
         if part not in parts:
             continue
-        rules = f"{document.begin}.rules.yaml"
-        (tmp_path / rules).write_text(rule_text(moved(rules_of(outcome), document.begin), key_of(slo)))
+        rules = f"{part}.rules.yaml"
+        (tmp_path / rules).write_text(rule_text(moved(rules_of(outcome), document.begin, document.given), key_of(slo)))
         names.append(f"{part}.yaml")
         (tmp_path / names[-1]).write_text(json.dumps(document.body([rules])))
     assert len(names) == len(parts if "calendar" in window else parts - DATED)

@@ -39,7 +39,7 @@ def run_proofs(
     names = [case.name for made in proofs.documents.values() for case in made.cases]
     if promtool is None:
         return (*map(without_promtool, names), *proofs.results)
-    rules = {_rules_at(made.begin): rule_text(slo, compiled, made.begin) for made in proofs.documents.values()}
+    rules = {_rules_of(name, made): rule_text(slo, compiled, made) for name, made in proofs.documents.items()}
     said = run_tests(promtool, rules, _bodies(proofs.documents), run)
     if not said:
         return (*(TestResult(name, passed=True) for name in names), *proofs.results)
@@ -61,24 +61,29 @@ def proof_files(slo: SLO, compiled: Compiled, world: World) -> tuple[File, ...]:
     files = []
     for name, made in proofs_of(slo, compiled, world).documents.items():
         rules = f"../rules/{stem}.yaml"
-        if made.begin:
+        if variant := _variant(name, made):
             # Beside the tests and not among them, so that a pattern finds tests only.
-            rules = f"rules/{stem}.{made.begin}.yaml"
-            files.append(File(f"prometheus/tests/{rules}", rule_text(slo, compiled, made.begin), key))
+            rules = f"rules/{stem}.{variant}.yaml"
+            files.append(File(f"prometheus/tests/{rules}", rule_text(slo, compiled, made), key))
         files.append(File(f"prometheus/tests/{stem}.{name}.yaml", document(made.body([rules])), key))
     return tuple({file.path: file for file in files}.values())
 
 
-def rule_text(slo: SLO, compiled: Compiled, begin: int = 0) -> str:
-    """Return the rule file of an SLO as it is when the clock begins at a second of the epoch."""
-    sets = [moved(intent, begin) for intent in compiled.intents if isinstance(intent, RuleSet)]
+def rule_text(slo: SLO, compiled: Compiled, tests: Document) -> str:
+    """Return the rule file of an SLO as it is for these tests."""
+    sets = [moved(intent, tests.begin, tests.given) for intent in compiled.intents if isinstance(intent, RuleSet)]
     key = key_of(slo)
     return rulefile.text_of(rulefile.groups_of(sets, key), key)
 
 
-def _rules_at(begin: int) -> str:
-    return f"rules.{begin}.yaml"
+def _variant(name: str, tests: Document) -> str:
+    """Return what tells the rules of a document from those of others; empty for the rules as they are."""
+    return name if tests.given else str(tests.begin or "")
+
+
+def _rules_of(name: str, tests: Document) -> str:
+    return f"rules.{_variant(name, tests)}.yaml"
 
 
 def _bodies(documents: Mapping[str, Document]) -> dict[str, dict[str, object]]:
-    return {f"{name}.yaml": made.body([_rules_at(made.begin)]) for name, made in documents.items()}
+    return {f"{name}.yaml": made.body([_rules_of(name, made)]) for name, made in documents.items()}

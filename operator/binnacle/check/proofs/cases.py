@@ -161,8 +161,8 @@ class Stage:
         recorded = {rule.record for one in self.rules.groups for rule in one.rules if isinstance(rule, Recording)}
         for name in sorted(recorded):
             for label, _ in self.subject.labels:
-                if label == series.SLO_SERVICE and name in counts:
-                    # What was counted under another service's name is the SLO's own history.
+                if label == series.SLO_SERVICE and name in (*counts, series.TIME_PERIOD):
+                    # What was recorded under another service's name is the SLO's own history.
                     continue
                 labels = {**dict(self.subject.labels), **group, label: "other"}
                 value = VOLUME if name in counts or ":rate" in name else 1

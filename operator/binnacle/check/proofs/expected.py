@@ -26,6 +26,8 @@ from binnacle.promql.nodes import MatchOp, Node, Selector
 
 _LOOKBACK: Final = Duration.of(minutes=5).ms
 _TOLERANCE: Final = 0.02
+_EXACT: Final = 1e-6
+"""How far, as a share of it, a number may be off that is near what is expected; and one that is the same but for rounding."""
 _DOUBT: Final = 0.0005
 """Shares of a budget that are closer than this are not told apart."""
 _ORDER: Final = tuple(AlertSeverity)
@@ -122,6 +124,13 @@ class Expecter:
     def days(self, at: int, days: float) -> Expectation:
         """Return that the SLO's window is so many days long, at a time in milliseconds."""
         return Expectation(at, _is_near(self.sel(series.TIME_PERIOD, {}), days))
+
+    def period(self, at: int, group: Mapping[str, str], share: float | None) -> Expectation:
+        """Return that this is exactly the share of errors over the SLO's own window, at a time in milliseconds; None: there is none."""
+        found = self.sel(series.PERIOD_ERROR, group)
+        if share is None:
+            return Expectation(at, to_text(q.aggregate("count", (), found)), None)
+        return Expectation(at, _is_near(found, share, _EXACT))
 
     def counted(self, at: int, group: Mapping[str, str], events: float, errors: float) -> Iterator[Expectation]:
         """Yield that so much was counted in the step that ends at a time in milliseconds.
@@ -417,16 +426,16 @@ def _both(one: bool | None, other: bool | None) -> bool | None:
     return False if False in (one, other) else None if None in (one, other) else True
 
 
-def _lies_in(found: Node, close: Iterable[tuple[float, float]]) -> str:
+def _lies_in(found: Node, close: Iterable[tuple[float, float]], tolerance: float = _TOLERANCE) -> str:
     """Return an expression that is 1 when there is one element, within one of the bounds or nearly so."""
     within = []
     for low, high in close:
-        margin = max(abs(low), abs(high)) * _TOLERANCE or 1e-9
+        margin = max(abs(low), abs(high)) * tolerance or 1e-9
         above = q.cmp(">=", found, q.num(low - margin))
         within.append(q.cmp("<=", above, q.num(high + margin)))
     first, *others = within
     return to_text(q.aggregate("count", (), q.or_(first, *others)))
 
 
-def _is_near(found: Node, value: float) -> str:
-    return _lies_in(found, [(value, value)])
+def _is_near(found: Node, value: float, tolerance: float = _TOLERANCE) -> str:
+    return _lies_in(found, [(value, value)], tolerance)

@@ -4,7 +4,7 @@ promtool's clock begins with the epoch. Rules that the date matters to are prove
 them is read as `time()` plus where the test begins, so what is evaluated are the expressions of that date.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -16,7 +16,7 @@ from binnacle.compile.calendar import starts
 from binnacle.compile.horizon import Horizon, epoch
 from binnacle.compile.slo.subject import Subject
 from binnacle.intent.routing import TimeInterval
-from binnacle.intent.rules import RuleSet
+from binnacle.intent.rules import Recording, RuleSet
 from binnacle.promql import build as q
 from binnacle.promql.nodes import Call, Node, map_nodes
 
@@ -31,16 +31,25 @@ Stretch = tuple[int, int]
 """Seconds of the epoch from which on and until when there is maintenance."""
 
 
-def moved(rules: RuleSet, begin: int) -> RuleSet:
-    """Return the rules as they are when promtool's clock begins at a second of the epoch."""
-    if not begin:
+def moved(rules: RuleSet, begin: int, given: Collection[str] = ()) -> RuleSet:
+    """Return the rules as they are when promtool's clock begins at a second of the epoch.
+
+    Rules that record what is `given` by a test are left out, and so are groups that none is left of.
+    """
+    if not begin and not given:
         return rules
-    return RuleSet(
-        tuple(
-            replace(group, rules=tuple(replace(rule, expr=at_date(rule.expr, begin)) for rule in group.rules))
-            for group in rules.groups
+    groups = (
+        replace(
+            group,
+            rules=tuple(
+                replace(rule, expr=at_date(rule.expr, begin))
+                for rule in group.rules
+                if not (isinstance(rule, Recording) and rule.record in given)
+            ),
         )
+        for group in rules.groups
     )
+    return RuleSet(tuple(group for group in groups if group.rules))
 
 
 def at_date(node: Node, begin: int) -> Node:

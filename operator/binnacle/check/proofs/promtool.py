@@ -41,13 +41,15 @@ class Case:
 class Document:
     """Tests that are evaluated at one interval (milliseconds); `order` names the rule groups, readers last.
 
-    `begin` is the second of the epoch that the rules of the test take its beginning for.
+    `begin` is the second of the epoch that the rules of the test take its beginning for. `given` are the series that the tests
+    feed in place of the rules that record them: those are left out.
     """
 
     interval: int
     order: tuple[str, ...]
     cases: tuple[Case, ...]
     begin: int = 0
+    given: frozenset[str] = frozenset()
 
     def body(self, rule_files: Sequence[str]) -> dict[str, Any]:
         """Return the document as promtool reads it."""

@@ -8,7 +8,7 @@ alerts. What the date matters to is shown at dates of its own.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final
@@ -25,12 +25,14 @@ from binnacle.check.proofs.feeds import VOLUME, Feeder, NoSeriesError, groups_of
 from binnacle.check.proofs.moments import Calendar, moved
 from binnacle.check.proofs.promtool import Case, Document
 from binnacle.check.proofs.shapes import Shape
+from binnacle.check.proofs.summed import Sums
 from binnacle.check.proofs.timeline import Segment, Timeline
 from binnacle.compile.contract import Contract
 from binnacle.compile.horizon import Horizon
 from binnacle.compile.slo import indicators, maintenance, nodata
 from binnacle.compile.slo.burn import percent
 from binnacle.compile.slo.compile import subject_of
+from binnacle.compile.slo.period import SOMETIMES, is_rare
 from binnacle.compile.slo.spent import MARGIN, SETTLED
 from binnacle.compile.slo.timing import Timing
 from binnacle.compile.world import Compiled, World
@@ -79,6 +81,8 @@ def proofs_of(slo: SLO, compiled: Compiled, world: World) -> Proofs:
         ("short", maker.short),
         ("windows", maker.windows),
         ("longest", maker.longest),
+        ("summed", maker.summed),
+        ("away", maker.away),
         ("spent", maker.spent),
         ("forgotten", maker.forgotten),
         ("reset", maker.reset),
@@ -178,6 +182,20 @@ class _Maker:
         """Return the same for windows that are so much longer than the others that they need a measure of their own."""
         scales = self._scales()
         return self._of_windows(scales[1]) if len(scales) > 1 else None
+
+    def summed(self) -> Document | None:
+        """Return the test of a window that is summed up rarely: what was recorded since the last sums counts too."""
+        sums = self._sums()
+        if sums is None:
+            return None
+        return self._among_others(self.stage.timing.step.ms, sums.followed(), sums.begin, sums.given)
+
+    def away(self) -> Document | None:
+        """Return the test of the same window when its SLO is away for so long that it is new."""
+        sums = self._sums()
+        if sums is None:
+            return None
+        return self._among_others(SOMETIMES.ms, sums.away(), sums.begin, sums.given_away)
 
     def spent(self) -> Document | None:
         """Return the tests of the warnings about a spent budget, for a window that rolls."""
@@ -405,13 +423,29 @@ class _Maker:
             raise NoSeriesError("the windows have no common measure that is coarse enough")
         return [Given(unit, frozenset(some)) for unit, some in scales]
 
+    def _sums(self) -> Sums | None:
+        """Return what makes the tests of a window that is summed up rarely; None for any other."""
+        stage = self.stage
+        if not is_rare(stage.subject):
+            return None
+        begin = stage.calendar.resets[0] if stage.calendar.resets else 0
+        return Sums(stage.subject, stage.timing, stage.groups, stage.expecter, begin)
+
+    def _among_others(self, unit: int, case: Case, begin: int, given: frozenset[str]) -> Document:
+        """Return a test for which something is given, among what there is of other SLOs."""
+        ends = case.expected[-1].at // case.interval
+        others = self.stage.crowd(Shape(case.name, Timeline((Segment(ends),)), crowded=True), ends)
+        case = replace(case, series=(*case.series, *others))
+        return Document(unit, self._order(begin, given), (case,), begin, given)
+
     def _document(self, begin: int, unit: int, cases: Iterable[Case]) -> Document:
         return Document(unit, self._order(begin), tuple(cases), begin)
 
-    def _order(self, begin: int) -> tuple[str, ...]:
+    def _order(self, begin: int, given: Collection[str] = ()) -> tuple[str, ...]:
         """Return the names of the rule groups, those that read others' series after them."""
-        named = rulefile.groups_of([moved(self.stage.rules, begin)], key_of(self.slo))
-        left = list(zip((group["name"] for group in named), self.stage.rules.groups, strict=True))
+        rules = moved(self.stage.rules, begin, given)
+        named = rulefile.groups_of([rules], key_of(self.slo))
+        left = list(zip((group["name"] for group in named), rules.groups, strict=True))
         ordered: list[str] = []
         while left:
             made = {rule.record for _, group in left for rule in group.rules if isinstance(rule, Recording)}

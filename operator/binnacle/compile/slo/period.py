@@ -24,14 +24,14 @@ LATELY: Final = Duration.of(days=1)
 """How long a group without events counts as one that is measured, and a sum is of use that no other has followed."""
 _LOOKBACK: Final = Duration.of(minutes=5)
 """How long Prometheus sees a sample: each increment is seen once by looks so far apart."""
-_BEFORE: Final = Duration.of(days=30)
-_SOMETIMES: Final = Duration.of(hours=6)
+BEFORE: Final = Duration.of(days=30)
+SOMETIMES: Final = Duration.of(hours=6)
 """How far back, and how densely, is looked for a sign that the SLO is not new."""
 
 
 def sum_groups(subject: Subject, timing: Timing) -> tuple[RuleGroup, ...]:
     """Return the group that sums up a window that is too long to be summed up each `LONG_EVERY`; none of a shorter one."""
-    if not _is_rare(subject):
+    if not is_rare(subject):
         return ()
     by = subject.groups if subject.reach.periods is None else (*subject.groups, series.BINNACLE_PERIOD)
     labels = pairs({**dict(subject.labels), series.BINNACLE_GROUPS: _grouped(subject)})
@@ -58,13 +58,13 @@ def share_rules(subject: Subject, timing: Timing) -> tuple[Recording, ...]:
 
 def _share_rules(subject: Subject, timing: Timing) -> tuple[Recording, ...]:
     periods, step = subject.reach.periods, timing.step
-    ratio = _share_since(subject, timing) if _is_rare(subject) else _share_over(subject, subject.reach.back, timing)
+    ratio = _share_since(subject, timing) if is_rare(subject) else _share_over(subject, subject.reach.back, timing)
     if periods is None:
         return (record(subject, series.PERIOD_ERROR, ratio),)
     current = q.as_label(series.BINNACLE_PERIOD, q.call("vector", periods.start()))
     lately = q.call("count_over_time", q.over(subject.history(series.events_increase(step)), LATELY.ms))
     nothing: Node = q.mul(q.num(0), q.sum_by(subject.groups, lately))
-    if _is_rare(subject):
+    if is_rare(subject):
         nothing = q.unless(nothing, _awaiting_sums(subject), matching=q.on())
     return (
         record(subject, series.PERIOD_CURRENT, current),
@@ -103,7 +103,7 @@ def _share_since(subject: Subject, timing: Timing) -> Node:
 
 def _is_old(subject: Subject) -> Node:
     """Return an expression that has elements where the SLO was there a day ago."""
-    before = q.subquery(subject.history(series.TIME_PERIOD, offset=LATELY), _BEFORE.ms, _SOMETIMES.ms)
+    before = q.subquery(subject.history(series.TIME_PERIOD, offset=LATELY), BEFORE.ms, SOMETIMES.ms)
     return q.call("count_over_time", before)
 
 
@@ -142,5 +142,6 @@ def _grouped(subject: Subject) -> str:
     return ",".join(subject.groups)
 
 
-def _is_rare(subject: Subject) -> bool:
+def is_rare(subject: Subject) -> bool:
+    """Say whether an SLO's own window is so long that it is not summed up each `LONG_EVERY`."""
     return subject.reach.back > LONG_LIMIT
