@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -88,6 +87,21 @@ class Warnings:
         self.said.append((key, reason))
 
 
+class Watch(asyncio.Queue[Event]):
+    """What one watch has still to tell, and from which version on who listens knows each object."""
+
+    def __init__(self, since: int) -> None:
+        super().__init__()
+        self._since = since
+        self._heard: dict[ObjectRef, int] = {}
+
+    def heard(self, ref: ObjectRef, version: int) -> None:
+        self._heard[ref] = max(version, self._heard.get(ref, 0))
+
+    def knows(self, ref: ObjectRef, version: int) -> bool:
+        return max(self._since, self._heard.get(ref, 0)) >= version
+
+
 class MemoryCluster:
     """Objects with uid, resourceVersion and generation; a Store and a Source for any number of controllers."""
 
@@ -95,8 +109,11 @@ class MemoryCluster:
         self.objects: dict[ObjectRef, dict[str, Any]] = {}
         self.writes: list[Write] = []
         self.fail: dict[str, list[Exception]] = {}
-        self._versions = itertools.count(1)
-        self._watchers: list[asyncio.Queue[Event]] = []
+        self.version = 0
+        """The number of the last change."""
+        self._removed: dict[str, int] = {}
+        """uid -> version from which on the object is gone."""
+        self._watchers: list[Watch] = []
         self.deaf = False
         self.lag = 0.0
         """Seconds between what happens and the word of it."""
@@ -114,7 +131,7 @@ class MemoryCluster:
         if old is not None and not changed_in_place and _said(old) == _said({"status": old.get("status"), **body}):
             return copy.deepcopy(old)  # as the real server does, no new version
         if old is None:
-            meta.setdefault("uid", f"uid-{next(self._versions)}")
+            meta.setdefault("uid", f"uid-{self._next()}")
             meta["generation"] = 1
         else:
             meta["uid"] = old["metadata"]["uid"]
@@ -122,14 +139,23 @@ class MemoryCluster:
             meta["generation"] = old["metadata"]["generation"] + changed
             if "status" not in body and "status" in old:
                 body["status"] = old["status"]
-        meta["resourceVersion"] = str(next(self._versions))
+        meta["resourceVersion"] = str(self._next())
         self.objects[ref] = body
         self._emit(Present(copy.deepcopy(body)))
         return body
 
     def remove(self, ref: ObjectRef) -> None:
         body = self.objects.pop(ref)
+        self._removed[body["metadata"]["uid"]] = self._next()
         self._emit(Gone(ref, body["metadata"]["uid"]))
+
+    def _next(self) -> int:
+        self.version += 1
+        return self.version
+
+    def is_known(self, ref: ObjectRef, version: int) -> bool:
+        """Say whether all who watch have been told of this version of an object, or of a later one."""
+        return all(watch.knows(ref, version) for watch in self._watchers)
 
     def tell(self, body: Mapping[str, Any]) -> None:
         """Have the watches tell of a version as it is here, whatever is stored."""
@@ -147,7 +173,7 @@ class MemoryCluster:
     # Source.
 
     async def events(self) -> AsyncIterator[Event]:
-        queue: asyncio.Queue[Event] = asyncio.Queue()
+        queue = Watch(self.version)
         self._watchers.append(queue)
         for body in list(self.objects.values()):
             if body["kind"] != "ConfigMap" or _selected(body):
@@ -160,6 +186,10 @@ class MemoryCluster:
                 if self.lag:
                     await asyncio.sleep(self.lag)
                 yield event
+                if isinstance(event, Gone):
+                    queue.heard(event.ref, self._removed.get(event.uid, 0))
+                elif isinstance(event, Present):
+                    queue.heard(_ref(event.body), int(event.body["metadata"]["resourceVersion"]))
         finally:
             self._watchers.remove(queue)
 

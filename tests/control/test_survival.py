@@ -191,8 +191,11 @@ class Survival(RuleBasedStateMachine):
         self.foreign: dict[ObjectRef, dict[str, Any]] = {}
         self.good: dict[str, list[Any]] = {}
         """Resource -> what may be applied of it while it is left alone: what was applied, and what was good since."""
-        self.unheard: dict[ObjectRef, list[dict[str, Any] | None]] = {}
-        """Resources that were changed with no word of it since the loop last had everything -> as it may know them, by a list."""
+        self.unheard: dict[ObjectRef, list[tuple[int, dict[str, Any] | None]]] = {}
+        """Resource that was changed with no word of it -> as somebody may know it, and the version since which it is so no more.
+
+        A list may have told what no watch did, and a later version that a watch told of ends it: `forget_what_is_over`.
+        """
         self.free: set[str] = set()
         """Resources of which no more is known than that they are not somebody else's."""
         self.lost = 0
@@ -278,7 +281,7 @@ class Survival(RuleBasedStateMachine):
         after = self.resources()
         for ref in before | after if unseen else ():
             if before.get(ref) is not after.get(ref):
-                self.unheard.setdefault(ref, []).append(before.get(ref))
+                self.unheard.setdefault(ref, []).append((self.cluster.version, before.get(ref)))
         for wanted in self.beliefs():
             for key, wants in wanted.desired.items():
                 if key not in wanted.left:
@@ -290,12 +293,20 @@ class Survival(RuleBasedStateMachine):
     def beliefs(self) -> Iterator[onepass.Pass]:
         """What is wanted as far as the loop knows: of each change that was not told it may have heard or not."""
         live = self.resources()
-        for known in itertools.product(*((live.get(ref), *olds) for ref, olds in self.unheard.items())):
+        may_be = [(live.get(ref), *(body for _, body in olds)) for ref, olds in self.unheard.items()]
+        for known in itertools.product(*may_be):
             bodies = live | dict(zip(self.unheard, known, strict=True))
             yield onepass.run(TOOLS, [body for body in bodies.values() if body is not None], TODAY)
 
     def forget_what_is_over(self) -> None:
-        """Where all that is wanted is there and status says so, no change is under way: no earlier version may come back."""
+        """Of what all have heard of since, no earlier version is believed any more.
+
+        And where all that is wanted is there and status says so, no change is under way: no earlier version may come back.
+        """
+        for ref, olds in list(self.unheard.items()):
+            olds[:] = [(until, body) for until, body in olds if not self.cluster.is_known(ref, until)]
+            if not olds:
+                del self.unheard[ref]
         if self.cluster.lag or not all(map(_is_answered, self.cluster.objects.values())):
             return  # somebody may still act on what was before
         wanted = self.wanted()
@@ -544,6 +555,25 @@ def test_a_change_that_is_stopped_halfway_leaves_a_version_whole_and_is_finished
             finally:
                 course.teardown()
     assert halfway
+
+
+def test_a_version_that_nobody_told_of_is_believed_until_all_have_heard_of_a_later_one() -> None:
+    course = Survival()
+    try:
+        course.start({}, 0.3)
+        course.stand_by()
+        course.write("a", {"lists": True, "text": "1"}, unseen=False)
+        course.converge(restart=False)
+        course.write("a", {"text": "2"}, unseen=True)
+        course.write("a", {"text": "3"}, unseen=False)
+        course.write("b", {"text": "1"}, unseen=False)
+        assert any(text == "a 1 of 2" for version in course.good["a"] for _, text in version)
+        course.time_passes(10.0)
+        course.good["a"].clear()
+        course.write("c", {"text": "1"}, unseen=False)
+        assert course.good["a"] == [{(child("a"), "a 3")}]
+    finally:
+        course.teardown()
 
 
 def test_a_share_that_a_successor_learns_of_late_is_dropped_where_its_owner_does_not_want_it() -> None:
