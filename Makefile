@@ -57,14 +57,12 @@ again: setup ## run once more, alone, the few tests of servers that failed in th
 unit: setup ## run the tests that need no server, without the thorough ones (a minute or two)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough" $(addprefix --ignore=tests/,cluster harness kind stack) $(ARGS)
 
-SOAK := control fuzz folder promql convert targets check/test_slo_mutants.py compile/test_dashboard_layout.py compile/test_slo_cells.py cluster/test_operator_faults.py cluster/test_operator_replicas.py \
-	stack/test_backend_faults.py
+# What python -m soak is told: make soak PARTS="faults courses-1 --again"
+PARTS  ?=
 
 .PHONY: soak
-soak: setup servers ## the full counts of faults, courses of events and fuzzing (hours): make soak ARGS=tests/fuzz
-	BINNACLE_FULL=1 BINNACLE_FUZZ_EXAMPLES=100000 BINNACLE_SURVIVAL_EXAMPLES=10000 BINNACLE_LAYOUTS=100000 BINNACLE_DASHBOARDS=5000 \
-		$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 $(or $(ARGS),$(addprefix tests/,$(SOAK)))
-	$(if $(ARGS),,PYTHONPATH=tests $(BIN)/python -m bench latency --resources 10000)
+soak: setup servers ## take all counts in full (hours; begun anew it goes on): make soak PARTS="faults --again" or ARGS=tests/fuzz
+	PYTHONPATH=tests $(BIN)/python -m soak $(PARTS) $(if $(ARGS),--tests $(ARGS))
 
 .PHONY: servers
 servers: setup ## find or build the test servers into a cache outside the tree
