@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection, connect
@@ -205,6 +205,28 @@ async def test_a_permission_taken_away_is_told_and_does_not_disturb_the_other_wa
         await seen.until(lambda: seen.kinds(Synced).count("SLO") == 2)
 
 
+async def test_credentials_that_are_refused_are_told_and_tried_again(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    account(cluster, namespace, may(CONFIG_MAP, "list", "watch"))
+    right = cluster.service_account_kubeconfig(namespace, "operator")
+    access = yaml.safe_load(right.read_text())
+    token = access["users"][0]["user"]["token"]
+    access["users"][0]["user"]["token"] = "wrong"
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(access))
+    cluster.apply(config_map(namespace, "c", {}))
+    watch = Watch(CONFIG_MAP, namespace)
+    async with await connect(str(kubeconfig)) as connection, following(connection, watch) as seen:
+        await seen.until(lambda: seen.kinds(Trouble))
+        assert "does not accept the credentials" in seen.source.watches()[watch].error
+        assert seen.source.watches()[watch].healthy
+        access["users"][0]["user"]["token"] = token
+        kubeconfig.write_text(yaml.safe_dump(access))
+        await seen.until(lambda: "c" in seen.names("ConfigMap"))
+        await seen.until(lambda: seen.kinds(Synced))
+
+
 async def test_what_vanished_while_history_was_forgotten_is_told(
     control_plane: ControlPlane, namespace: str, crds_applied: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -267,22 +289,3 @@ async def test_stopping_is_quick_and_leaves_no_task(
         began = time.monotonic()
     assert time.monotonic() - began < paced(2)
     assert asyncio.all_tasks() == before
-
-
-async def test_the_process_keeps_its_own_signal_handlers(
-    connection: Connection, client: Client, namespace: str, crds_applied: tuple[str, ...]
-) -> None:
-    loop, calls = asyncio.get_running_loop(), []
-    source = KubernetesSource(
-        connection,
-        client,
-        [Watch(SLO, namespace)],
-        signals=lambda: loop.add_signal_handler(signal.SIGTERM, calls.append, 1),
-    )
-    events = source.events()
-    assert isinstance(await anext(events), Synced)
-    signal.raise_signal(signal.SIGTERM)
-    await eventually_async(lambda: calls == [1])
-    assert next(iter(source.watches().values())).phase is Phase.RUNNING
-    await events.aclose()
-    loop.remove_signal_handler(signal.SIGTERM)

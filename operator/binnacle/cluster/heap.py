@@ -52,7 +52,7 @@ async def give_back(controller: Controller, clock: Clock) -> None:
 
 def _trim() -> None:
     """Return what is free to the system, where the C library is one that can (glibc)."""
-    # kopf's views of an object hold each other and so its body, until the collector comes by.
+    # What holds itself, and whatever else it holds, is there until the collector comes by.
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -136,12 +136,9 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
         if code == "403":
             refused.set()
 
-    def take_signals() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-
-    take_signals()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     async with (
         await connect(options.kubeconfig, answered) as connection,
         connection.session(CONNECTIONS, unacknowledged=options.lease.margin) as session,
@@ -163,7 +160,6 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
                 clock,
                 stop,
                 on_lost,
-                take_signals,
                 refused,
             )
     return not lost.is_set()
@@ -284,7 +280,6 @@ async def _serve(
     clock: Clock,
     stop: asyncio.Event,
     on_lost: Callable[[], None],
-    take_signals: Callable[[], None],
     refused: asyncio.Event,
 ) -> None:
     tools = shipped(config)
@@ -298,7 +293,6 @@ async def _serve(
         plan(config, kinds, children),
         listed=lambda kind: metrics.watch_lists.labels(kind).inc(),
         streamed=lambda kind: metrics.watch_streams.labels(kind).inc(),
-        signals=take_signals,
     )
     name = conventions.lease_name(config.instance)
     async with connection.api_client() as api:

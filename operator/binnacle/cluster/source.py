@@ -33,7 +33,6 @@ class KubernetesSource:
         listed: called with a kind whenever a list of it begins: at the start, and after each stream that could not be
             continued.
         streamed: called with a kind whenever a stream of it begins.
-        signals: puts the process's own SIGINT and SIGTERM handlers back; kopf takes them whenever a watch begins.
         clock: monotonic seconds.
     """
 
@@ -45,7 +44,6 @@ class KubernetesSource:
         *,
         listed: Callable[[str], None] = lambda _kind: None,
         streamed: Callable[[str], None] = lambda _kind: None,
-        signals: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._client = client
@@ -60,7 +58,6 @@ class KubernetesSource:
                 trouble=partial(self._on_trouble, watch.resource),
                 listed=partial(listed, watch.resource.kind),
                 streamed=partial(streamed, watch.resource.kind),
-                signals=signals,
                 clock=clock,
                 random=random.random,
             )
