@@ -171,6 +171,15 @@ def test_the_quickstart_is_explained_whole_within_80_columns(run: Runner) -> Non
         assert said in ended.out
 
 
+def test_the_slo_of_the_quickstart_wakes_somebody(run: Runner) -> None:
+    (slo,) = json.loads(run("explain", QUICKSTART, "slo/checkout", "--output", "json").out)
+    (told,) = [one for one in slo["sections"] if one["title"] == "Who is told"]
+    assert [row[:2] for row in told["table"]["rows"]] == [
+        ["critical", "oncall; payments"],
+        ["warning", "payments, not during nights"],
+    ]
+
+
 # -- which resources -------------------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,7 @@ def test_others_resources_are_passed_over_with_a_note() -> None:
     assert [document.key.name for document in reading.documents] == ["checkout"]
     assert reasons(reading) == [(Severity.INFO, Reason.NOT_A_RESOURCE)] * 2
     assert "Namespace shop" in reading.findings[0].finding.message
+    assert "without a kind" in reading.findings[1].finding.message
     assert [item.line for item in reading.findings] == [1, 5]
 
 
@@ -331,7 +332,8 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     ],
 )
 def test_the_usual_mistakes_come_with_a_fix(text: str, hint: str) -> None:
-    assert hint in read_text(text).findings[-1].finding.fix
+    (error,) = [item.finding for item in read_text(text).findings if item.finding.severity is Severity.ERROR]
+    assert hint in error.fix
 
 
 # -- where things stand -----------------------------------------------------------------------------------------------

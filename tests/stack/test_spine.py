@@ -219,6 +219,7 @@ def test_the_page_fires_in_the_outage_and_not_before(spine: Spine) -> None:
         "binnacle_kind": "SLO",
         "binnacle_namespace": "shop",
         "binnacle_name": "checkout",
+        "binnacle_route": "payments",
     }
     assert alert["annotations"]["summary"] == "checkout: SLO shop/checkout burns its error budget"
     assert re.search(

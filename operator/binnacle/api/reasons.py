@@ -531,7 +531,8 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     ),
     Reason.NOT_A_RESOURCE: Doc(
         "The document is not of Binnacle's API group, `binnacle.dev`, and is passed over.",
-        "Nothing need be done. If it is meant to be one of Binnacle's resources, correct its `apiVersion`.",
+        "Nothing need be done. If it is meant to be one of Binnacle's resources, correct its `apiVersion`. Of files of other tools the "
+        "finding says which command converts them, or what there is here instead.",
     ),
 }
 """Cause and fix of every reason."""

@@ -1,7 +1,7 @@
 """Reading: from files, folders and standard input to our resources, with whatever is wrong as findings.
 
 What is read is what `kubectl apply -f` would read: several documents in a file, Lists, JSON, other people's resources
-in between (passed over with a note). A document that cannot be read never hides the others: the text is cut at its
+in between (passed over with a note for each sort). A document that cannot be read never hides the others: the text is cut at its
 `---` lines first, which YAML allows nowhere inside a document, and each piece is parsed by itself.
 """
 
@@ -21,6 +21,7 @@ from binnacle.api.registry import KINDS
 from binnacle.errors import BinnacleError
 from binnacle.folder.compose import LIMITS, Budget, Composed, Limits, Path, Problem, Unreadable, compose
 from binnacle.folder.document import Document, Piece, Position, dotted, key_of
+from binnacle.folder.foreign import Foreign
 from binnacle.folder.located import NO_KEY, Located
 from binnacle.intent.refs import Key
 
@@ -37,7 +38,7 @@ class Reading:
     Attributes:
         documents: our resources in the order of paths, files (by name) and places; each has a kind, a namespace and a
             name, and no two have the same.
-        findings: what is wrong with files, and a note for each document that is not ours.
+        findings: what is wrong with files, and a note for each sort of documents that are not ours.
         texts: every file that is text, to show a line beside a finding.
     """
 
@@ -68,14 +69,14 @@ def read(
     reader = _Reader(namespace, limits)
     for file, path in _files(paths):
         reader.file(file, path, stdin)
-    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+    return reader.reading()
 
 
 def read_text(text: str, *, file: str = STDIN, namespace: str = "default", limits: Limits = LIMITS) -> Reading:
     """Read resources from a text; `file` is the name that findings give it."""
     reader = _Reader(namespace, limits)
     reader.text(file, text)
-    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+    return reader.reading()
 
 
 def read_any(paths: Iterable[str], *, stdin: BinaryIO | None = None, limits: Limits = LIMITS) -> Reading:
@@ -87,14 +88,14 @@ def read_any(paths: Iterable[str], *, stdin: BinaryIO | None = None, limits: Lim
     reader = _AnyReader("", limits)
     for file, path in _files(paths):
         reader.file(file, path, stdin)
-    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+    return reader.reading()
 
 
 def read_any_text(text: str, *, file: str = STDIN, limits: Limits = LIMITS) -> Reading:
     """Read documents of whatever kind from a text, as `read_any` does; `file` is the name that findings give it."""
     reader = _AnyReader("", limits)
     reader.text(file, text)
-    return Reading(tuple(reader.documents), tuple(reader.findings), reader.texts)
+    return reader.reading()
 
 
 def _files(paths: Iterable[str]) -> Iterator[tuple[str, FilePath | None]]:
@@ -137,6 +138,11 @@ class _Reader:
         self._namespace = namespace
         self._limits = limits
         self._seen: dict[Key, str] = {}
+        self._foreign = Foreign()
+
+    def reading(self) -> Reading:
+        """Return what was read, after the last file."""
+        return Reading(tuple(self.documents), (*self.findings, *self._foreign.notes()), self.texts)
 
     def file(self, file: str, path: FilePath | None, stdin: BinaryIO | None) -> None:
         """Read one file, or standard input where `path` is None."""
@@ -227,8 +233,10 @@ class _Reader:
     def _take(self, document: Document, problems: Iterable[Problem], position: Position | None) -> None:
         if _is_ours(document.obj):
             self._resource(document, problems)
+        elif _is_nearly_ours(document.obj):
+            self._warn(document)
         else:
-            self._note(document, position or document.position())
+            self._foreign.add(document, position)
 
     def _resource(self, document: Document, problems: Iterable[Problem]) -> None:
         metadata = document.obj.get("metadata")
@@ -270,23 +278,17 @@ class _Reader:
         self.findings.append(Located(finding, key, document.file, *position))
         return False
 
-    def _note(self, document: Document, position: Position) -> None:
+    def _warn(self, document: Document) -> None:
+        """Say that a document is nearly ours: silence would say that it is good."""
         key = key_of(document.obj)
-        what = f"{key.kind} {key.name}".strip() or "A document without a kind"
-        message = f"{what} is not of {GROUP} and is passed over."
-        if _is_nearly_ours(document.obj):
-            # Silence would say that it is good.
-            finding = Finding(
-                Severity.WARNING,
-                Reason.NOT_A_RESOURCE,
-                "apiVersion",
-                message,
-                f"Write apiVersion: {API_VERSION}, if it is meant to be.",
-            )
-            position = document.position("apiVersion")
-        else:
-            finding = Finding(Severity.INFO, Reason.NOT_A_RESOURCE, "", message)
-        self.findings.append(Located(finding, key, document.file, *position))
+        finding = Finding(
+            Severity.WARNING,
+            Reason.NOT_A_RESOURCE,
+            "apiVersion",
+            f"{f'{key.kind} {key.name}'.strip()} is not of {GROUP} and is passed over.",
+            f"Write apiVersion: {API_VERSION}, if it is meant to be.",
+        )
+        self.findings.append(Located(finding, key, document.file, *document.position("apiVersion")))
 
     def _add(self, file: str, problem: Problem, first_line: int | None = None, key: Key = NO_KEY) -> None:
         finding = Finding(problem.severity, problem.reason, dotted(problem.path), problem.message, problem.fix)
