@@ -42,13 +42,18 @@ def test_it_ends_in_time_with_every_worker_waiting_for_an_answer_and_leaves_the_
     world: World, proxy: Faulty, then: Suffering
 ) -> None:
     last = False
+    holders: set[str] = set()
+    """Whom the Lease was to name, as far as anybody asked for it: what gets no answer never comes to the API server."""
 
     def suffers(asked: Asked) -> bool:
-        return last or asked.verb == "patch"
+        return last or asked.verb == "patch" or asked.resource == "leases"
 
     async def suffering(exchange: Exchange) -> web.StreamResponse:
-        writes = exchange.asked.verb == "patch"
-        return await (then if last and not writes else sufferings.half_open)(exchange)
+        if exchange.asked.resource == "leases" and exchange.asked.verb == "update":
+            holders.add((await exchange.request.json())["spec"].get("holderIdentity") or "")
+        if exchange.asked.verb == "patch":
+            return await sufferings.half_open(exchange)
+        return await (then if last else faults.passed)(exchange)
 
     if not world.operator.process.running:
         world.operator.start()
@@ -67,4 +72,5 @@ def test_it_ends_in_time_with_every_worker_waiting_for_an_answer_and_leaves_the_
         print(f"ended after {took:.1f} s")
         assert took <= paced(pod_has() - 10), world.operator.process.tail()
         # The API server may still be doing what it was asked for: no other replica may write before that is over.
+        assert holders == {leader}
         assert world.holder() == leader
