@@ -91,7 +91,7 @@ def _run(part: Part, record: Record) -> Result:
             work.wait()
             held = None
         except SystemExit:
-            work.send_signal(signal.SIGINT)
+            work.terminate()
             work.wait()
             raise
     took, effort = time.monotonic() - began, _spent() - spent

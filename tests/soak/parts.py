@@ -46,7 +46,9 @@ class Part:
         """Return what runs it; `passed` is the file of the tests that need not run again."""
         if self.bench:
             return [sys.executable, "-m", "bench", *self.bench]
-        return pytest("-v", "-p", "soak.passed", "--passed", str(passed), "-n", str(self.workers), *self.tests)
+        # What they say of themselves, such as times and counts, is wanted of those that hold too.
+        said = ("-v", "-rfEP")
+        return pytest(*said, "-p", "soak.passed", "--passed", str(passed), "-n", str(self.workers), *self.tests)
 
 
 def pytest(*arguments: str) -> list[str]:
