@@ -167,6 +167,8 @@ class Streaming:
                         listed, self._listed = None, True
                     elif (uid := self._on_event(event)) and listed is not None:
                         listed.add(uid)
+                if not self._listed:
+                    raise TransientError(self._error or f"the list of {self.watch} broke off")
             finally:
                 if self._transport is not None:
                     # No farewell in TLS: a network that has lost its way would leave it unanswered. The first releases of Python 3.11
@@ -252,15 +254,17 @@ class Streaming:
         self._active = self._clock()
         if kind == "BOOKMARK":
             return ""
-        metadata = body["metadata"]
-        uid: str = metadata["uid"]
+        try:
+            uid, ref = body["metadata"]["uid"], self._ref(body["metadata"])
+        except (KeyError, TypeError) as error:
+            raise TransientError(f"the watch of {self.watch} brought what is no object") from error
         if kind == "DELETED":
             self._known.pop(uid, None)
-            self._deliver(Gone(self._ref(metadata), uid))
+            self._deliver(Gone(ref, uid))
         else:
-            self._known[uid] = self._ref(metadata)
+            self._known[uid] = ref
             self._deliver(Present(body))
-        return uid
+        return str(uid)
 
     def _bury(self, uids: Iterable[str]) -> None:
         """Tell of objects that have gone unseen. One that is still on its way is told as gone once more; no harm."""
