@@ -56,9 +56,14 @@ def test_what_fields_take_and_their_defaults_are_said() -> None:
     assert "| `output` | `auto` or `operator` or `configMap` | `auto` |" in page
     assert "| `privateProbeTargets` | true or false | `false` |" in page
     assert (
-        "| `datasources[].uid` | the uid of a datasource in Grafana: letters, digits, _ and - | must be given |" in page
+        "| `datasources[].uid` | the uid of a datasource in Grafana: letters, digits, \\_ and - (at most 40 characters) | must be given |"
+        in page
     )
-    assert "| `namespaces` | a list, at most 1000, of lower-case letters, digits and - between them | none |" in page
+    assert (
+        "| `namespaces` | a list, at most 1000, of lower-case letters, digits and - between them (at most 63 characters), none twice "
+        "| none |" in page
+    )
+    assert "| `sharedObjects` | a whole number from 1 to 1000 | `16` |" in page
 
 
 def test_the_examples_of_the_page_and_of_the_readme_are_good() -> None:

@@ -14,20 +14,18 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from binnacle.api.cel import VALIDATIONS
 from binnacle.api.meta import Column
-from binnacle.api.model import LIST_KEYS, LIST_TYPE
+from binnacle.api.model import LIST_KEYS, LIST_TYPE, SAYS
 from binnacle.api.registry import KINDS, KindInfo
-
-Schema = dict[str, Any]
+from binnacle.api.schema_reading import INT_OR_STRING, Schema, followed
 
 CATEGORIES: Final = ("binnacle", "observability")
-INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 HEADER: Final = "# Generated from the models in operator/binnacle/api. Do not edit.\n"
 
 # Seen from a tool such as kstatus, a status without conditions looks finished; a generation that no spec has does not.
 FRESH_STATUS: Final = {"observedGeneration": -1}
 
-_NOISE: Final = ("title", "examples", "deprecated", "default", "$defs", "propertyNames", "readOnly", "writeOnly")
+_NOISE: Final = ("title", "examples", "deprecated", "default", "$defs", "propertyNames", "readOnly", "writeOnly", SAYS)
 _KNOWN: Final = frozenset(
     {
         "additionalProperties", "anyOf", "default", "description", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items",
@@ -128,8 +126,10 @@ def structural(raw: Schema) -> Schema:
 
 
 def _node(raw: Schema, definitions: Mapping[str, Schema], path: str, inside: tuple[str, ...]) -> Schema:
-    node, inside = _resolved(raw, definitions, path, inside)
-    node = _respelled(node, path)
+    node, names = followed(raw, definitions)
+    if again := set(names) & set(inside):
+        raise SchemaError(f"{path}: {again.pop()} contains itself")
+    node, inside = _respelled(node, path), (*inside, *names)
     for part in ("items", "additionalProperties"):
         if isinstance(node.get(part), dict):
             node[part] = _node(node[part], definitions, f"{path}[]", inside)
@@ -139,26 +139,6 @@ def _node(raw: Schema, definitions: Mapping[str, Schema], path: str, inside: tup
         }
     _check(node, path)
     return node
-
-
-def _resolved(
-    raw: Schema, definitions: Mapping[str, Schema], path: str, inside: tuple[str, ...]
-) -> tuple[Schema, tuple[str, ...]]:
-    """Put definitions in the place of references, and X in the place of `X or null`."""
-    node = dict(raw)
-    while True:
-        if "$ref" in node:
-            name = node.pop("$ref").removeprefix("#/$defs/")
-            if name in inside:
-                raise SchemaError(f"{path}: {name} contains itself")
-            inside = (*inside, name)
-            # What the field says comes before what its type says.
-            node = definitions[name] | node
-        elif (inner := _optional(node)) is not None:
-            del node["anyOf"]
-            node = inner | node
-        else:
-            return node, inside
 
 
 def _respelled(node: Schema, path: str) -> Schema:
@@ -182,15 +162,6 @@ def _respelled(node: Schema, path: str) -> Schema:
     if node.get("type") == "integer":
         node.setdefault("format", "int64")
     return node
-
-
-def _optional(node: Schema) -> Schema | None:
-    """Return X of `X or null`: a field that may be left out. Kubernetes knows no null beside a value."""
-    choices = node.get("anyOf", ())
-    if node.get(INT_OR_STRING) or {"type": "null"} not in choices:
-        return None
-    rest = [choice for choice in choices if choice != {"type": "null"}]
-    return rest[0] if len(rest) == 1 else None
 
 
 _CLASS: Final = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]")

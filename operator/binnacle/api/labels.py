@@ -24,9 +24,10 @@ RESERVED_SERIES: Final = ("ALERTS", "ALERTS_FOR_STATE")
 RESERVED_SERIES_PREFIXES: Final = ("slo:", "binnacle:")
 """Series that Prometheus and Binnacle make; nobody else may scrape or record any of that name."""
 
-_FIX: Final = (
-    f"Choose a name other than {', '.join(RESERVED_LABELS)} that does not begin with {' or '.join(RESERVED_PREFIXES)}."
+_SAYS: Final = (
+    f"a name other than {', '.join(RESERVED_LABELS)} that does not begin with {' or '.join(RESERVED_PREFIXES)}"
 )
+_FIX: Final = f"Choose {_SAYS}."
 _BRACES: Final = "Write the value without {{: it is used as it is, and is the same on alerts and on series."
 
 
@@ -55,7 +56,7 @@ def _refuse_reserved_keys(labels: dict[str, str]) -> None:
             raise refusal("A label's value is no template.", fix=_BRACES, at=(name,))
 
 
-FreeLabelName = Annotated[LabelName, Law(_refuse_reserved, (Cel(free_name_cel("self"), _FIX),))]
+FreeLabelName = Annotated[LabelName, Law(_refuse_reserved, (Cel(free_name_cel("self"), _FIX),), _SAYS)]
 """A label name that a user may set or group by."""
 
 _KEYS: Final = Cel(

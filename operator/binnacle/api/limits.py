@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from binnacle.api.model import parsed_by, shown
-from binnacle.api.values import Duration, Quantity, parse_decimal
+from binnacle.api.values import Duration, Quantity, int_or_string, parse_decimal
 from binnacle.errors import SpecError
 
 
@@ -28,9 +28,7 @@ _PERCENTAGE: Final = r"[0-9]{1,7}(\.[0-9]{1,8})?%"
 _DURATION: Final = "([0-9]{1,8}d)?([0-9]{1,8}h)?([0-9]{1,8}m)?([0-9]{1,8}s)?([0-9]{1,8}ms)?"
 _SIZE: Final = r"[0-9]{1,15}(\.[0-9]{1,9})?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)"
 LIMIT_PATTERN: Final = f"^({_NUMBER}|{_PERCENTAGE}|{_SIZE}|{_DURATION})$"
-_SAYS: Final = (
-    'Write a whole number, a decimal in quotes ("0.5"), a percentage (5%), a duration (300ms) or a size (512Mi).'
-)
+_SAYS: Final = 'a whole number, a decimal in quotes ("0.5"), a percentage (5%), a duration (300ms) or a size (512Mi)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Limit:
             return cls(Quantity.parse(value).value, Unit.SIZE, value)
         if value and re.fullmatch(_DURATION, value):
             return cls(Duration.parse(value).seconds, Unit.DURATION, value)
-        raise SpecError(f"{shown(value)} is not a value with a known unit.", fix=_SAYS)
+        raise SpecError(f"{shown(value)} is not a value with a known unit.", fix=f"Write {_SAYS}.")
 
     def __str__(self) -> str:
         return self.text
@@ -80,9 +78,4 @@ class Limit:
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return {
-            "x-kubernetes-int-or-string": True,
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "pattern": LIMIT_PATTERN,
-            "maxLength": 32,
-        }
+        return int_or_string(LIMIT_PATTERN, 32, _SAYS)

@@ -12,7 +12,7 @@ from binnacle.api.values import DnsLabel, Duration, Shape, duration_between, int
 from binnacle.errors import SpecError
 
 _PORT_NAME: Final = "[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?"
-_PORT_FIX: Final = "Write the port's name (at most 15 lower-case letters, digits and -), or its number from 1 to 65535."
+_PORT_SAYS: Final = "the port's name (at most 15 lower-case letters, digits and -), or its number from 1 to 65535"
 _MOST_PORTS: Final = 65_535
 
 
@@ -25,7 +25,7 @@ class PortValue:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return int_or_string(f"^({_PORT_NAME}|[1-9][0-9]{{0,4}})$", 15)
+        return int_or_string(f"^({_PORT_NAME}|[1-9][0-9]{{0,4}})$", 15, _PORT_SAYS)
 
 
 def _parse_port(value: object) -> str | int:
@@ -34,7 +34,7 @@ def _parse_port(value: object) -> str | int:
         return int(text)
     wanted = set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") and any(one.isalpha() for one in text)
     if not wanted or len(text) > 15 or text.startswith("-") or text.endswith("-"):
-        raise SpecError(f"{shown(value)} is not a port.", fix=_PORT_FIX)
+        raise SpecError(f"{shown(value)} is not a port.", fix=f"Write {_PORT_SAYS}.")
     return text
 
 

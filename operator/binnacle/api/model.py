@@ -20,6 +20,8 @@ from binnacle.errors import SpecError
 LIST_TYPE = "x-kubernetes-list-type"
 LIST_KEYS = "x-kubernetes-list-map-keys"
 MAP_TYPE = "x-kubernetes-map-type"
+SAYS = "x-says"
+"""What a value is, in words, the narrowest last: for pages about the models. No part of a CRD."""
 
 
 def refusal(
@@ -35,6 +37,11 @@ def refusal(
     """
     # The text goes in as a value: a brace that a user wrote must not be read as a placeholder of the template.
     return PydanticCustomError(reason.value, "{message}", {"message": message, "fix": fix, "at": at})
+
+
+def add_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    """Return a copy of a JSON schema with what the value is in words, narrower than what it says already."""
+    return schema | {SAYS: [*schema.get(SAYS, ()), words]}
 
 
 class Model(BaseModel):
@@ -144,10 +151,17 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A law over one value: checked in Python by `check` (which raises `SpecError` or a `refusal`), on the server by `rules`."""
+    """A law over one value.
+
+    Attributes:
+        check: checks it in Python; raises `SpecError` or a `refusal`.
+        rules: check it on the server.
+        says: in words what the value is then, where that is all there is to say of it.
+    """
 
     check: Callable[[Any], None]
     rules: tuple[Cel, ...] = ()
+    says: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
@@ -155,7 +169,8 @@ class Law:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return add_rules(handler(schema), self.rules)
+        checked = add_rules(handler(schema), self.rules)
+        return add_words(checked, self.says) if self.says else checked
 
     def _checked(self, value: Any) -> Any:
         try:
@@ -226,4 +241,5 @@ class TextValue:
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
         says = Cel(matches("self", cls.pattern), f"Write {cls.says}.")
-        return add_rules({"type": "string", "maxLength": cls.length, "pattern": cls.pattern}, (says,))
+        schema = add_rules({"type": "string", "maxLength": cls.length, "pattern": cls.pattern}, (says,))
+        return add_words(schema, cls.says)

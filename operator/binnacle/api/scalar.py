@@ -23,7 +23,7 @@ class _ScalarValue:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return int_or_string(_PATTERN, _LENGTH)
+        return int_or_string(_PATTERN, _LENGTH, 'text or a whole number; anything else in quotes: "true", "0.5"')
 
 
 def _parse(value: object) -> str:

@@ -15,7 +15,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from binnacle.api.cel import Cel, add_rules, bound, duration_ms, matches, percent
-from binnacle.api.model import Law, Model, parsed_by, refusal, shown
+from binnacle.api.model import Law, Model, add_words, parsed_by, refusal, shown
 from binnacle.errors import SpecError
 
 # Prometheus' own grammar (model.ParseDuration of prometheus/common) with the digits bounded, so that neither Go's int64 of
@@ -96,11 +96,10 @@ class Duration:
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        wrong = Cel(
-            f"size(self) > 0 && {matches('self', DURATION_PATTERN)}",
-            "Write a Prometheus duration, largest unit first: 5m, 1h30m, 30d.",
-        )
-        return add_rules({"type": "string", "minLength": 1, "maxLength": 32, "pattern": DURATION_PATTERN}, (wrong,))
+        says = "a Prometheus duration, largest unit first: 5m, 1h30m, 30d"
+        wrong = Cel(f"size(self) > 0 && {matches('self', DURATION_PATTERN)}", f"Write {says}.")
+        schema = {"type": "string", "minLength": 1, "maxLength": 32, "pattern": DURATION_PATTERN}
+        return add_words(add_rules(schema, (wrong,)), says)
 
 
 @lru_cache(maxsize=256)  # a resource spells a handful of lengths, dozens of times each
@@ -173,8 +172,9 @@ class Percentage:
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        wrong = Cel(matches("self", PERCENTAGE_PATTERN), "Write a percentage with its sign: 99.9%.")
-        return add_rules({"type": "string", "maxLength": 13, "pattern": PERCENTAGE_PATTERN}, (wrong,))
+        says = "a percentage with its sign: 99.9%"
+        wrong = Cel(matches("self", PERCENTAGE_PATTERN), f"Write {says}.")
+        return add_words(add_rules({"type": "string", "maxLength": 13, "pattern": PERCENTAGE_PATTERN}, (wrong,)), says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class Quantity:
     def __get_pydantic_json_schema__(
         cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return int_or_string(QUANTITY_PATTERN, 32)
+        return int_or_string(QUANTITY_PATTERN, 32, "a number with a Kubernetes suffix: 512Mi, 2Gi")
 
 
 def _quantity_factor(suffix: str) -> Decimal:
@@ -244,14 +244,21 @@ def parse_decimal(value: object) -> Decimal:
     return Decimal(text)
 
 
-def int_or_string(pattern: str, length: int) -> dict[str, Any]:
-    """Return the schema of a value that is an integer or text; the `anyOf` is the one form that a structural schema allows."""
-    return {
+def int_or_string(pattern: str, length: int, says: str) -> dict[str, Any]:
+    """Return the schema of a value that is an integer or text; the `anyOf` is the one form that a structural schema allows.
+
+    Args:
+        pattern: of the text.
+        length: most characters of the text.
+        says: in words what the value is.
+    """
+    schema = {
         "x-kubernetes-int-or-string": True,
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "pattern": pattern,
         "maxLength": length,
     }
+    return add_words(schema, says)
 
 
 class _DecimalValue:
@@ -263,7 +270,7 @@ class _DecimalValue:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler, /
     ) -> dict[str, Any]:
-        return int_or_string(DECIMAL_PATTERN, 32)
+        return int_or_string(DECIMAL_PATTERN, 32, 'a whole number, or a decimal in quotes: "0.5"')
 
 
 Number = Annotated[Decimal, _DecimalValue()]
@@ -274,36 +281,38 @@ def duration_between(low: str, high: str, *, whole: str = "") -> Law:
     """Return the law that a `Duration` lies in `low..high`, both included, and is a multiple of `whole` where given."""
     least, most = Duration.parse(low), Duration.parse(high)
     step = Duration.parse(whole) if whole else None
-    says = f"Choose a duration from {low} to {high}" + (f" that is a multiple of {whole}." if step else ".")
+    says = f"a duration from {low} to {high}" + (f" that is a multiple of {whole}" if step else "")
+    fix = f"Choose {says}."
 
     def check(value: Duration) -> None:
         if not least <= value <= most:
-            raise SpecError(f"{value} is outside {low} to {high}.", fix=says)
+            raise SpecError(f"{value} is outside {low} to {high}.", fix=fix)
         if step and value.ms % step.ms:
-            raise SpecError(f"{value} is not a multiple of {whole}.", fix=says)
+            raise SpecError(f"{value} is not a multiple of {whole}.", fix=fix)
 
     steps = f" && ms % {step.ms} == 0" if step else ""
     inside = bound(duration_ms("self"), "ms", f"ms >= {least.ms} && ms <= {most.ms}{steps}")
     # A value that is no duration has its own message; this rule need not add a second one.
-    return Law(check, (Cel(f"!{matches('self', DURATION_PATTERN)} || {inside}", says),))
+    return Law(check, (Cel(f"!{matches('self', DURATION_PATTERN)} || {inside}", fix),), says)
 
 
 def percentage_between(low: str, high: str, *, low_included: bool = False, high_included: bool = False) -> Law:
     """Return the law that a `Percentage` lies between two others, excluded unless said otherwise."""
     least, most = Percentage.parse(low), Percentage.parse(high)
     above, below = ("at least" if low_included else "above"), ("at most" if high_included else "below")
-    says = f"Choose a percentage {above} {low} and {below} {high}."
+    says = f"a percentage {above} {low} and {below} {high}"
+    fix = f"Choose {says}."
 
     def check(value: Percentage) -> None:
         under = value < least if low_included else value <= least
         over = value > most if high_included else value >= most
         if under or over:
-            raise SpecError(f"{value} is not {above if under else below} {low if under else high}.", fix=says)
+            raise SpecError(f"{value} is not {above if under else below} {low if under else high}.", fix=fix)
 
     floor = f"share {'>=' if low_included else '>'} {float(least.ratio * 100)}"
     ceiling = f"share {'<=' if high_included else '<'} {float(most.ratio * 100)}"
     inside = bound(percent("self"), "share", f"{floor} && {ceiling}")
-    return Law(check, (Cel(f"!{matches('self', PERCENTAGE_PATTERN)} || {inside}", says),))
+    return Law(check, (Cel(f"!{matches('self', PERCENTAGE_PATTERN)} || {inside}", fix),), says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +357,7 @@ class Shape:
     ) -> dict[str, Any]:
         bounds = {"pattern": self.pattern, "maxLength": self.length} | ({"minLength": self.least} if self.least else {})
         rules = (Cel(matches("self", self.pattern), f"Write {self.says}."),) if self.in_words else ()
-        return add_rules(handler(schema) | bounds, rules)
+        return add_words(add_rules(handler(schema) | bounds, rules), self.says)
 
     def _shown(self, value: str) -> str:
         return "The text" if self.private else shown(value)
