@@ -13,11 +13,18 @@ from pathlib import Path
 from api.crd_baseline import NarrowedError, current, grown, recorded
 from binnacle.api.config_reference import render_configuration
 from binnacle.api.crd import render_crds
+from binnacle.api.kind_reference import render_kind_pages
 from binnacle.api.reasons import render_reasons
 from binnacle.cli.pictures import pictures_in
 from binnacle.cluster.run import shipped_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def texts_in(folder: Path) -> dict[str, str]:
+    """Return the YAML files of a folder by their names without the end."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
+
 
 # folder, pattern of the files there that are ours to remove, name → text
 GENERATED: tuple[tuple[str, str, Callable[[], dict[str, str]]], ...] = (
@@ -25,6 +32,7 @@ GENERATED: tuple[tuple[str, str, Callable[[], dict[str, str]]], ...] = (
     ("manifests", "*.yaml", shipped_manifests),
     ("docs", "reasons.md", lambda: {"reasons.md": render_reasons()}),
     ("docs", "configuration.md", lambda: {"configuration.md": render_configuration()}),
+    ("docs/reference", "*.md", lambda: render_kind_pages(texts_in(ROOT / "examples" / "minimal"))),
     ("docs/pictures", "*.svg", lambda: pictures_in(ROOT / "examples" / "quickstart")),
     # The last, since it can refuse.
     ("tests/data/crds-baseline/v1alpha1", "*.yaml", lambda: grown(recorded(), current())),

@@ -16,7 +16,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
 def test_an_example_compiles_and_is_explained(run: Runner, folder: Path) -> None:
-    checked = run("check", folder)
+    checked = run("check", folder, "--strict")
     assert checked.status == 0, checked.out + checked.err
     explained = run("explain", folder)
     assert explained.status == 0, explained.out + explained.err

@@ -41,6 +41,15 @@ def test_good_slos_are_taken(cluster: Cluster, namespace: str) -> None:
     assert refusals(cluster, namespace, [one.object() for one in GOOD]) == {}
 
 
+def test_the_examples_of_the_reference_are_taken_where_kubectl_is(cluster: Cluster, namespace: str) -> None:
+    examples = Path(__file__).resolve().parents[2] / "examples" / "minimal"
+    tried = cluster.kubectl(
+        *("apply", "-n", namespace, "--dry-run=server", "--validate=strict", "-o", "name", "-f", str(examples))
+    )
+    assert len(tried.stdout.splitlines()) == len(KINDS)
+    assert tried.stderr == ""
+
+
 @pytest.fixture(scope="module")
 def said(cluster: Cluster, crds_applied: tuple[str, ...]) -> dict[str, str]:
     """What the server says of every bad SLO, asked in one go."""

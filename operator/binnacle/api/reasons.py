@@ -246,14 +246,14 @@ DOCS: Final[Mapping[Reason, Doc]] = {
     Reason.UNKNOWN_FIELD: Doc(
         "The resource has a field that its kind does not know. An unknown field is never passed over in a file, since it is usually "
         "a spelling mistake.",
-        "Write the name that the finding suggests, or leave the field out. `kubectl explain` lists the fields.",
+        "Write the name that the finding suggests, or leave the field out. `kubectl explain` lists the fields, and so does `docs/reference/`.",
     ),
     Reason.MISSING_FIELD: Doc(
         "A field that the resource cannot do without is not there.", "Add the field that the finding names."
     ),
     Reason.INVALID_VALUE: Doc(
         "The value of a field has the wrong type, the wrong shape, or lies outside its bounds.",
-        "Write a value as the finding says; `kubectl explain` describes the field.",
+        "Write a value as the finding says; `kubectl explain` and `docs/reference/` describe the field.",
     ),
     Reason.RESERVED_LABEL: Doc(
         "A label has a name that Prometheus or Binnacle sets, or that would make two owners' series or alerts look the same.",
