@@ -49,7 +49,10 @@ EQUIVALENT = {
     r"short alert: a range of 300000 times 2": "a group that is gone for good is forgotten a step later at most",
     r"(short alert|long slo:period_error:ratio): count_over_time is last_over_time": "what is asked is whether there was anything",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
-    r"long slo:period_error:ratio: \* is / in a subquery": "what is multiplied with is 1: it is there for its label",
+    r"(long slo:period_error:ratio|increments slo:\w+:\w+): \* is / beside a label( in a subquery)?": "what is multiplied with is 1: it "
+    "is there for its label",
+    r"(long slo:period_error:ratio|period slo:period:\w+): a range of (612000000|2685600000|7956000000|31629600000) times 2": "what lies "
+    "further back than the longest period of the calendar is of another one",
     r"long slo:period_error:ratio: a range of \d+ times 2( beside >)? in a subquery": "when the last sums were is asked twice of each "
     "increment, whether it is newer and to label it, and the shorter range of the two decides",
     r"long slo:period_error:ratio: a subquery over (?!2592000000 )\d+ times 2": "an increment that is older than the range came before "
@@ -109,8 +112,8 @@ def _parts(node: Node) -> list[Node]:
 
 
 def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noqa: C901 - one arm for each kind of node
-    """Changes that mean something: what is times nought, what `and` matches by its labels anyway, and how long an alert is
-    held on to are left alone."""
+    """Changes that mean something: what is times nought, what `and` matches by all of its labels anyway, and how long an alert
+    is held on to are left alone."""
     match node:
         case Binary("*", Number("0")):
             return
@@ -118,7 +121,7 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
             yield "and is or", rebuild(replace(node, op="or"))
             for side in ("lhs", "rhs"):
                 for what, changed in _changes(getattr(node, side), _side(node, side, rebuild)):
-                    if " without " not in what:
+                    if node.matching is not None or " without " not in what:
                         yield what, changed
         case Call("max_over_time"):
             return
@@ -133,7 +136,8 @@ def _changes(node: Node, rebuild: Rebuild) -> Iterator[tuple[str, Node]]:  # noq
                     yield f"{what} beside >", changed
         case Binary(op=op):
             if op in OPERATORS:
-                yield f"{op} is {OPERATORS[op]}", rebuild(replace(node, op=OPERATORS[op]))
+                label = " beside a label" if node.group is not None else ""
+                yield f"{op} is {OPERATORS[op]}{label}", rebuild(replace(node, op=OPERATORS[op]))
             yield from _changes(node.lhs, lambda new: rebuild(replace(node, lhs=new)))
             yield from _changes(node.rhs, lambda new: rebuild(replace(node, rhs=new)))
         case Number():

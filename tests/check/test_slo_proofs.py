@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from binnacle.check.proofs.moments import moved
 from binnacle.check.proofs.slo import key_of, proofs_of
 from binnacle.check.proofs.written import is_always_there
 from binnacle.check.slo import proof_files, run_proofs
-from binnacle.compile.slo.compile import compile_slo
+from binnacle.compile.horizon import Horizon
+from binnacle.compile.slo.compile import compile_slo, subject_of
 from binnacle.compile.world import World
 from binnacle.intent.routing import Routing
 from binnacle.promql import parse
@@ -318,6 +320,23 @@ def test_moved_rules_are_those_of_the_date() -> None:
     texts = [rule_text(moved(rules, begin), key_of(slo)) for begin in (0, 1767225600)]
     assert "time() + 1767225600" in texts[1]
     assert texts[0] == rule_text(rules, key_of(slo))
+
+
+@pytest.mark.parametrize("unit", ["Week", "Month", "Quarter", "Year"])
+def test_every_period_is_told_before_and_after_it_begins(unit: str) -> None:
+    """By the rule that tells the current one and the one that tells that of a step, also where the horizon ends."""
+    slo = make_slo(window={"calendar": unit, "timeZone": "Europe/Berlin"})
+    document = proofs_of(slo, compiled(slo), make_world()).documents["periods"]
+    periods = subject_of(slo, Horizon.of(make_world().date)).reach.periods
+    assert periods is not None
+    (case,) = document.cases
+    for name in ("slo:period:current{", "slo:period:step{"):
+        told = {one.at // 1000 + document.begin: one.expr for one in case.expected if name in one.expr}
+        for last, begins in pairwise(periods.starts):
+            before = told[max(at for at in told if at < begins)]
+            after = told[min(at for at in told if at >= begins + 300)]
+            assert f'binnacle_period="{last}"' in before
+            assert f'binnacle_period="{begins}"' in after
 
 
 def test_without_promtool_nothing_is_claimed() -> None:

@@ -23,6 +23,9 @@ _DAY: Final = Duration.of(days=1)
 LATELY: Final = Duration.of(minutes=4)
 """How old the last increment is where that matters: nearly what an instant looks back, and nearly a step."""
 _ORDER: Final = tuple(AlertSeverity)
+_PERIODS: Final = frozenset({series.PERIOD_CURRENT, series.PERIOD_OF_STEP})
+_OF_PERIODS: Final = frozenset({series.PERIOD_EVENTS, series.PERIOD_ERRORS, *_PERIODS})
+"""What is told by periods of the calendar, beside increments; and what tells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Stage:
         if shape.empty:
             last = timeline.length * step
             told = self.expecter.never_measured(last)
-            fed = dict(self.crowd(shape, timeline.length * (step // feeder.interval)))
+            fed = dict(self.crowd(shape, timeline.length * (step // feeder.interval), begin))
             return Case(shape.name, feeder.interval, tuple(fed.items()), () if told is None else (told,))
         calm = feeder.rounded(Timeline((Segment(timeline.length, share=float(self.subject.budget) / 4),)))
         fed = dict(feeder.strangers(timeline, self.groups[0]))
@@ -98,7 +101,7 @@ class Stage:
             first = next(at for at, one in enumerate(timeline.units()) if one.present)
             counts = (_amount(timeline.units()[first], bad) or 0.0 for bad in (False, True))
             expected += self.expecter.counted((first + 1) * step, self.groups[0], *counts)
-        fed |= dict(self.crowd(shape, timeline.length * samples))
+        fed |= dict(self.crowd(shape, timeline.length * samples, begin))
         return Case(shape.name, feeder.interval, tuple(fed.items()), (*expected, *self._days(timeline.length * step)))
 
     def given(self, shape: Shape, begin: int, given: Given, *, by_period: bool = False) -> Case:
@@ -120,7 +123,7 @@ class Stage:
             fed |= dict(self._increments(course, group, given, periods))
             scene = Scene(Truth(course, unit), given.windows, given.rates, (VOLUME, VOLUME), resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-        fed |= dict(self.crowd(shape, given.parts * timeline.length))
+        fed |= dict(self.crowd(shape, given.parts * timeline.length, begin))
         return Case(
             shape.name, unit // given.parts, tuple(fed.items()), (*expected, *self._days(timeline.length * unit))
         )
@@ -140,23 +143,34 @@ class Stage:
         )
         return Case("a group that is gone is missed for a while", LATELY.ms, tuple(fed.items()), tuple(expected))
 
+    def periods_told(self, unit: int, begin: int, times: Iterable[int]) -> Iterator[Expectation]:
+        """Yield which period must be told, at times in units: that of the moment, and that in which the step began which ends then."""
+        step = self.timing.step.ms // _SECOND
+        for at in times:
+            second = begin + at * unit // _SECOND
+            for name, past in ((series.PERIOD_CURRENT, 0), (series.PERIOD_OF_STEP, step)):
+                yield self.expecter.in_period(at * unit, name, self._began(second - past))
+
     def _days(self, at: int) -> list[Expectation]:
         return [self.expecter.days(at, self.subject.window.ms / _DAY.ms)] if self.rolls else []
 
     # -- series ---------------------------------------------------------------------------------------------------
 
-    def crowd(self, shape: Shape, samples: int) -> Iterator[Series]:
-        """Yield what there is of other SLOs in all groups, where a shape is tested among them."""
+    def crowd(self, shape: Shape, samples: int, begin: int) -> Iterator[Series]:
+        """Yield what there is of other SLOs in all groups, where a shape is tested among them from a second of the epoch on."""
         for group in self.groups:
             if shape.crowded:
-                yield from self._neighbours(samples, group)
+                yield from self._neighbours(samples, group, begin)
             if shape.crowded or shape.alarmed:
                 for severity in _ORDER:
                     for alert in self.expecter.neighbours(severity, group):
                         yield to_text(alert), f"1+0x{samples}"
 
-    def _neighbours(self, samples: int, group: Mapping[str, str]) -> Iterator[Series]:
-        """Yield what is recorded of SLOs that differ in one label only, and that fail all the time."""
+    def _neighbours(self, samples: int, group: Mapping[str, str], begin: int) -> Iterator[Series]:
+        """Yield what is recorded of SLOs that differ in one label only, and that fail all the time.
+
+        What they count is of the period in which a test begins, and they say that it is another one.
+        """
         counts = {name(self.timing.step) for name in (series.events_increase, series.errors_increase)}
         recorded = {rule.record for one in self.rules.groups for rule in one.rules if isinstance(rule, Recording)}
         for name in sorted(recorded):
@@ -165,6 +179,8 @@ class Stage:
                     # What was recorded under another service's name is the SLO's own history.
                     continue
                 labels = {**dict(self.subject.labels), **group, label: "other"}
+                if not self.rolls and name in (*counts, *_OF_PERIODS):
+                    labels[series.BINNACLE_PERIOD] = "0" if name in _PERIODS else str(self._began(begin))
                 value = VOLUME if name in counts or ":rate" in name else 1
                 yield spelled(name, labels), f"{sample(value)}+0x{samples}"
 
@@ -180,7 +196,8 @@ class Stage:
                 continue
             for period in sorted(set(periods)):
                 own = [value if one == period else None for value, one in zip(values, periods, strict=True)]
-                yield self._given_series(name, {**group, series.BINNACLE_PERIOD: str(period)}, own, given.parts)
+                if any(one is not None for one in own):
+                    yield self._given_series(name, {**group, series.BINNACLE_PERIOD: str(period)}, own, given.parts)
         if given.rates:
             for name, bad in ((series.events_rate(step), False), (series.errors_rate(step), True)):
                 amounts = (_amount(one, bad) for one in timeline.units())
@@ -210,8 +227,11 @@ class Stage:
     def _period_of_units(self, begin: int, unit: int, length: int) -> list[int]:
         """Return for each unit the period in which the step began that ends with it."""
         step = self.timing.step.ms // _SECOND
-        ends = (begin + at * unit // _SECOND for at in range(1, length + 1))
-        return [self.calendar.began(end - step) or self.calendar.resets[0] for end in ends]
+        return [self._began(begin + at * unit // _SECOND - step) for at in range(1, length + 1)]
+
+    def _began(self, second: int) -> int:
+        """Return when the period began that a second of the epoch lies in, or the first one that is known."""
+        return self.calendar.began(second) or self.calendar.resets[0]
 
     def _known(self) -> frozenset[int]:
         return frozenset((*self.expecter.windows(), self.subject.window.ms))

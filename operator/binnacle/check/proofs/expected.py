@@ -15,6 +15,7 @@ from binnacle.check.proofs.promtool import Expectation
 from binnacle.check.proofs.timeline import Truth, Values, bands
 from binnacle.compile.slo import nodata
 from binnacle.compile.slo.burn import percent
+from binnacle.compile.slo.period import LATELY as PERIOD_LATELY
 from binnacle.compile.slo.spent import MARGIN, SETTLED
 from binnacle.compile.slo.subject import Subject
 from binnacle.compile.slo.timing import Timing
@@ -132,6 +133,11 @@ class Expecter:
             return Expectation(at, to_text(q.aggregate("count", (), found)), None)
         return Expectation(at, _is_near(found, share, _EXACT))
 
+    def in_period(self, at: int, name: str, began: int) -> Expectation:
+        """Return that a series tells the period that began at a second of the epoch, at a time in milliseconds."""
+        label = {series.BINNACLE_PERIOD: str(began)}
+        return Expectation(at, to_text(q.aggregate("count", (), self.sel(name, label))))
+
     def counted(self, at: int, group: Mapping[str, str], events: float, errors: float) -> Iterator[Expectation]:
         """Yield that so much was counted in the step that ends at a time in milliseconds.
 
@@ -219,8 +225,9 @@ class Expecter:
         if begin is None:
             return None
         shares = scene.truth.since(at, begin)
-        # Until there are events in a new period, nothing has failed in it.
-        return tuple(0.0 if one is None and begin > 0 else one for one in shares)
+        # Until there are events in a new period, nothing has failed in it for whatever was measured lately.
+        full = begin > 0 and scene.truth.was_there(at, PERIOD_LATELY.ms)
+        return tuple(0.0 if one is None and full else one for one in shares)
 
     # -- alerts ---------------------------------------------------------------------------------------------------
 

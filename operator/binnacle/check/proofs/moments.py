@@ -12,7 +12,6 @@ from typing import Final
 from binnacle.api.schedules import Schedule
 from binnacle.check.routing import holds
 from binnacle.compile.alertpolicy.schedules import interval
-from binnacle.compile.calendar import starts
 from binnacle.compile.horizon import Horizon, epoch
 from binnacle.compile.slo.subject import Subject
 from binnacle.intent.routing import TimeInterval
@@ -62,8 +61,8 @@ class Calendar:
     """What the date means for an SLO.
 
     Attributes:
-        resets: seconds of the epoch at which periods begin: the last one before the horizon, and those in it; empty for a
-            window that rolls.
+        resets: seconds of the epoch at which the periods begin that the rules know; empty for a window that rolls. The last
+            one lies behind the horizon, and nobody knows how long it is.
         maintenance: the spans of each schedule of its maintenance.
         first: second of the epoch from which on maintenance is looked for.
         reach: seconds that what is measured at a moment reaches back.
@@ -78,10 +77,10 @@ class Calendar:
     def of(cls, subject: Subject, schedules: Sequence[Schedule], horizon: Horizon, reach: int) -> "Calendar":
         """Return the calendar of an SLO whose maintenance has these schedules."""
         periods = subject.reach.periods
-        resets = () if periods is None else starts(periods.unit, periods.zone, epoch(horizon.start), epoch(horizon.end))
+        resets = () if periods is None else periods.starts
         once = [int(one.start.at.timestamp()) - _DAY for one in schedules if one.start is not None]
         first = min(once) if once and len(once) == len(schedules) else epoch(horizon.start)
-        return cls(resets[:-1], tuple(interval(one) for one in schedules), first - first % _MINUTE, reach)
+        return cls(resets, tuple(interval(one) for one in schedules), first - first % _MINUTE, reach)
 
     @property
     def matters(self) -> bool:

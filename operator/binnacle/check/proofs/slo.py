@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
 from binnacle.api.slo import SLO
@@ -54,8 +55,10 @@ _TOO_LONG: Final = "It is waited for too long to be shown."
 _TOO_SHORT: Final = "The time between maintenance is too short for it."
 _HALF_DAY: Final = _DAY.ms // 2
 _QUARTER: Final = _DAY.ms // 4
-_DAYS: Final = {CalendarUnit.WEEK: 1, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
+_DAYS: Final = {CalendarUnit.WEEK: 2, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
 """How many days at a time all periods of the calendar are gone through; of each, that is not much."""
+_FED: Final = 2
+"""How many periods are gone through that are as long as the one before; in others like these there is nothing to be counted."""
 _ORDER: Final = tuple(AlertSeverity)
 
 
@@ -252,28 +255,37 @@ class _Maker:
             Segment(_HOUR // 2),
             Segment(_HOUR, share=little),
         )
-        return self._document(begin, step, [self.stage.scraped(Shape("a new period", Timeline(course)), begin)])
+        return self._document(
+            begin, step, [self.stage.scraped(Shape("a new period", Timeline(course), crowded=True), begin)]
+        )
 
     def periods(self) -> Document | None:
-        """Return the test that every period that the rules know is counted whole and by itself."""
+        """Return the test that every period that the rules know is told, and counted whole and by itself."""
         resets = self.stage.calendar.resets
         if not resets:
             return None
         unit, begin = _DAY.ms * _DAYS[self.slo.spec.window.calendar or CalendarUnit.WEEK], resets[0]
         cuts = [-(-(one - begin) * _SECOND // unit) for one in resets]
-        # The end of a period still knows its beginning; of the last period the beginning is enough.
-        course = [
-            segment
-            for first, after in zip(cuts, [*cuts[1:], cuts[-1] + 2], strict=True)
-            for segment in (Segment(1, share=1.0), Segment(max(1, after - first - 2)), Segment(1))
-        ]
-        shape = Shape("every period", Timeline(tuple(course)))
+        course: list[Segment] = []
+        # Of the last period the beginning is enough.
+        for number, (first, after) in enumerate(pairwise([*cuts[:-1], cuts[-2] + 2])):
+            is_last = number == len(cuts) - 2
+            if number < _FED or is_last or resets[number + 1] - resets[number] != resets[number] - resets[number - 1]:
+                # The end of a period still knows its beginning.
+                course += Segment(1, share=1.0), Segment(max(1, after - first - 2)), Segment(1)
+            elif course[-1].present:
+                course.append(Segment(after - first, present=False))
+            else:
+                course[-1] = replace(course[-1], units=course[-1].units + after - first)
+        shape = Shape("every period", Timeline(tuple(course)), crowded=True)
         made = self.stage.given(shape, begin, Given(unit, frozenset(), parts=unit // _HALF_DAY), by_period=True)
         lengths = [
             self.stage.expecter.days(cut * unit, (after - first) * _SECOND / _DAY.ms)
             for cut, first, after in zip(cuts, resets, resets[1:], strict=False)
         ]
-        return self._document(begin, unit, [replace(made, expected=(*made.expected, *lengths))])
+        # How long the last one is, nobody knows.
+        told = self.stage.periods_told(unit, begin, [at for cut in cuts for at in (cut - 1, cut) if at > 0])
+        return self._document(begin, unit, [replace(made, expected=(*made.expected, *lengths, *told))])
 
     def maintenance_begins(self) -> Document | None:
         """Return the test that a service may fail from the first second of its maintenance on."""
@@ -315,7 +327,7 @@ class _Maker:
         cases = written.written(
             counted.sources[0].node, counted.selectors, stage.groups, stage.expecter, interval, begin, waited
         )
-        others = tuple(stage.crowd(crowd, crowd.timeline.length * (step // interval)))
+        others = tuple(stage.crowd(crowd, crowd.timeline.length * (step // interval), begin))
         return self._document(begin, step, [replace(one, series=(*one.series, *others)) for one in cases])
 
     def _of_windows(self, given: Given) -> Document:
@@ -434,7 +446,7 @@ class _Maker:
     def _among_others(self, unit: int, case: Case, begin: int, given: frozenset[str]) -> Document:
         """Return a test for which something is given, among what there is of other SLOs."""
         ends = case.expected[-1].at // case.interval
-        others = self.stage.crowd(Shape(case.name, Timeline((Segment(ends),)), crowded=True), ends)
+        others = self.stage.crowd(Shape(case.name, Timeline((Segment(ends),)), crowded=True), ends, begin)
         case = replace(case, series=(*case.series, *others))
         return Document(unit, self._order(begin, given), (case,), begin, given)
 

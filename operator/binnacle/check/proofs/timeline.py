@@ -139,9 +139,10 @@ class Truth:
         lately = self._present[max(0, at - _SETTLING) : at]
         return False if all(lately) else None if any(lately) else True
 
-    def was_there(self, at: int) -> bool:
-        """Say whether anything was scraped up to a time."""
-        return any(self._present[:at])
+    def was_there(self, at: int, within: int | None = None) -> bool:
+        """Say whether anything was scraped up to a time, or in the last unit or units `within` milliseconds of it."""
+        first = 0 if within is None else max(0, at - max(1, within // self.unit))
+        return any(self._present[first:at])
 
     def over(self, at: int, window: int, held: int, limit: float, *, fresh: bool) -> bool | None:
         """Say whether the share was above a limit within the last `held` milliseconds; None when it depends."""
