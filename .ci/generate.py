@@ -16,7 +16,7 @@ from binnacle.api.crd import render_crds
 from binnacle.api.kind_reference import render_kind_pages
 from binnacle.api.reasons import render_reasons
 from binnacle.cli.pictures import pictures_in
-from binnacle.cluster.run import shipped_manifests
+from binnacle.cluster.installing import shipped_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
 

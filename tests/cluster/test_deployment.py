@@ -22,8 +22,9 @@ from prometheus_client import CollectorRegistry
 from binnacle.api.config import Config
 from binnacle.cli.operator import operator as command
 from binnacle.cluster.health import HealthServer
+from binnacle.cluster.installing import rights, webhook_manifests
 from binnacle.cluster.rbac import Installation
-from binnacle.cluster.run import Options, rights, webhook_manifests
+from binnacle.cluster.run import Options
 from binnacle.control.metrics import Metrics
 from cluster.operator_world import slo
 from cluster.webhook_calls import Mounted

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from binnacle.api.config import Config
+from binnacle.cluster.installing import own_kinds, written_kinds
 from binnacle.cluster.rbac import Installation, manifests
-from binnacle.cluster.run import own_kinds, written_kinds
 from binnacle.control.toolchain import shipped
 from binnacle.targets import conventions
 from cluster.objects import foreign_rule

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from binnacle.api.config import Config
+from binnacle.cluster.installing import rights
 from binnacle.cluster.rbac import Installation
-from binnacle.cluster.run import rights
 from cluster.operator_world import MONITORING, Api, ready, rule_kinds, rule_path, slo, slo_path
 from cluster.reigns import Reign, credential_of, reigns, strays
 from servers import sufferings

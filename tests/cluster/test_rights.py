@@ -16,9 +16,9 @@ from binnacle.api.config import Config
 from binnacle.cluster import rights as rights_module
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import connect
+from binnacle.cluster.installing import own_kinds, rights, written_kinds
 from binnacle.cluster.rbac import Installation
 from binnacle.cluster.rights import Right, Rights, needed
-from binnacle.cluster.run import own_kinds, rights, written_kinds
 from binnacle.control.metrics import Metrics
 from binnacle.control.toolchain import shipped
 from binnacle.errors import TransientError

@@ -21,8 +21,8 @@ from api.test_metricset_model import metric_set
 from binnacle.api.config import Config
 from binnacle.api.registry import KINDS, parse
 from binnacle.cli.compiling import offline
+from binnacle.cluster.installing import webhook_manifests
 from binnacle.cluster.rbac import Installation
-from binnacle.cluster.run import webhook_manifests
 from binnacle.cluster.webhook.review import sentence
 from binnacle.control.admission import Admission
 from binnacle.control.cache import Cache

@@ -12,9 +12,9 @@ from binnacle.api.findings import Finding, Severity
 from binnacle.api.reasons import Reason
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import connect
+from binnacle.cluster.installing import own_kinds, written_kinds
 from binnacle.cluster.live import Answer, ask, look_up, read_live
 from binnacle.cluster.platform import resolve
-from binnacle.cluster.run import own_kinds, written_kinds
 from binnacle.cluster.source import require
 from binnacle.control.desired import Toolchain
 from binnacle.control.difference import (

@@ -18,8 +18,9 @@ from binnacle.api.values import DnsLabel, Duration
 from binnacle.cli.logs import LogFormat, set_up
 from binnacle.cli.stack import make_room
 from binnacle.cluster.health import PORT as HEALTH_PORT
+from binnacle.cluster.installing import rights, webhook_manifests
 from binnacle.cluster.rbac import Installation, render
-from binnacle.cluster.run import Options, WebhookOptions, rights, run_operator, webhook_manifests
+from binnacle.cluster.run import Options, WebhookOptions, run_operator
 from binnacle.cluster.webhook.objects import PORT as WEBHOOK_PORT
 from binnacle.control.ports import Clock, Observer
 from binnacle.errors import BinnacleError, SpecError

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,17 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector, disable
 from binnacle import __version__
 from binnacle.api.config import Config
 from binnacle.api.registry import KINDS
-from binnacle.cluster import deployment
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection, connect
 from binnacle.cluster.fence import Fence
 from binnacle.cluster.health import PORT as HEALTH_PORT
 from binnacle.cluster.health import HealthServer
 from binnacle.cluster.heap import give_back, settle_in
+from binnacle.cluster.installing import configured, own_kinds, written_kinds
 from binnacle.cluster.lease import KubernetesLeaseGuard, LeaseTimes
 from binnacle.cluster.leaseobject import LeaseObject
 from binnacle.cluster.platform import resolve
-from binnacle.cluster.rbac import Installation, manifests, render
+from binnacle.cluster.rbac import Installation
 from binnacle.cluster.recorder import EventRecorder
 from binnacle.cluster.rights import Rights, lease_reference, needed
 from binnacle.cluster.source import KubernetesSource, require
@@ -41,13 +41,11 @@ from binnacle.cluster.webhook.server import WebhookServer
 from binnacle.control.admission import Admission
 from binnacle.control.clock import SystemClock
 from binnacle.control.controller import Controller, Ports, Settings
-from binnacle.control.desired import Toolchain
 from binnacle.control.metrics import Metrics, WebhookMetrics
 from binnacle.control.ports import Clock, Observer
 from binnacle.control.toolchain import shipped
 from binnacle.errors import TransientError
 from binnacle.targets import conventions
-from binnacle.targets.base import Resource
 
 log = logging.getLogger(__name__)
 
@@ -118,51 +116,60 @@ async def run_operator(options: Options, observer: ObserverFactory) -> bool:
         SpecError: no usable configuration, or our kinds are not installed.
     """
     settle_in()
-    clock = SystemClock()
+    process = _Process(options, _metrics())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.stop.set)
+    async with (
+        await connect(options.kubeconfig, process.answered) as connection,
+        connection.session(CONNECTIONS, unacknowledged=options.lease.margin) as session,
+        _health(options, process.metrics) as health,
+    ):
+        client = Client(session)
+        config = await _until_answered(lambda: _prepare(options.config, client), process.stop)
+        if config is None:
+            return True
+        async with observer(config, process.clock) as observers:
+            await _serve(process, config, connection, session, observers, health)
+    return not process.lost
+
+
+@dataclass(slots=True)
+class _Process:
+    """What there is of an operator from its first moment to its last.
+
+    Attributes:
+        stop: set when it is to end.
+        refused: set whenever the API server refuses a request.
+        lost: the lease is, or the part of the program that keeps it.
+    """
+
+    options: Options
+    metrics: Metrics
+    clock: Clock = field(default_factory=SystemClock)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
+
+    def lose(self) -> None:
+        """End, and not in order."""
+        self.lost = True
+        self.stop.set()
+
+    def answered(self, method: str, code: str, seconds: float) -> None:
+        """Take note of an answer of the API server."""
+        self.metrics.request(method, code, seconds)
+        if code == "403":
+            self.refused.set()
+
+
+def _metrics() -> Metrics:
     # A second series for each counter and histogram, which nobody asks for; the library knows it as a switch for all.
     disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types for it
     registry = CollectorRegistry()
-    metrics = Metrics(registry)
     ProcessCollector(registry=registry)
     Info("binnacle_build", "Which Binnacle this is.", registry=registry).info({"version": __version__})
-    stop, lost, refused = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    def on_lost() -> None:
-        lost.set()
-        stop.set()
-
-    def answered(method: str, code: str, seconds: float) -> None:
-        metrics.request(method, code, seconds)
-        if code == "403":
-            refused.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with (
-        await connect(options.kubeconfig, answered) as connection,
-        connection.session(CONNECTIONS, unacknowledged=options.lease.margin) as session,
-        _health(options, metrics) as health,
-    ):
-        client = Client(session)
-        config = await _until_answered(lambda: _prepare(options.config, client), stop)
-        if config is None:
-            return True
-        async with observer(config, clock) as watching:
-            await _serve(
-                options,
-                config,
-                connection,
-                session,
-                watching,
-                metrics,
-                health,
-                clock,
-                stop,
-                on_lost,
-                refused,
-            )
-    return not lost.is_set()
+    return Metrics(registry)
 
 
 @asynccontextmanager
@@ -197,91 +204,15 @@ async def _until_answered(ask: Callable[[], Coroutine[Any, Any, Config]], stop: 
     return None
 
 
-def own_kinds() -> tuple[Resource, ...]:
-    """Return our kinds as the API server serves them."""
-    return tuple(Resource(info.api_version, info.kind, info.plural) for info in KINDS.values())
-
-
-def written_kinds(tools: Toolchain) -> tuple[Resource, ...]:
-    """Return every kind of object that the targets may write."""
-    return tuple(dict.fromkeys(child for target in tools.targets for child in target.resources(tools.config)))
-
-
-def rights(config: Config, where: Installation) -> list[dict[str, Any]]:
-    """Return the objects that give an operator with this configuration its rights, and no more than it needs.
-
-    Args:
-        config: the administrator's; what is `auto` may become either, so there are rights for both.
-        where: the installation; its instance and namespaces are those of the configuration.
-    """
-    return manifests(own_kinds(), written_kinds(shipped(config)), _configured(config, where))
-
-
-def webhook_manifests(
-    config: Config, where: Installation, authority: bytes | None, port: int = webhook_objects.PORT
-) -> list[dict[str, Any]]:
-    """Return the objects by which the API server calls the webhook.
-
-    Args:
-        config: the administrator's.
-        where: the installation; its instance and namespaces are those of the configuration.
-        authority: the CA's certificate (PEM) that signs the webhook's; None has cert-manager issue one.
-        port: of the pods.
-    """
-    return webhook_objects.manifests(own_kinds(), _configured(config, where), authority, port)
-
-
-def _configured(config: Config, where: Installation) -> Installation:
-    return replace(where, instance=config.instance, namespaces=tuple(config.namespaces))
-
-
-def shipped_manifests() -> dict[str, str]:
-    """Return the files of `manifests/`: an installation with the default configuration, and its rights."""
-    where, config = Installation(), Config.from_data({})
-    objects = rights(config, where)
-    files = {
-        "namespace.yaml": [deployment.namespace(where)],
-        "operator.yaml": deployment.manifests(where),
-        "networkpolicy.yaml": [deployment.network_policy(where, config)],
-        "rbac.yaml": [one for one in objects if _where(one) in ("", where.namespace)],
-        # Apart, because these namespaces are the backends' own: they are not made here, and not deleted with the rest.
-        "rbac-outputs.yaml": [one for one in objects if _where(one) not in ("", where.namespace)],
-    }
-    return {
-        name: f"# Generated by `make generate`; do not edit.\n{_TO_FIT.get(name, '')}{render(those)}"
-        for name, those in files.items()
-    }
-
-
-_TO_FIT = {
-    "operator.yaml": (
-        "# To fit, in an overlay of yours: the image's registry. docs/operating.md (Installing) shows how.\n"
-        "# The pods wait for a ConfigMap binnacle-default-config with your config.yaml in it.\n"
-    ),
-    "networkpolicy.yaml": (
-        "# To fit, in an overlay of yours: namespaces and ports of Prometheus and Alertmanager, the labels of the cluster's DNS,\n"
-        "# the addresses of the API server. docs/operating.md (Installing) says what each rule is for.\n"
-    ),
-}
-
-
-def _where(body: Mapping[str, Any]) -> str:
-    return str(body["metadata"].get("namespace", ""))
-
-
 async def _serve(
-    options: Options,
+    process: _Process,
     config: Config,
     connection: Connection,
     session: aiohttp.ClientSession,
     observers: Mapping[str, Observer],
-    metrics: Metrics,
     health: HealthServer,
-    clock: Clock,
-    stop: asyncio.Event,
-    on_lost: Callable[[], None],
-    refused: asyncio.Event,
 ) -> None:
+    options, metrics, clock = process.options, process.metrics, process.clock
     tools = shipped(config)
     kinds = own_kinds()
     children = written_kinds(tools)
@@ -300,7 +231,7 @@ async def _serve(
             LeaseObject(api, clock, namespace, name, options.lease.duration, metrics.request),
             clock,
             f"{host}_{secrets.token_hex(8)}",
-            on_lost,
+            process.lose,
             options.lease,
         )
         fence = Fence(guard.left, options.lease.margin)
@@ -308,11 +239,11 @@ async def _serve(
         recorder = EventRecorder(writing, clock, host)
         lacking = Rights(
             Client(session),
-            needed(kinds, children, _configured(config, Installation(namespace=namespace))),
+            needed(kinds, children, configured(config, Installation(namespace=namespace))),
             metrics,
             guard,
             functools.partial(recorder.warn_about, lease_reference(namespace, name)),
-            refused,
+            process.refused,
         )
         controller = Controller(
             tools,
@@ -338,9 +269,9 @@ async def _serve(
                 controller.cache.stalled,
                 lacking.account,
             )
-            async with _beside(on_lost, guard.run(), recorder.run(), lacking.run(), give_back(controller, clock)):
+            async with _beside(process.lose, guard.run(), recorder.run(), lacking.run(), give_back(controller, clock)):
                 try:
-                    await controller.run(stop)
+                    await controller.run(process.stop)
                 finally:
                     # Where nothing is written any more, the next replica need not wait for the lease to run out.
                     if not controller.broken_off and fence.settled:
