@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -95,6 +96,11 @@ def test_results_are_kept_add_up_and_can_be_forgotten(tmp_path: Path) -> None:
     assert not record.passed(part).exists()
 
 
+def test_where_nobody_can_tell_the_commit_nothing_is_known_of_it(tmp_path: Path) -> None:
+    assert version(tmp_path) == "unknown+"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not on the PATH")
 def test_results_are_of_the_code_and_words_may_change_beside_it(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)

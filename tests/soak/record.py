@@ -16,13 +16,16 @@ CODE = (".", ":!docs", ":!*.md")
 
 
 def version(repository: Path) -> str:
-    """Return the last commit of the code, shortened; with `+` where files have been changed since."""
+    """Return the last commit of the code, shortened; with `+` where files have been changed since, or nobody can tell."""
 
     def git(*arguments: str) -> str:
         command = ["git", *arguments, "--", *CODE]
         return subprocess.run(command, cwd=repository, check=True, capture_output=True, text=True).stdout.strip()
 
-    return git("log", "-1", "--format=%h") + ("+" if git("status", "--porcelain") else "")
+    try:
+        return git("log", "-1", "--format=%h") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown+"
 
 
 @dataclass(frozen=True, slots=True)
