@@ -44,7 +44,11 @@ class AlertPolicySpec(CommonSpec):
         Items("map", 32),
         Field(description="Which alerts go where. Every route that matches notifies."),
     ] = ()
-    schedules: Annotated[tuple[Schedule, ...], Items("map", 16), Field(description="Spans of time by name, for mute and for activeDuring of rules.")] = ()
+    schedules: Annotated[
+        tuple[Schedule, ...],
+        Items("map", 16),
+        Field(description="Spans of time by name, for mute and for activeDuring of rules."),
+    ] = ()
     mute: Annotated[tuple[Mute, ...], Items("map", 4), Field(description="When matching alerts notify nobody.")] = ()
     inhibit: Annotated[
         tuple[Inhibit, ...], Items("map", 16), Field(description="Which alerts hush which others while they fire.")
