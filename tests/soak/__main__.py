@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What runs on files that were changed says nothing about them as they will be the next time.
         for part in chosen if options.again or code.endswith("+") else ():
             record.forget(part)
-        print(f"soak: {len(chosen)} parts, of {code}; their output is in {record.folder.relative_to(REPOSITORY)}")
+        print(
+            f"soak: {len(chosen)} parts, of {code}; their output is in {record.folder.relative_to(REPOSITORY)}",
+            flush=True,
+        )
         interrupted = _take(chosen, record)
     described["load after"] = machine.load()
     table = f"{record.table(PARTS)}\n*of {code}, {report.line(described)}*\n"
@@ -107,7 +110,7 @@ def _spent() -> float:
 def _so_far(record: Record, part: Part) -> str:
     one = record.results.get(part.name)
     if one is None:
-        return "not yet"
+        return f"not yet, {len(names(record.passed(part))):,} tests passed so far"
     tests = "" if part.bench else f"{one.passed:,} tests passed, "
     return f"{one.word}, {tests}{lasting(one.seconds)}, {lasting(one.effort)} of processor time"
 

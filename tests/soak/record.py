@@ -72,15 +72,23 @@ class Record:
         return cls(folder, {name: Result(**one) for name, one in kept.items()})
 
     def keep(self, part: Part, result: Result) -> None:
-        self.results[part.name] = result
-        kept = {name: asdict(one) for name, one in self.results.items()}
-        whole = self.folder / "results.json.new"
-        whole.write_text(json.dumps(kept, indent=2))
-        whole.replace(self.folder / "results.json")
+        self._write({**self._kept(), part.name: result})
 
     def forget(self, part: Part) -> None:
-        self.results.pop(part.name, None)
+        kept = self._kept()
+        kept.pop(part.name, None)
+        self._write(kept)
         self.passed(part).unlink(missing_ok=True)
+
+    def _kept(self) -> dict[str, Result]:
+        """Read the file anew: another soak may have kept other parts meanwhile."""
+        return Record.of(self.folder).results
+
+    def _write(self, results: dict[str, Result]) -> None:
+        self.results = results
+        whole = self.folder / "results.json.new"
+        whole.write_text(json.dumps({name: asdict(one) for name, one in results.items()}, indent=2))
+        whole.replace(self.folder / "results.json")
 
     def passed(self, part: Part) -> Path:
         return self.folder / f"{part.name}.passed"
