@@ -134,7 +134,7 @@ GIVEN = frozenset({"short", "windows", "longest"})
 WINDOWS = frozenset({"ratio", "apart", "expression"})
 """Where increments are given it does not matter what they are increments of."""
 HERE = {
-    "week": {"reset"},
+    "week": {"reset", "spent"},
     "month": {"reset", "periods", "maintenance-begins", "maintenance-ends"},
     "quarter": {"reset"},
 }
@@ -208,6 +208,24 @@ def test_right_rules_pass_however_long_missing_data_is_waited_for(promtool: Prom
         alerting = {"burnRates": [], "noData": {"action": "Alert", "for": given["for"]}}
         spec = {**{field: value for field, value in given.items() if field != "for"}, "alerting": alerting}
         tests += [test for test in written(tmp_path, name, spec, {}) if ".windows." not in test]
+    ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False, timeout=900)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
+
+
+SPENT: dict[str, dict[str, Any]] = {
+    "a month": {"window": {"calendar": "Month", "timeZone": "Europe/Berlin"}, **MAINTAINED},
+    "a quarter": {"window": {"calendar": "Quarter", "timeZone": "America/Santiago"}, "groupBy": ["region"]},
+    "a year": {"window": {"calendar": "Year", "timeZone": "Asia/Kolkata"}, "objective": "1%"},
+}
+
+
+def test_right_rules_pass_whatever_is_spent_of_a_period(promtool: Promtool, tmp_path: Path) -> None:
+    """Each share is reached alone, and is told for as long as is promised once good events have made it a little less."""
+    tests = []
+    for name, given in SPENT.items():
+        spec = {"indicator": RATIO, "alerting": {"burnRates": [], "budgetSpent": ["2%", "50%", "75%", "100%"]}, **given}
+        tests += [test for test in written(tmp_path, name, spec, {}) if ".spent." in test]
+    assert len(tests) == len(SPENT)
     ended = promtool("test", "rules", *tests, cwd=tmp_path, check=False, timeout=900)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[:3000]
 

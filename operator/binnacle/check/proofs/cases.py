@@ -123,7 +123,7 @@ class Stage:
             fed |= dict(self._increments(course, group, given, periods))
             scene = Scene(Truth(course, unit), given.windows, given.rates, (VOLUME, VOLUME), resets, masked)
             expected += self.expecter.expected(scene, timeline.ends(), group)
-        fed |= dict(self.crowd(shape, given.parts * timeline.length, begin))
+        fed |= dict(self.crowd(shape, given.parts * timeline.length, begin, by_period=by_period))
         return Case(
             shape.name, unit // given.parts, tuple(fed.items()), (*expected, *self._days(timeline.length * unit))
         )
@@ -156,30 +156,34 @@ class Stage:
 
     # -- series ---------------------------------------------------------------------------------------------------
 
-    def crowd(self, shape: Shape, samples: int, begin: int) -> Iterator[Series]:
-        """Yield what there is of other SLOs in all groups, where a shape is tested among them from a second of the epoch on."""
+    def crowd(self, shape: Shape, samples: int, begin: int, *, by_period: bool = False) -> Iterator[Series]:
+        """Yield what there is of other SLOs in all groups, where a shape is tested among them from a second of the epoch on.
+
+        All of it, or what is told by periods alone.
+        """
         for group in self.groups:
             if shape.crowded:
-                yield from self._neighbours(samples, group, begin)
-            if shape.crowded or shape.alarmed:
+                yield from self._neighbours(samples, group, begin, by_period=by_period)
+            if (shape.crowded and not by_period) or shape.alarmed:
                 for severity in _ORDER:
                     for alert in self.expecter.neighbours(severity, group):
                         yield to_text(alert), f"1+0x{samples}"
 
-    def _neighbours(self, samples: int, group: Mapping[str, str], begin: int) -> Iterator[Series]:
+    def _neighbours(self, samples: int, group: Mapping[str, str], begin: int, *, by_period: bool) -> Iterator[Series]:
         """Yield what is recorded of SLOs that differ in one label only, and that fail all the time.
 
         What they count is of the period in which a test begins, and they say that it is another one.
         """
         counts = {name(self.timing.step) for name in (series.events_increase, series.errors_increase)}
         recorded = {rule.record for one in self.rules.groups for rule in one.rules if isinstance(rule, Recording)}
-        for name in sorted(recorded):
+        told = {*counts, *_OF_PERIODS}
+        for name in sorted(recorded & told if by_period else recorded):
             for label, _ in self.subject.labels:
                 if label == series.SLO_SERVICE and name in (*counts, series.TIME_PERIOD):
                     # What was recorded under another service's name is the SLO's own history.
                     continue
                 labels = {**dict(self.subject.labels), **group, label: "other"}
-                if not self.rolls and name in (*counts, *_OF_PERIODS):
+                if not self.rolls and name in told:
                     labels[series.BINNACLE_PERIOD] = "0" if name in _PERIODS else str(self._began(begin))
                 value = VOLUME if name in counts or ":rate" in name else 1
                 yield spelled(name, labels), f"{sample(value)}+0x{samples}"

@@ -123,8 +123,8 @@ class Expecter:
         yield Expectation(last, _is_near(self.sel(series.OBJECTIVE, {}), float(self.subject.objective)))
 
     def days(self, at: int, days: float) -> Expectation:
-        """Return that the SLO's window is so many days long, at a time in milliseconds."""
-        return Expectation(at, _is_near(self.sel(series.TIME_PERIOD, {}), days))
+        """Return that the SLO's window is exactly so many days long, at a time in milliseconds: an hour of a year is not much."""
+        return Expectation(at, _is_near(self.sel(series.TIME_PERIOD, {}), days, _EXACT))
 
     def period(self, at: int, group: Mapping[str, str], share: float | None) -> Expectation:
         """Return that this is exactly the share of errors over the SLO's own window, at a time in milliseconds; None: there is none."""

@@ -15,6 +15,8 @@ _ABOVE: Final = 1.03
 _BELOW: Final = 0.97
 _SPREAD: Final = 4
 """Units over which failures are spread at least, so that a scrape that is not counted yet does not matter."""
+_LESS: Final = (("hardly less", Fraction(19, 20)), ("much less", Fraction(21, 20)))
+"""How much less than a share of the budget is left spent, of the margin within which a warning about it stays."""
 _SIDES: Final = (("above", _ABOVE), ("below", _BELOW))
 
 
@@ -203,7 +205,7 @@ def wavering(window: int, settled: int, budget: Fraction, share: Fraction, margi
         share: of the budget.
         margin: what is hardly less, a share of the budget.
     """
-    for name, by in (("hardly less", Fraction(19, 20)), ("much less", Fraction(21, 20))):
+    for name, by in _LESS:
         left = share - by * margin
         if left <= 0:
             continue
@@ -223,6 +225,25 @@ def wavering(window: int, settled: int, budget: Fraction, share: Fraction, margi
             Segment(settled // 2),
             # It is only now that the warning has been waited for: any later, a longer wait would be over too.
             Segment(settled - settled // 2),
+        )
+
+
+def diluted(settled: int, budget: Fraction, share: Fraction, margin: Fraction) -> Iterator[Shape]:
+    """Yield timelines in which a little more than a share of a period's budget is spent, and then, beside good events, a little less.
+
+    There are none where the share is too small. Arguments as for `wavering`, with at least three units settled.
+    """
+    for name, by in _LESS:
+        most, left = share + margin / 4, share - by * margin
+        if left <= 0 or most * budget > 1:
+            continue
+        yield _shape(
+            f"{name} than {percent(share)} of the budget is left spent",
+            Segment(1, share=float(most * budget)),
+            Segment(1, float(most / left - 1)),
+            Segment(settled - 2, 0.0),
+            # Whether a range holds what lies on its edge is different in the two lines of Prometheus.
+            Segment(2, 0.0),
         )
 
 

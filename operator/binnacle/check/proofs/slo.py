@@ -53,6 +53,8 @@ _MOST_GONE: Final = 600
 """Steps of an absence, about two days: a course that is longer takes promtool too long."""
 _TOO_LONG: Final = "It is waited for too long to be shown."
 _TOO_SHORT: Final = "The time between maintenance is too short for it."
+_PARTS: Final = 6
+"""How finely the time is gone through that a warning about the budget stays."""
 _HALF_DAY: Final = _DAY.ms // 2
 _QUARTER: Final = _DAY.ms // 4
 _DAYS: Final = {CalendarUnit.WEEK: 2, CalendarUnit.MONTH: 3, CalendarUnit.QUARTER: 8, CalendarUnit.YEAR: 32}
@@ -201,10 +203,12 @@ class _Maker:
         return self._among_others(SOMETIMES.ms, sums.away(), sums.begin, sums.given_away)
 
     def spent(self) -> Document | None:
-        """Return the tests of the warnings about a spent budget, for a window that rolls."""
+        """Return the tests of the warnings about a spent budget."""
         shares = sorted(Fraction(one.ratio) for one in self.slo.spec.alerting.budget_spent)
-        if not shares or not self.stage.rolls:
+        if not shares:
             return None
+        if not self.stage.rolls:
+            return self._spent_of_period(shares)
         whole, budget = self.stage.subject.window.ms, self.stage.subject.budget
         unit = math.gcd(whole, SETTLED.ms // 2)
         wanted = [shapes.spent(whole // unit, budget, shares)]
@@ -213,10 +217,7 @@ class _Maker:
                 wavering = list(shapes.wavering(whole // unit, SETTLED.ms // unit, budget, share, MARGIN))
                 wanted += wavering
                 if not wavering:
-                    self.cannot(
-                        f"how long a warning about {percent(share)} of the budget stays",
-                        "What must fail for it does not fit into the window, or the share is too small.",
-                    )
+                    self._cannot_waver(share)
         else:
             self.cannot(
                 "how long a warning about the budget stays", "The window is too long to be gone through so finely."
@@ -352,6 +353,28 @@ class _Maker:
             wanted.append(shapes.lasting(length, min(1.0, 1.001 * lowest.limit)))
         begin = self.stage.calendar.first if self.stage.calendar.maintenance else 0
         return self._document(begin, unit, [self.stage.given(one, begin, given) for one in wanted])
+
+    def _spent_of_period(self, shares: Sequence[Fraction]) -> Document:
+        """Return the tests of the warnings for a period of the calendar: what failed in it stays, and is less beside what is good."""
+        unit, budget, calendar = SETTLED.ms // _PARTS, self.stage.subject.budget, self.stage.calendar
+        wanted = [shapes.spent(_PARTS, budget, shares)]
+        for share in shares:
+            diluted = list(shapes.diluted(_PARTS, budget, share, MARGIN))
+            wanted += diluted
+            if not diluted:
+                self._cannot_waver(share)
+        begin = calendar.resets[0]
+        if calendar.maintenance:
+            longest = max(one.timeline.length for one in wanted)
+            begin = calendar.quiet((longest + 1) * unit // _SECOND) or begin
+        given = Given(unit, frozenset())
+        return self._document(begin, unit, [self.stage.given(one, begin, given, by_period=True) for one in wanted])
+
+    def _cannot_waver(self, share: Fraction) -> None:
+        self.cannot(
+            f"how long a warning about {percent(share)} of the budget stays",
+            "What must fail for it does not fit into the window, or the share is too small.",
+        )
 
     def _shapes(self) -> list[Shape]:
         """Return the shapes of traffic; where there is nothing at all is shown only where that is told of."""
