@@ -463,8 +463,7 @@ class _Maker:
         stage = self.stage
         if not is_rare(stage.subject):
             return None
-        begin = stage.calendar.resets[0] if stage.calendar.resets else 0
-        return Sums(stage.subject, stage.timing, stage.groups, stage.expecter, begin)
+        return Sums(stage.subject, stage.timing, stage.groups, stage.expecter, stage.calendar)
 
     def _among_others(self, unit: int, case: Case, begin: int, given: frozenset[str]) -> Document:
         """Return a test for which something is given, among what there is of other SLOs."""

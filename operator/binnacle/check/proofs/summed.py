@@ -7,10 +7,13 @@ are given too, a while before each evaluation, as in a real Prometheus: there no
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
+from binnacle.api.values import Duration
 from binnacle.check.proofs.expected import Expecter
 from binnacle.check.proofs.feeds import Series
+from binnacle.check.proofs.moments import Calendar
 from binnacle.check.proofs.promtool import Case, Expectation
 from binnacle.check.proofs.samples import sample, spelled
 from binnacle.compile.slo.period import BEFORE, LATELY, SOMETIMES
@@ -19,6 +22,7 @@ from binnacle.compile.slo.timing import Timing, summed_every
 from binnacle.intent import series
 
 _SECOND: Final = 1000
+_BEFORE: Final = Duration.of(hours=12)
 _TIMES: Final = 5
 """How often there are sums."""
 _FOREIGN: Final = "binnacle_nobody"
@@ -34,14 +38,19 @@ class Sums:
         timing: the clocks of Prometheus.
         groups: labels of its groups.
         expecter: tells what is expected.
-        begin: the second of the epoch at which the tests begin.
+        calendar: what the date means.
     """
 
     subject: Subject
     timing: Timing
     groups: Sequence[Mapping[str, str]]
     expecter: Expecter
-    begin: int
+    calendar: Calendar
+
+    @property
+    def begin(self) -> int:
+        """The second of the epoch at which the tests begin: half a day before a period of the calendar does."""
+        return self.calendar.resets[1] - _BEFORE.ms // _SECOND if self.calendar.resets else 0
 
     @property
     def given(self) -> frozenset[str]:
@@ -71,8 +80,11 @@ class Sums:
             course = _Course(number)
             fed |= dict(feed.increments(group, course, range(1, end + 1)))
             fed |= dict(feed.sums(group, course, sums, sums))
-            # A new SLO counts what there is; one that has been there for a day waits for sums.
-            shares: list[tuple[int, float | None]] = [(at, course.share(range(1, at + 1))) for at in (2, day - 2)]
+            # A new SLO counts what there is of the period; one that has been there for a day waits for sums.
+            shares: list[tuple[int, float | None]] = []
+            for at in (2, day - 2):
+                same = [one for one in range(1, at + 1) if feed.period(one) == feed.period(at)]
+                shares.append((at, course.share(same)))
             shares.append((first - 1, None))
             fresh = (first, first + 1, first + known - 1, first + known, last - 1, last, last + known)
             shares += [(at, course.since(max(one for one in sums if one <= at), at)) for at in fresh]
@@ -164,8 +176,11 @@ class _Feed:
             (series.events_increase(step), course.events),
             (series.errors_increase(step), course.errors),
         ):
-            values = {at * self.parts - 1: float(count(at)) for at in units}
-            yield self._spelled(name, {**group, **self._period()}, values)
+            own: dict[str, dict[int, float]] = {}
+            for at in units:
+                own.setdefault(self.period(at), {})[at * self.parts - 1] = float(count(at))
+            for period, values in own.items():
+                yield self._spelled(name, {**group, **_of(period)}, values)
 
     def sums(
         self, group: Mapping[str, str], course: _Course, events: Iterable[int], errors: Iterable[int]
@@ -176,16 +191,24 @@ class _Feed:
             (series.PERIOD_EVENTS, course.all_events, events),
             (series.PERIOD_ERRORS, course.all_errors, errors),
         ):
-            own, others = {**group, **self._period(), **grouped}, dict.fromkeys(self._ends(units), 77_777.0)
+            # All of them are of the last period that there is.
+            own = {**group, **_of(self.period(self.length)), **grouped}
+            others = dict.fromkeys(self._ends(units), 77_777.0)
             yield self._spelled(name, own, {at * self.parts: float(count(at)) for at in units})
             yield self._spelled(name, {**own, series.BINNACLE_GROUPS: _FOREIGN}, others)
             for label, _ in self.of.subject.labels:
                 yield self._spelled(name, {**own, label: "another"}, others)
 
     def counted(self, units: Iterable[int]) -> Iterator[Series]:
-        """Yield when that was: by promtool's clock, like the timestamps that it is compared with, whatever the date is."""
+        """Yield when that was: by promtool's clock, like the timestamps that it is compared with, whatever the date is.
+
+        What others have summed up was when one's own sums before the last were.
+        """
         moments = {at: float(at * self.interval // _SECOND) for at in self._ends(units)}
         yield self._spelled(series.PERIOD_COUNTED, {}, moments)
+        earlier = {at: moments[before] for before, at in pairwise(moments)}
+        for label, _ in self.of.subject.labels:
+            yield self._spelled(series.PERIOD_COUNTED, {label: "another"}, earlier)
 
     def there(self, units: Iterable[int]) -> Iterator[Series]:
         """Yield that the SLO is there at the ends of some units."""
@@ -194,10 +217,17 @@ class _Feed:
     def _ends(self, units: Iterable[int]) -> Iterator[int]:
         return (at * self.parts for at in units)
 
-    def _period(self) -> Mapping[str, str]:
-        return {} if self.of.subject.reach.periods is None else {series.BINNACLE_PERIOD: str(self.of.begin)}
+    def period(self, at: int) -> str:
+        """Return the label of the period in which the step began that ends with a unit; empty where there are no periods."""
+        if not self.of.calendar.resets:
+            return ""
+        return str(self.of.calendar.began(self.of.begin + (at * self.unit - self.of.timing.step.ms) // _SECOND))
 
     def _spelled(self, name: str, labels: Mapping[str, str], values: Mapping[int, float]) -> Series:
         parts = range(self.length * self.parts + 1)
         text = " ".join(sample(values[at]) if at in values else "_" for at in parts)
         return spelled(name, {**dict(self.of.subject.labels), **labels}), text
+
+
+def _of(period: str) -> Mapping[str, str]:
+    return {series.BINNACLE_PERIOD: period} if period else {}
