@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from binnacle.cluster.client import Client
 from binnacle.cluster.connection import Connection, connect
 from binnacle.cluster.store import KubernetesStore
 from binnacle.control.clock import SystemClock
+from cluster.front import Front
 from cluster.objects import CONFIG_MAP, RULE, SLO
 from cluster.operator_world import Cut, World, Worlds, world
 from servers.cluster import Cluster
@@ -37,6 +39,24 @@ async def client(connection: Connection) -> AsyncIterator[Client]:
 @pytest.fixture
 def store(client: Client) -> KubernetesStore:
     return KubernetesStore(client, [SLO, CONFIG_MAP, RULE])
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    made = Front()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await made.handle(request)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    made.over.set()
+    await runner.cleanup()
 
 
 @pytest.fixture(scope="module")

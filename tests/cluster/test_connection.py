@@ -23,56 +23,13 @@ from binnacle.cluster.platform import resolve
 from binnacle.cluster.refusals import Call
 from binnacle.control.clock import SystemClock
 from binnacle.errors import SpecError, TransientError
+from cluster.front import Front, kubeconfig
 from cluster.objects import CONFIG_MAP
 from servers.certificates import Authority
 from servers.cluster import Cluster
 
 SECRET = "s3cr3t-t0k3n"
 CALL = Call("get", CONFIG_MAP, "default", "c")
-
-
-def kubeconfig(path: Path, server: str, user: dict) -> str:
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "here"}}],
-        "users": [{"name": "u", "user": user}],
-    }
-    path.write_text(json.dumps(document))
-    return str(path)
-
-
-class Front:
-    """An HTTP server in place of the API server, for answers that a healthy one does not give."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[web.Request], web.StreamResponse] = lambda _: web.json_response({})
-        self.seen: list[web.Request] = []
-        self.silent = False
-        self.over = asyncio.Event()
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(request)
-        if self.silent:
-            await self.over.wait()
-        return self.answer(request)
-
-
-@pytest.fixture
-async def front() -> AsyncIterator[Front]:
-    made = Front()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    made.over.set()
-    await runner.cleanup()
 
 
 async def ask(path: str, observer: Callable[[str, str, float], None] | None = None) -> object:

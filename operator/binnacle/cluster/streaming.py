@@ -2,8 +2,7 @@
 
 Of kopf it takes the stream of a kind alone: its list in pages, its watch from there on, and each continuation, until what the
 API server remembers does not reach back so far or something fails. kopf's way from an event to a handler (a task and a queue for each
-object, three loggers, causes, progress) is not gone: all that a handler did was to put the event into our queue, and it took
-most of the processor time of an event (ADR 0031).
+object, three loggers, causes, progress) is not taken: it costs more than all the rest of an event (ADR 0031).
 
 What kopf does not tell is seen on its HTTP session: every attempt, whether a stream is open, and how many bytes have
 come over it, which the API server's bookmarks keep growing about once a minute.
@@ -17,6 +16,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -39,19 +39,34 @@ from binnacle.intent.refs import ObjectRef
 
 log = logging.getLogger(__name__)
 
-_FIRST_BACKOFF = 1.0
-_LAST_BACKOFF = 5.0
-_ABSENT_SECONDS = 10.0
 _REFUSED = frozenset({401, 403})
 # An API server that has just started refuses what it allows a moment later. kopf tries again after a second.
 _REFUSALS = 2
-# The API server begins to answer a watch at once, whether or not there is anything to tell.
-_ANSWER_SECONDS = 15.0
 _SHORT_SECONDS = 1.0
 # Objects of one page of a list; their bodies are held at once.
 _PAGE = 100
 # A list, or a stream while the list before it is let go of.
 _CONNECTIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a watch waits, in seconds.
+
+    Attributes:
+        backoff: between the first failures of a row; it doubles.
+        last_backoff: between later ones.
+        absent: until it is asked again whether there is the kind.
+        answer: for a stream to begin; the API server does at once, whether or not there is anything to tell.
+        stuck: for the next attempt, and the watch begins again: kopf waits as long as `Retry-After` says, whatever that is.
+            Longer than a list may take, and less than what counts as unhealthy.
+    """
+
+    backoff: float = 1.0
+    last_backoff: float = 5.0
+    absent: float = 10.0
+    answer: float = 15.0
+    stuck: float = ATTEMPT_SECONDS - 10
 
 
 class Streaming:
@@ -69,6 +84,7 @@ class Streaming:
         streamed: called whenever a stream begins.
         clock: monotonic seconds.
         random: numbers in [0, 1), to spread attempts.
+        pace: how long it waits.
     """
 
     def __init__(
@@ -84,6 +100,7 @@ class Streaming:
         streamed: Callable[[], None],
         clock: Callable[[], float],
         random: Callable[[], float],
+        pace: Pace | None = None,
     ):
         self.watch = watch
         self._connection = connection
@@ -95,9 +112,10 @@ class Streaming:
         self._tell_streamed = streamed
         self._clock = clock
         self._random = random
+        self._times = pace or Pace()
         self._attempted = self._active = clock()
         self._phase = Phase.STARTING
-        self._error = ""
+        self._error = self._seen = ""
         self._synced = self._troubled = False
         self._refusals = 0
         self._listed = self._told = False
@@ -107,6 +125,7 @@ class Streaming:
         self._began = clock() - _SHORT_SECONDS
         self._short = 0
         self._known: dict[str, ObjectRef] = {}
+        self._deadline = asyncio.timeout(None)
 
     def state(self) -> WatchState:
         """Return how the watch is doing now."""
@@ -140,7 +159,7 @@ class Streaming:
                     )
                     self._bury(self._known)
                     self._settled()
-                    await asyncio.sleep(_ABSENT_SECONDS)
+                    await asyncio.sleep(self._times.absent)
                     continue
             except BinnacleError as error:
                 self._failed(str(error))
@@ -157,7 +176,16 @@ class Streaming:
     async def _watch(self) -> None:
         """List and stream until that can be continued no more; raises `TransientError` when something failed."""
         self._listed = self._told = False
+        self._seen = ""
         self._tell_listed()
+        try:
+            async with asyncio.timeout(self._times.stuck) as self._deadline:
+                await self._follow()
+        except TimeoutError:
+            stuck = f"no attempt for {self._times.stuck:.0f} s to watch {self.watch}"
+            raise TransientError(f"{self._seen}; {stuck}" if self._seen else stuck) from None
+
+    async def _follow(self) -> None:
         listed: set[str] | None = set()
         async with self._connection.session(_CONNECTIONS, self._observe) as session:
             try:
@@ -168,7 +196,7 @@ class Streaming:
                     elif (uid := self._on_event(event)) and listed is not None:
                         listed.add(uid)
                 if not self._listed:
-                    raise TransientError(self._error or f"the list of {self.watch} broke off")
+                    raise TransientError(self._seen or f"the list of {self.watch} broke off")
             finally:
                 if self._transport is not None:
                     # No farewell in TLS: a network that has lost its way would leave it unanswered. The first releases of Python 3.11
@@ -195,35 +223,37 @@ class Streaming:
         except Exception as error:
             # What was seen on the wire is more exact than what kopf says of it.
             raise TransientError(
-                self._error or f"the watch of {self.watch} failed: {type(error).__name__}: {error}"
+                self._seen or f"the watch of {self.watch} failed: {type(error).__name__}: {error}"
             ) from error
 
     async def _observe(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """See kopf's requests pass by."""
-        self._attempted = self._clock()
+        self._attempt()
         streaming = "watch" in request.url.query
         if streaming:
             await self._pace()
         try:
             # kopf waits for ever for the beginning of a stream: behind a network that has lost its way nobody would know.
-            async with asyncio.timeout(_ANSWER_SECONDS if streaming else None):
+            async with asyncio.timeout(self._times.answer if streaming else None):
                 response = await send(request)
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._failed(f"cannot reach the API server to watch {self.watch}: {cause(error)}")
+            self._suffer(f"cannot reach the API server to watch {self.watch}: {cause(error)}")
             raise
+        self._seen = ""
         if response.status in _REFUSED:
             refused = refusal(self._call("watch" if streaming else "list"), response.status, None, b"")
-            self._failed(str(refused))
+            self._suffer(str(refused))
             self._refusals += 1
             if self._refusals == _REFUSALS:
                 self._troubled = True
                 self._tell_trouble(Reason.PERMISSION_DENIED, str(refused))
         elif response.status >= 400:
-            self._failed(f"the API server answered {response.status} to {request.method} {request.url.path}")
+            self._suffer(f"the API server answered {response.status} to {request.method} {request.url.path}")
         elif streaming:
             self._stream, self._received = response, 0
             self._transport = response.connection.transport if response.connection is not None else None
             self._active = self._clock()
+            self._deadline.reschedule(None)
             self._tell_streamed()
             if self._error:
                 log.info("watching %s again", self.watch)
@@ -237,11 +267,21 @@ class Streaming:
         self._short = self._short + 1 if self._clock() - self._began < _SHORT_SECONDS else 0
         if self._short > 1:
             await asyncio.sleep(self._pause(self._short - 1))
-        self._attempted = self._began = self._clock()
+        self._attempt()
+        self._began = self._attempted
+
+    def _attempt(self) -> None:
+        self._attempted = self._clock()
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._times.stuck)
 
     def _pause(self, failures: int) -> float:
         """Return the seconds to wait after so many failures in a row, not the same for all watches."""
-        return doubled(failures - 1, _FIRST_BACKOFF, _LAST_BACKOFF) * (0.75 + self._random() / 2)
+        return doubled(failures - 1, self._times.backoff, self._times.last_backoff) * (0.75 + self._random() / 2)
+
+    def _suffer(self, error: str) -> None:
+        """Take note of what was seen on the wire."""
+        self._seen = error
+        self._failed(error)
 
     def _failed(self, error: str) -> None:
         if error != self._error:
@@ -278,7 +318,7 @@ class Streaming:
 
     def _settled(self) -> None:
         self._told = self._synced = True
-        self._troubled = False
+        self._troubled, self._refusals = False, 0
         self._tell_synced()
 
     def _ref(self, metadata: Mapping[str, Any]) -> ObjectRef:
