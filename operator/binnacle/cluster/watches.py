@@ -12,7 +12,7 @@ from binnacle.api.config import Config
 from binnacle.targets import conventions
 from binnacle.targets.base import Resource
 
-# A watch is stuck when it neither holds a stream nor has tried to get one for this long (docs/architecture.md).
+# A watch is stuck when it neither holds a stream nor has tried to get one for this long.
 ATTEMPT_SECONDS = 60.0
 
 

@@ -23,8 +23,8 @@ from binnacle.intent import series
 
 _SECOND: Final = 1000
 _BEFORE: Final = Duration.of(hours=12)
-_TIMES: Final = 5
-"""How often there are sums."""
+_GAPS: Final = 5
+"""So many gaps there are between sums."""
 _FOREIGN: Final = "binnacle_nobody"
 """A label that sums by other groups than those of the SLO are told by: what was recorded before `groupBy` was changed."""
 
@@ -70,7 +70,7 @@ class Sums:
         # For so many steps the last sums are known, also on the line of Prometheus that sees a range without its beginning.
         known, unknown = (reach - 1) // step, reach // step + 1
         first = day + 2
-        sums = tuple(range(first, first + _TIMES * known + 1, known))
+        sums = tuple(range(first, first + _GAPS * known + 1, known))
         last = sums[-1]
         end = last + day + 2
         feed = _Feed(self, step, parts=5, length=end)
