@@ -70,8 +70,9 @@ def test_what_has_passed_is_left_out_and_what_has_not_runs_again(pytester: pytes
 
 def test_when_all_has_passed_before_nothing_runs_and_that_is_well(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_holds(): pass")
-    for _ in range(2):
-        assert pytester.runpytest_subprocess("-p", "soak.passed", "--passed", "names", "-n", "1").ret == 0
+    for passed in (1, 0):
+        ran = pytester.runpytest_subprocess("-p", "soak.passed", "--passed", "names", "-n", "1")
+        assert (ran.ret, ran.parseoutcomes().get("passed", 0)) == (0, passed)
 
 
 def test_a_name_that_was_not_written_to_its_end_counts_for_nothing(tmp_path: Path) -> None:
@@ -88,6 +89,12 @@ def test_results_are_kept_add_up_and_can_be_forgotten(tmp_path: Path) -> None:
     assert Record.of(tmp_path).results == {
         part.name: Result(held=True, passed=2, seconds=100.0, effort=65.0, day="2026-01-01")
     }
+    failed = Result(held=False, passed=1, seconds=1.0, effort=1.0, day="2026-01-01")
+    assert RESULT.after(failed).word == "held, after 1 that failed"
+    assert RESULT.after(failed.after(failed)).word == "held, after 2 that failed"
+    for number in range(1, 12):
+        record.next_log(part).touch()
+        assert record.logs(part)[-1].name == f"{part.name}.{number}.log"
     row = f"| {part.name} | {part.what} | held | 2 | 100 s | 65 s | 2026-01-01 |"
     assert record.table([part, other]).splitlines()[2:] == [row]
     Record.of(tmp_path).keep(other, broken_off)  # by another soak

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench import machine, report
@@ -27,7 +28,7 @@ BROKEN_OFF = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; 1 when a part has not held."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _terminate)
     options = _parse(arguments)
     if options.tests:
         work = [*pytest("-n", "2", "--dist", "loadfile"), *options.tests]
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{table}")
     for part in chosen:
         if (one := record.results.get(part.name)) and one.held is False:
-            print(f"soak: {part.name} FAILED:", *_failures(record.log(part)), record.log(part), sep="\n  ")
+            log = record.logs(part)[-1]
+            print(f"soak: {part.name} FAILED:", *_failures(log), log, sep="\n  ")
     held = all((one := record.results.get(part.name)) and one.held for part in chosen)
     return BROKEN_OFF if interrupted else int(not held)
 
@@ -68,7 +70,12 @@ def _take(parts: Sequence[Part], record: Record) -> bool:
         print(f"soak: [{number}/{len(parts)}] {part.name}: {part.what}: ", end="", flush=True)
         before = record.results.get(part.name)
         if before is None or not before.held:
-            record.keep(part, _run(part, record).after(before))
+            result = _run(part, record)
+            if changed := record.folder.name != version(REPOSITORY):
+                result = replace(result, held=None)
+            record.keep(part, result.after(before))
+            if changed:
+                print("the code has changed meanwhile, so nobody knows of which it is; ", end="")
         print(_so_far(record, part), flush=True)
         if record.results[part.name].held is None:
             return True
@@ -76,10 +83,10 @@ def _take(parts: Sequence[Part], record: Record) -> bool:
 
 
 def _run(part: Part, record: Record) -> Result:
-    """Run one part; an interrupt, which it gets too, breaks it off."""
+    """Run one part; an interrupt, which it gets too, breaks it off, and so does SIGTERM, which it gets as an interrupt."""
     held: bool | None
     began, spent = time.monotonic(), _spent()
-    with record.log(part).open("w") as log:
+    with record.next_log(part).open("w") as log:
         work = subprocess.Popen(
             part.command(record.passed(part)),
             cwd=REPOSITORY,
@@ -93,12 +100,24 @@ def _run(part: Part, record: Record) -> Result:
         except KeyboardInterrupt:
             work.wait()
             held = None
-        except SystemExit:
-            work.terminate()
+        except _Terminated:
+            # Tests end their servers at an interrupt; at SIGTERM they would leave them behind.
+            work.send_signal(signal.SIGINT)
             work.wait()
-            raise
+            held = None
     took, effort = time.monotonic() - began, _spent() - spent
-    return Result(held, len(names(record.passed(part))), took, effort, dt.datetime.now(dt.UTC).date().isoformat())
+    passed = len(names(record.passed(part)))
+    if held and not part.bench:
+        held = passed > 0
+    return Result(held, passed, took, effort, dt.datetime.now(dt.UTC).date().isoformat())
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
 
 
 def _spent() -> float:
@@ -131,6 +150,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--tests", nargs=argparse.REMAINDER, help="no parts, but these arguments of pytest with the full counts"
     )
     options = parser.parse_args(arguments)
+    if options.write_docs and not options.write_docs.is_file():
+        parser.error(f"--write-docs: there is no file {options.write_docs}; parts are named before it")
     if unknown := set(options.parts) - {part.name for part in PARTS}:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; --list names them")
     return options

@@ -10,6 +10,8 @@ from typing import Final
 
 FULL: Final = {
     "BINNACLE_FULL": "1",
+    # Without its servers a part would have held without having run.
+    "BINNACLE_REQUIRE_SERVERS": "1",
     "BINNACLE_FUZZ_EXAMPLES": "100000",
     "BINNACLE_SURVIVAL_EXAMPLES": "10000",
     "BINNACLE_LAYOUTS": "100000",

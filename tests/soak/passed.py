@@ -33,9 +33,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    before = [one for one in items if one.nodeid in config.stash[_BEFORE]]
-    config.hook.pytest_deselected(items=before)
-    items[:] = [one for one in items if one not in before]
+    before = config.stash[_BEFORE]
+    config.hook.pytest_deselected(items=[one for one in items if one.nodeid in before])
+    items[:] = [one for one in items if one.nodeid not in before]
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

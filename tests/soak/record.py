@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +39,7 @@ class Result:
         seconds: how long it took in all, however often it was begun anew.
         effort: seconds of processor time, servers included.
         day: on which it ended, as ISO 8601.
+        failures: how often it had not held before, for what comes rarely is what a soak is for.
     """
 
     held: bool | None
@@ -45,16 +47,23 @@ class Result:
     seconds: float
     effort: float
     day: str
+    failures: int = 0
 
     @property
     def word(self) -> str:
-        return {True: "held", False: "FAILED", None: "broken off"}[self.held]
+        word = {True: "held", False: "FAILED", None: "broken off"}[self.held]
+        return f"{word}, after {self.failures} that failed" if self.failures else word
 
     def after(self, before: Result | None) -> Result:
         """Return the result of a part that was begun before."""
         if before is None:
             return self
-        return replace(self, seconds=self.seconds + before.seconds, effort=self.effort + before.effort)
+        return replace(
+            self,
+            seconds=self.seconds + before.seconds,
+            effort=self.effort + before.effort,
+            failures=self.failures + before.failures + (before.held is False),
+        )
 
 
 class Record:
@@ -86,15 +95,19 @@ class Record:
 
     def _write(self, results: dict[str, Result]) -> None:
         self.results = results
-        whole = self.folder / "results.json.new"
+        whole = self.folder / f"results.json.{os.getpid()}"
         whole.write_text(json.dumps({name: asdict(one) for name, one in results.items()}, indent=2))
         whole.replace(self.folder / "results.json")
 
     def passed(self, part: Part) -> Path:
         return self.folder / f"{part.name}.passed"
 
-    def log(self, part: Part) -> Path:
-        return self.folder / f"{part.name}.log"
+    def logs(self, part: Part) -> list[Path]:
+        """Return the output of each time that it ran, the first one first."""
+        return sorted(self.folder.glob(f"{part.name}.[0-9]*.log"), key=lambda log: int(log.name.split(".")[-2]))
+
+    def next_log(self, part: Part) -> Path:
+        return self.folder / f"{part.name}.{len(self.logs(part)) + 1}.log"
 
     def table(self, parts: Iterable[Part]) -> str:
         """Return a Markdown table of the parts that have run."""
