@@ -285,7 +285,8 @@ class _Maker:
             for cut, first, after in zip(cuts, resets, resets[1:], strict=False)
         ]
         # How long the last one is, nobody knows.
-        told = self.stage.periods_told(unit, begin, [at for cut in cuts for at in (cut - 1, cut) if at > 0])
+        # Not at the first evaluation: Prometheus 2.42 may lose the first sample of a series that comes while others are collected.
+        told = self.stage.periods_told(unit, begin, [at for cut in cuts for at in (cut - 1, cut + 1) if at > 0])
         return self._document(begin, unit, [replace(made, expected=(*made.expected, *lengths, *told))])
 
     def maintenance_begins(self) -> Document | None:
