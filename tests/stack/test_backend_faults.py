@@ -179,10 +179,12 @@ def test_row(watched: Watched, fault: str) -> None:
     done = Counter((one.resource, one.name, one.subresource) for one in w.writes(mark) if one.ok)
     # For the edit, the new one, the one that goes, and what was deleted by hand.
     assert done.pop(("configmaps", AGGREGATE, "")) == 4
-    # Its own news, that the backend does not answer any more, and that it answers again.
-    assert done.pop(("alertpolicies", "one", "status")) <= 3
-    assert done.pop(("alertpolicies", "new", "status")) <= 3
+    # Its own news, on a slow machine that the file is waited for, that the backend does not answer any more, and that it does again.
+    assert done.pop(("alertpolicies", "one", "status")) <= 4
+    assert done.pop(("alertpolicies", "new", "status")) <= 4
     assert done.pop(("alertpolicies", "bystander", "status"), 0) == (0 if row.said is None else 2)
+    # The one that goes may hear of the backend before it does.
+    assert done.pop(("alertpolicies", gone, "status"), 0) <= (0 if row.said is None else 1)
     assert not done
 
 
