@@ -378,7 +378,7 @@ def test_what_cannot_be_tested_is_said() -> None:
     [
         ({"rolling": "30d"}, {"traffic", "windows"}),
         ({"rolling": "90d"}, {"traffic", "windows", "summed", "away"}),
-        ({"calendar": "Year", "timeZone": "UTC"}, {"traffic", "summed", "away", "reset", "periods"}),
+        ({"calendar": "Year", "timeZone": "UTC"}, {"traffic", "summed", "away", "turned", "reset", "periods"}),
     ],
     ids=["rolls", "long", "dated"],
 )

@@ -88,6 +88,7 @@ def proofs_of(slo: SLO, compiled: Compiled, world: World) -> Proofs:
         ("longest", maker.longest),
         ("summed", maker.summed),
         ("away", maker.away),
+        ("turned", maker.turned),
         ("spent", maker.spent),
         ("forgotten", maker.forgotten),
         ("reset", maker.reset),
@@ -201,6 +202,13 @@ class _Maker:
         if sums is None:
             return None
         return self._among_others(SOMETIMES.ms, sums.away(), sums.begin, sums.given_away)
+
+    def turned(self) -> Document | None:
+        """Return the test of the same window when a period begins and nothing is recorded of it."""
+        sums = self._sums()
+        if sums is None or not sums.calendar.resets:
+            return None
+        return self._among_others(SOMETIMES.ms, sums.turned(), sums.begin_turned, sums.given_away)
 
     def spent(self) -> Document | None:
         """Return the tests of the warnings about a spent budget."""

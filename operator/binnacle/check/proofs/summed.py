@@ -25,6 +25,10 @@ _SECOND: Final = 1000
 _BEFORE: Final = Duration.of(hours=12)
 _GAPS: Final = 5
 """So many gaps there are between sums."""
+_FORGOTTEN: Final = (LATELY.ms + BEFORE.ms) // SOMETIMES.ms
+"""Units of `SOMETIMES` for which an SLO that was there at a moment is not new."""
+_TURN: Final = _FORGOTTEN - 2
+"""Such units from the beginning of a test to the beginning of a period."""
 _FOREIGN: Final = "binnacle_nobody"
 """A label that sums by other groups than those of the SLO are told by: what was recorded before `groupBy` was changed."""
 
@@ -49,8 +53,13 @@ class Sums:
 
     @property
     def begin(self) -> int:
-        """The second of the epoch at which the tests begin: half a day before a period of the calendar does."""
+        """The second of the epoch at which tests begin: half a day before a period of the calendar does."""
         return self.calendar.resets[1] - _BEFORE.ms // _SECOND if self.calendar.resets else 0
+
+    @property
+    def begin_turned(self) -> int:
+        """The second of the epoch at which the test of a period that begins does."""
+        return self.calendar.resets[1] - _TURN * SOMETIMES.ms // _SECOND
 
     @property
     def given(self) -> frozenset[str]:
@@ -73,7 +82,7 @@ class Sums:
         sums = tuple(range(first, first + _GAPS * known + 1, known))
         last = sums[-1]
         end = last + day + 2
-        feed = _Feed(self, step, parts=5, length=end)
+        feed = _Feed(self, self.begin, step, parts=5, length=end)
         fed = dict(feed.counted(sums))
         expected: list[Expectation] = []
         for number, group in enumerate(self.groups):
@@ -100,10 +109,9 @@ class Sums:
         In between, events and errors are summed up one without the other, as when a rule fails: a day later they are of no use.
         """
         unit = SOMETIMES.ms
-        day, whole = LATELY.ms // unit, BEFORE.ms // unit
-        forgotten = day + whole
+        day, forgotten = LATELY.ms // unit, _FORGOTTEN
         end = forgotten + 1
-        feed = _Feed(self, unit, parts=2, length=end)
+        feed = _Feed(self, self.begin, unit, parts=2, length=end)
         fed = dict(feed.there({0}))
         expected: list[Expectation] = []
         # More than a day, and less than two.
@@ -117,6 +125,26 @@ class Sums:
             shares += [(forgotten - 1, None), (end, course.share(range(end - day + 1, end + 1)))]
             expected += [self.expecter.period(at * unit, group, share) for at, share in shares]
         return Case("an SLO that was away for a month is new", feed.interval, tuple(fed.items()), tuple(expected))
+
+    def turned(self) -> Case:
+        """Return the test of a period of which nothing is recorded yet: nothing of its budget is spent. Its unit is `SOMETIMES`.
+
+        First the SLO does not wait for sums, because there were some within a day; then because it was away for so long that it is new.
+        """
+        unit = SOMETIMES.ms
+        day = LATELY.ms // unit
+        waiting, new = _FORGOTTEN - 1, _FORGOTTEN + 1
+        # Within a day of the one moment, beyond a day of the other.
+        summed = (waiting - day + 1,)
+        feed = _Feed(self, self.begin_turned, unit, parts=2, length=new)
+        fed = dict(feed.there({0})) | dict(feed.counted(summed))
+        expected: list[Expectation] = []
+        for number, group in enumerate(self.groups):
+            course = _Course(number)
+            fed |= dict(feed.increments(group, course, range(_TURN - 3, _TURN + 1)))
+            fed |= dict(feed.sums(group, course, summed, summed))
+            expected += [self.expecter.period(at * unit, group, 0.0) for at in (waiting, new)]
+        return Case("of a period that begins nothing is spent", feed.interval, tuple(fed.items()), tuple(expected))
 
 
 class _Course:
@@ -156,10 +184,12 @@ class _Course:
 class _Feed:
     """Spells series whose unit, in milliseconds, is cut in parts, up to the end of so many units.
 
-    What is recorded with the evaluation at a unit's end is there at that moment, and an increment one part before.
+    What is recorded with the evaluation at a unit's end is there at that moment, and an increment one part before. The first unit
+    begins at a second of the epoch.
     """
 
     of: Sums
+    begin: int
     unit: int
     parts: int
     length: int
@@ -183,7 +213,7 @@ class _Feed:
                 yield self._spelled(name, {**group, **_of(period)}, values)
 
     def sums(
-        self, group: Mapping[str, str], course: _Course, events: Iterable[int], errors: Iterable[int]
+        self, group: Mapping[str, str], course: _Course, events: Sequence[int], errors: Sequence[int]
     ) -> Iterator[Series]:
         """Yield what is summed up at the ends of some units, and what others have there."""
         grouped = {series.BINNACLE_GROUPS: ",".join(self.of.subject.groups)}
@@ -191,8 +221,8 @@ class _Feed:
             (series.PERIOD_EVENTS, course.all_events, events),
             (series.PERIOD_ERRORS, course.all_errors, errors),
         ):
-            # All of them are of the last period that there is.
-            own = {**group, **_of(self.period(self.length)), **grouped}
+            # All of them are of one period.
+            own = {**group, **_of(self.period(units[-1])), **grouped}
             others = dict.fromkeys(self._ends(units), 77_777.0)
             yield self._spelled(name, own, {at * self.parts: float(count(at)) for at in units})
             yield self._spelled(name, {**own, series.BINNACLE_GROUPS: _FOREIGN}, others)
@@ -221,7 +251,7 @@ class _Feed:
         """Return the label of the period in which the step began that ends with a unit; empty where there are no periods."""
         if not self.of.calendar.resets:
             return ""
-        return str(self.of.calendar.began(self.of.begin + (at * self.unit - self.of.timing.step.ms) // _SECOND))
+        return str(self.of.calendar.began(self.begin + (at * self.unit - self.of.timing.step.ms) // _SECOND))
 
     def _spelled(self, name: str, labels: Mapping[str, str], values: Mapping[int, float]) -> Series:
         parts = range(self.length * self.parts + 1)
