@@ -44,9 +44,9 @@ EQUIVALENT = {
     r"\w+ slo:errors:\w+: >= bool is < bool": "what is not a number is 0 by both, and what is one has an element already",
     r"\w+ slo:errors:\w+: a range of \d+ times 0\.5 where only presence counts": "what is looked for so is only what is not a number, "
     "and that stays as it is; all else has an element already",
-    r"\w+ slo:errors:\w+: q_seconds without queue": "the label is the group, and what is not good is told of no group whose events are not "
+    r"\w+ slo:errors:\w+: q_seconds without queue( in a subquery)?": "the label is the group, and what is not good is told of no group whose events are not "
     "counted",
-    r"short alert: a range of 300000 times 2": "a group that is gone for good is forgotten a step later at most",
+    r"short alert: a range of 300000 times 2( in a subquery)?": "a group that is gone for good is forgotten a step later at most",
     r"(short alert|long slo:period_error:ratio): count_over_time is last_over_time": "what is asked is whether there was anything",
     r"short alert: ALERTS without alertstate": "burn alerts wait for nothing, so they are never pending",
     r"(long slo:period_error:ratio|increments slo:\w+:\w+): \* is / beside a label( in a subquery)?": "what is multiplied with is 1: it "
