@@ -1,24 +1,9 @@
 """An HTTP server in place of the API server, for answers that a healthy one does not give."""
 
 import asyncio
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 from aiohttp import web
-
-
-def kubeconfig(path: Path, server: str, user: dict) -> str:
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "here"}}],
-        "users": [{"name": "u", "user": user}],
-    }
-    path.write_text(json.dumps(document))
-    return str(path)
 
 
 class Front:

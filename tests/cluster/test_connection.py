@@ -23,13 +23,26 @@ from binnacle.cluster.platform import resolve
 from binnacle.cluster.refusals import Call
 from binnacle.control.clock import SystemClock
 from binnacle.errors import SpecError, TransientError
-from cluster.front import Front, kubeconfig
+from cluster.front import Front
 from cluster.objects import CONFIG_MAP
 from servers.certificates import Authority
 from servers.cluster import Cluster
 
 SECRET = "s3cr3t-t0k3n"
 CALL = Call("get", CONFIG_MAP, "default", "c")
+
+
+def kubeconfig(path: Path, server: str, user: dict) -> str:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "here"}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    path.write_text(json.dumps(document))
+    return str(path)
 
 
 async def ask(path: str, observer: Callable[[str, str, float], None] | None = None) -> object:

@@ -15,8 +15,9 @@ from binnacle.cluster.connection import connect
 from binnacle.cluster.streaming import Pace, Streaming
 from binnacle.cluster.watches import Phase, Watch
 from binnacle.targets.base import Resource
-from cluster.front import Front, kubeconfig
+from cluster.front import Front
 from cluster.objects import CONFIG_MAP, SLO
+from servers.cluster import Credentials, write_kubeconfig
 from servers.waiting import eventually_async
 
 SOON = Pace(backoff=0.05, last_backoff=0.05, absent=0.05, answer=5.0, stuck=2.5)
@@ -76,8 +77,8 @@ class Heard:
 
 @contextlib.asynccontextmanager
 async def hearing(front: Front, tmp_path: Path, resource: Resource = CONFIG_MAP) -> AsyncIterator[Heard]:
-    path = kubeconfig(tmp_path / "kubeconfig", front.url, {"token": "t"})
-    async with await connect(path) as connection, connection.session(2) as session:
+    path = write_kubeconfig(tmp_path / "kubeconfig", server=front.url, authority=b"", user=Credentials(token="t"))
+    async with await connect(str(path)) as connection, connection.session(2) as session:
         heard = Heard(
             lambda **tell: Streaming(
                 Watch(resource),

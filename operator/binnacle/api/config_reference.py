@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from binnacle.api.config import Config
 from binnacle.api.markdown import code, escaped, table
-from binnacle.api.schema_reading import Definitions, followed, takes
+from binnacle.api.schema_reading import Definitions, followed, literal, takes
 
 _TOP: Final = """\
 # The administrator's configuration
@@ -76,4 +76,4 @@ class _Page:
 def _default(value: Any) -> str:
     if value in (None, [], {}):
         return "none"
-    return code(str(value).lower() if isinstance(value, bool) else str(value))
+    return code(literal(value))

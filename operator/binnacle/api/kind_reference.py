@@ -9,7 +9,7 @@ from binnacle.api.cel import VALIDATIONS
 from binnacle.api.markdown import anchor, code, escaped, table
 from binnacle.api.model import SAYS
 from binnacle.api.registry import KINDS, KindInfo
-from binnacle.api.schema_reading import Definitions, Schema, followed, takes, values_of
+from binnacle.api.schema_reading import Definitions, Schema, followed, literal, takes, values_of
 
 _TOP: Final = """\
 # {kind}
@@ -202,7 +202,7 @@ def _split(description: str) -> tuple[str, str]:
 def _default(said: str, schema: Schema) -> str:
     default = schema.get("default")
     if not said and default not in (None, "", [], {}):
-        said = str(default).lower() if isinstance(default, bool) else str(default)
+        said = literal(default)
     if said and (said in schema.get("enum", ()) or _LITERAL.fullmatch(said)):
         return code(said)
     return escaped(said)

@@ -72,6 +72,11 @@ def takes(field: Mapping[str, Any], definitions: Definitions) -> str:
     return f"{words} (at most {length} characters)" if length > _NOTATION else words
 
 
+def literal(value: Any) -> str:
+    """Return a value as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _count(schema: Schema, what: str) -> str:
     """Say how many there may be of something, which every list and map of a spec says."""
     least, most = schema.get(f"min{what}", 0), schema.get(f"max{what}")

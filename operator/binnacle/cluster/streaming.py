@@ -186,14 +186,15 @@ class Streaming:
             raise TransientError(f"{self._seen}; {stuck}" if self._seen else stuck) from None
 
     async def _follow(self) -> None:
-        listed: set[str] | None = set()
+        listed: set[str] = set()
         async with self._connection.session(_CONNECTIONS, self._observe) as session:
             try:
                 async for event in self._events(session):
                     if event is Bookmark.LISTED:
-                        self._bury(self._known.keys() - (listed or ()))
-                        listed, self._listed = None, True
-                    elif (uid := self._on_event(event)) and listed is not None:
+                        self._bury(self._known.keys() - listed)
+                        listed.clear()
+                        self._listed = True
+                    elif (uid := self._on_event(event)) and not self._listed:
                         listed.add(uid)
                 if not self._listed:
                     raise TransientError(self._seen or f"the list of {self.watch} broke off")
